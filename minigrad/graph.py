@@ -1,0 +1,272 @@
+"""The graph: typed SSA. Var, Const, Node, Graph, the builder that makes them and the check that holds them to it.
+
+Floor 1. A graph is immutable once built; passes make new ones. Ops that hold graphs (cond, scan, ...) have them
+as fields. Two graphs are equal when they say the same, whatever their Vars are called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import ConcretizationError, GraphError
+from minigrad.op import Array, Interpreter, Op, Value, ndarray
+from minigrad.source import UNKNOWN, Line
+from minigrad.types import Size, TensorType, substitute
+
+
+class Var(Value):
+    """A name in a graph: an input, or an output of one node. Under `Build` it is also the value the user holds."""
+
+    __slots__ = ("label", "line", "owner", "type")
+
+    def __init__(self, type: TensorType, owner: Any = None, line: Line = UNKNOWN, label: str = "") -> None:
+        self.type = type
+        self.owner, self.line, self.label = owner, line, label
+
+    def concrete(self, why: str) -> ndarray:
+        raise self.owner.no_value(self, why)
+
+
+class Const:
+    """A constant operand. Its array is the graph's own and is never written."""
+
+    __slots__ = ("array", "type")
+
+    def __init__(self, array: ndarray) -> None:
+        self.array = array
+        self.type = TensorType(array.shape, array.dtype)
+
+    def key(self) -> tuple[Any, ...]:
+        return ("const", self.type, self.array.tobytes())
+
+
+Atom = Var | Const
+
+
+class Node:
+    """One application of an op: `outs = op(*ins)`, made at `line` of the user's program."""
+
+    __slots__ = ("ins", "line", "op", "outs")
+
+    def __init__(self, op: Op, ins: tuple[Atom, ...], outs: tuple[Var, ...], line: Line) -> None:
+        self.op, self.ins, self.outs, self.line = op, ins, outs, line
+
+    @property
+    def out(self) -> Var:
+        return self.outs[0]
+
+
+class Graph:
+    """`outputs` as a function of `inputs`, by way of `nodes` in an order that can be run."""
+
+    __slots__ = ("_key", "inputs", "name", "nodes", "outputs")
+
+    def __init__(
+        self, inputs: Iterable[Var], nodes: Iterable[Node], outputs: Iterable[Atom], name: str = "f"
+    ) -> None:
+        self.inputs, self.nodes, self.outputs = tuple(inputs), tuple(nodes), tuple(outputs)
+        self.name = name
+        self._key: tuple[Any, ...] | None = None
+
+    @property
+    def in_types(self) -> tuple[TensorType, ...]:
+        return tuple(v.type for v in self.inputs)
+
+    @property
+    def out_types(self) -> tuple[TensorType, ...]:
+        return tuple(v.type for v in self.outputs)
+
+    @property
+    def effect(self) -> bool:
+        """Does running it do something besides returning?"""
+        return any(n.op.effect for n in self.nodes)
+
+    def key(self) -> tuple[Any, ...]:
+        """What the graph says, free of names: the ground of equality and hash."""
+        if self._key is None:
+            number: dict[Var, int] = {v: i for i, v in enumerate(self.inputs)}
+            rows = []
+            for n in self.nodes:
+                rows.append((n.op, tuple(_atom_key(a, number) for a in n.ins)))
+                for v in n.outs:
+                    number[v] = len(number)
+            self._key = (self.in_types, tuple(rows), tuple(_atom_key(a, number) for a in self.outputs))
+        return self._key
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Graph) and (self is other or self.key() == other.key())
+
+    def __hash__(self) -> int:
+        return hash(self.key())
+
+    def __repr__(self) -> str:
+        return f"<Graph {self.name}: {len(self.inputs)} inputs, {len(self.nodes)} nodes, {len(self.outputs)} outputs>"
+
+
+def _atom_key(a: Atom, number: dict[Var, int]) -> Any:
+    return a.key() if isinstance(a, Const) else number[a]
+
+
+def run(graph: Graph, xs: Sequence[Any]) -> list[Any]:
+    """The outputs for these inputs, each op given to the interpreter in force. Values die after their last use."""
+    env: dict[Var, Any] = dict(zip(graph.inputs, xs, strict=True))
+    last = last_uses(graph)
+    for i, n in enumerate(graph.nodes):
+        ys = n.op(*[env[a] if isinstance(a, Var) else Array(a.array) for a in n.ins])
+        for v, y in zip(n.outs, ys if n.op.many else (ys,), strict=True):
+            env[v] = y
+        for v in last.get(i, ()):
+            del env[v]
+    return [env[a] if isinstance(a, Var) else Array(a.array) for a in graph.outputs]
+
+
+def last_uses(graph: Graph) -> dict[int, list[Var]]:
+    """For each node (by position), the Vars that nobody reads after it."""
+    kept = {a for a in graph.outputs if isinstance(a, Var)}
+    last: dict[Var, int] = {}
+    for i, n in enumerate(graph.nodes):
+        for a in (*n.outs, *n.ins):
+            if isinstance(a, Var) and a not in kept:
+                last[a] = i
+    dying: dict[int, list[Var]] = {}
+    for v, i in last.items():
+        dying.setdefault(i, []).append(v)
+    return dying
+
+
+# ── graphs inside ops ────────────────────────────────────────────────────────────────────────────
+def subgraphs(op: Op) -> Iterator[Graph]:
+    """The graphs an op holds, in the order of its fields."""
+    if is_dataclass(op):
+        for f in fields(op):
+            held = getattr(op, f.name)
+            if isinstance(held, Graph):
+                yield held
+            elif isinstance(held, tuple):
+                yield from (g for g in held if isinstance(g, Graph))
+
+
+def map_subgraphs(op: Op, f: Any) -> Op:
+    """The same op with every graph it holds replaced by f(graph)."""
+    changed = {}
+    if is_dataclass(op):
+        for field in fields(op):
+            held = getattr(op, field.name)
+            if isinstance(held, Graph):
+                changed[field.name] = f(held)
+            elif isinstance(held, tuple) and any(isinstance(g, Graph) for g in held):
+                changed[field.name] = tuple(f(g) if isinstance(g, Graph) else g for g in held)
+    return replace(op, **changed) if changed else op  # type: ignore[type-var]
+
+
+def specialize(graph: Graph, sizes: dict[str, Size]) -> Graph:
+    """The graph with symbolic dimensions replaced, in types and in the parameters of ops."""
+    new: dict[Var, Var] = {}
+
+    def renew(v: Var) -> Var:
+        new[v] = Var(substitute(v.type, sizes), v.owner, v.line, v.label)
+        return new[v]
+
+    def atom(a: Atom) -> Atom:
+        return new[a] if isinstance(a, Var) else a
+
+    inputs = [renew(v) for v in graph.inputs]
+    nodes = []
+    for n in graph.nodes:
+        ins = tuple(atom(a) for a in n.ins)
+        nodes.append(Node(specialize_op(n.op, sizes), ins, tuple(renew(v) for v in n.outs), n.line))
+    return Graph(inputs, nodes, [atom(a) for a in graph.outputs], graph.name)
+
+
+def specialize_op(op: Op, sizes: dict[str, Size]) -> Op:
+    """The op with symbolic dimensions in its parameters (and its graphs) replaced."""
+    op = map_subgraphs(op, lambda g: specialize(g, sizes))
+    if not is_dataclass(op):
+        return op
+    old = {f.name: getattr(op, f.name) for f in fields(op) if f.init}
+    changed = {k: s for k, v in old.items() if not isinstance(v, Graph) and (s := substitute(v, sizes)) != v}
+    return replace(op, **changed) if changed else op  # type: ignore[type-var]
+
+
+# ── building ─────────────────────────────────────────────────────────────────────────────────────
+class Builder:
+    """Appends nodes. Types are inferred as they are appended, so a wrong program stops at its wrong line."""
+
+    def __init__(self) -> None:
+        self.inputs: list[Var] = []
+        self.nodes: list[Node] = []
+
+    def add_input(self, type: TensorType, owner: Interpreter | None, label: str, line: Line = UNKNOWN) -> Var:
+        v = Var(type, owner, line, label)
+        self.inputs.append(v)
+        return v
+
+    def add_node(self, op: Op, ins: Sequence[Atom], owner: Interpreter | None, line: Line) -> Any:
+        """The output Var, or the tuple of them when the op has many."""
+        types = op.out_type(*[a.type for a in ins])
+        outs = tuple([Var(t, owner, line) for t in types]) if op.many else (Var(types, owner, line),)
+        self.nodes.append(Node(op, tuple(ins), outs, line))
+        return outs if op.many else outs[0]
+
+    def graph(self, outputs: Sequence[Atom], name: str = "f") -> Graph:
+        return Graph(self.inputs, self.nodes, outputs, name)
+
+
+def depends_on(v: Var, inputs: Sequence[Var], nodes: Sequence[Node]) -> list[Var]:
+    """The inputs a Var was computed from."""
+    needed = {v}
+    for n in reversed(nodes):
+        if not needed.isdisjoint(n.outs):
+            needed.update(a for a in n.ins if isinstance(a, Var))
+    return [i for i in inputs if i in needed]
+
+
+def no_value_error(v: Var, why: str, inputs: Sequence[Var], nodes: Sequence[Node], use: str) -> ConcretizationError:
+    """Python wants the value of a Var: say which arguments it came from, where it was made, and what to use."""
+    names = [i.label for i in depends_on(v, inputs, nodes) if i.label]
+    whence = ""
+    if names:
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        whence = f", which depends on argument{'s' * (len(names) > 1)} {', '.join(names[:3])}{more}"
+    made = [] if v.line is UNKNOWN else [("made at", v.line)]
+    return ConcretizationError(f"{why} of a traced value {v.type}{whence}", hint=use, lines=made)
+
+
+# ── the check ────────────────────────────────────────────────────────────────────────────────────
+def check(graph: Graph) -> Graph:
+    """The graph itself, if every name is defined once before it is used and every type is what its op says."""
+    defined: set[Var] = set()
+    for v in graph.inputs:
+        _define(v, defined, "an input")
+    for i, n in enumerate(graph.nodes):
+        where = f"node {i}, {n.op.label}"
+        for a in n.ins:
+            if isinstance(a, Var) and a not in defined:
+                raise GraphError(f"{where}: operand {a.type} is not defined before it", lines=[("made at", n.line)])
+        for g in subgraphs(n.op):
+            check(g)
+        types = n.op.out_type(*[a.type for a in n.ins])
+        types = tuple(types) if n.op.many else (types,)
+        if types != tuple(v.type for v in n.outs):
+            shown = " ".join(str(v.type) for v in n.outs), " ".join(map(str, types))
+            raise GraphError(f"{where}: has type {shown[0]}, its op says {shown[1]}", lines=[("made at", n.line)])
+        for v in n.outs:
+            _define(v, defined, where)
+    for a in graph.outputs:
+        if isinstance(a, Var) and a not in defined:
+            raise GraphError(f"an output {a.type} is never defined")
+    return graph
+
+
+def _define(v: Var, defined: set[Var], where: str) -> None:
+    if v in defined:
+        raise GraphError(f"{where}: {v.type} is defined twice")
+    defined.add(v)
+
+
+def const(x: Any, dtype: Any) -> Const:
+    return Const(np.asarray(x, dtype))

@@ -1,0 +1,299 @@
+"""The Op protocol (what a primitive must answer), the `interpreter` context, and the meaning everything starts from.
+
+Floor 1. `op(*xs)` asks the interpreter in force what to do: `interpreter.get().apply(op, xs)`. That is the
+whole dispatch mechanism: context decides, not data. `Evaluate`, the default, runs NumPy and gives an `Array`.
+An op's parameters are its dataclass fields; its rules are its methods. Each rule is written, derived from the
+op's kind (`NotImplemented`: the interpreter derives it), or refused with a reason (`NoGradient`).
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from contextvars import ContextVar, Token
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, TypeAlias
+
+import numpy as np
+
+from minigrad.errors import DtypeError, LeakError, MixedFrontEndsError, NotDifferentiableError, ValueTypeError
+from minigrad.source import Line
+from minigrad.types import SHORT, DType, Shape, TensorType, as_dtype, scalar_dtype
+
+ndarray: TypeAlias = "np.ndarray[Any, Any]"
+Operand: TypeAlias = Any  # a Value, or what can be lifted to one: ndarray, NumPy or Python scalar
+
+# NumPy reports overflow and division by zero through `warnings`, at the frame that called it: ours. Like the
+# big frameworks we let inf and nan speak for themselves. `np.errstate` would cost 0.45 µs an op; this costs nothing.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"minigrad\.")
+
+
+# ── values ───────────────────────────────────────────────────────────────────────────────────────
+class Value:
+    """Whatever ops take and give: an `Array`, or an interpreter's stand-in for one. All have a `type`.
+
+    Operators and methods (`x + y`, `x.sum()`) are put on this class by `ops.sugar`, so every kind has them all.
+    """
+
+    __slots__ = ()
+    type: TensorType
+
+    @property
+    def shape(self) -> Shape:
+        return self.type.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        return len(self.type.shape)
+
+    @property
+    def size(self) -> Any:
+        return self.type.size
+
+    def concrete(self, why: str) -> ndarray:
+        """The numbers, for Python code that must have them now (`why` names that code, as `bool()`)."""
+        raise NotImplementedError(why)
+
+    # Array-aware libraries must hand over to our operators instead of looping over us element by element.
+    __array_priority__: ClassVar[int] = 1000
+    __array_ufunc__: ClassVar[None] = None
+
+
+class Array(Value):
+    """A tensor with its numbers: an ndarray that nothing will change. Python and NumPy code reads it freely."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array: ndarray = array if type(array) is np.ndarray else np.asarray(array)
+
+    @property
+    def type(self) -> TensorType:  # type: ignore[override]
+        return TensorType(self.array.shape, self.array.dtype)
+
+    @property
+    def shape(self) -> Shape:
+        return self.array.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.array.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.array.ndim
+
+    def concrete(self, why: str) -> ndarray:
+        return self.array
+
+
+class Handle(Value):
+    """A front-end's own value (a tape Tensor, a session Tensor): ops on it go to that front-end's interpreter."""
+
+    __slots__ = ()
+    front_end: ClassVar[str] = ""
+
+    def home(self) -> Interpreter:
+        raise NotImplementedError
+
+    def origin(self) -> Line:
+        """Where it was made, for messages."""
+        raise NotImplementedError
+
+
+def lift(x: Operand, who: str = "op") -> Value:
+    """A Value from an ndarray (copied: the caller may change it later), a NumPy scalar or a Python scalar."""
+    if isinstance(x, Value):
+        return x
+    if type(x) in (bool, int, float, complex):
+        return Array(np.asarray(x, _scalar_dtype(x, who)))
+    if isinstance(x, (np.ndarray, np.generic)):
+        if x.dtype not in SHORT:
+            as_dtype(x.dtype)  # raises, naming the dtype
+        return Array(np.array(x, dtype=x.dtype.newbyteorder("=")))
+    if isinstance(x, (list, tuple)):
+        raise ValueTypeError(
+            f"{who}: a {type(x).__name__} is not a tensor", hint="make one of it first: asarray([...])"
+        )
+    if hasattr(x, "__array__"):
+        return lift(np.asarray(x), who)
+    raise ValueTypeError(
+        f"{who}: cannot compute with {_short_repr(x)} (a {type(x).__name__})",
+        hint="tensors, NumPy arrays and Python numbers are welcome",
+    )
+
+
+def _scalar_dtype(x: Any, who: str) -> DType:
+    if type(x) is int and not -(2**63) <= x < 2**63:
+        raise DtypeError(f"{who}: the integer {x} does not fit in int64", hint="write it as a float")
+    return scalar_dtype(x)
+
+
+def _short_repr(x: Any) -> str:
+    text = repr(x)
+    return text if len(text) <= 60 else text[:57] + "..."
+
+
+def type_of(x: Operand) -> TensorType:
+    """The type of a Value or of anything that can be lifted to one."""
+    return x.type if isinstance(x, Value) else lift(x).type
+
+
+# ── interpreters ─────────────────────────────────────────────────────────────────────────────────
+class Interpreter:
+    """A meaning given to ops. `below` is the interpreter that was in force when this one started."""
+
+    front_end: str = "tracer"
+    below: Interpreter
+    alive = True
+
+    def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
+        raise NotImplementedError
+
+
+class Evaluate(Interpreter):
+    """The first meaning: run NumPy. Never compiles; any number of shapes costs the same."""
+
+    def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
+        try:
+            arrays = [x.array for x in xs]
+        except AttributeError:
+            return self._apply_mixed(op, xs)
+        if not op.admit(arrays):
+            arrays = [x.array for x in op.coerce(xs)]
+        try:
+            y = op.impl(*arrays)
+        except (ValueError, TypeError, IndexError):
+            op.out_type(*[TensorType(a.shape, a.dtype) for a in arrays])  # says it better, if it is the user's
+            raise
+        return tuple([Array(a) for a in y]) if op.many else Array(y)
+
+    def _apply_mixed(self, op: Op, xs: Sequence[Operand]) -> Any:
+        """Some operand is not an Array: a handle (go to its home), a raw constant, or a value that leaked."""
+        handles = [x for x in xs if isinstance(x, Handle)]
+        if handles:
+            require_one_front_end(op, handles)
+            return handles[0].home().apply(op, xs)
+        xs = op.coerce([Array(x) if type(x) is np.ndarray and x.dtype in SHORT else x for x in xs])
+        for x in xs:
+            if not isinstance(x, Array):
+                raise leaked(op, x)
+        return self.apply(op, xs)
+
+
+def require_one_front_end(op: Op, handles: Sequence[Handle]) -> None:
+    first = handles[0]
+    for other in handles[1:]:
+        if other.front_end != first.front_end:
+            raise MixedFrontEndsError(
+                f"{op.label}: a {first.front_end} value and a {other.front_end} value cannot meet in one op",
+                hint="take the numbers out of one of them first",
+                lines=[(f"{h.front_end} value made at", h.origin()) for h in (first, other)],
+            )
+
+
+def leaked(op: Op, x: Any) -> LeakError:
+    """The error for a value whose interpreter is not in force here."""
+    made = getattr(x, "line", None)
+    state = "outlived its trace" if not x.owner.alive else "is used outside the code that is being traced"
+    return LeakError(
+        f"{op.label}: a traced value {x.type} {state}",
+        hint="return it from the traced function instead of keeping it in a list, global or attribute",
+        lines=[("made at", made)] if isinstance(made, Line) else (),
+    )
+
+
+EVALUATE = Evaluate()
+interpreter: ContextVar[Interpreter] = ContextVar("interpreter", default=EVALUATE)
+
+
+class using:
+    """`with using(it):` puts an interpreter in force, and always takes it out again."""
+
+    __slots__ = ("interpreter", "token")
+
+    def __init__(self, it: Interpreter) -> None:
+        self.interpreter = it
+
+    def __enter__(self) -> Any:
+        self.token: Token[Interpreter] = interpreter.set(self.interpreter)
+        return self.interpreter
+
+    def __exit__(self, *exc: object) -> None:
+        interpreter.reset(self.token)
+
+
+# ── the protocol ─────────────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class NoGradient:
+    """Stands where a derivative rule would: why there is none.
+
+    Integer and bool results simply carry no derivative; a float result with `refuse` raises when asked for one.
+    """
+
+    reason: str
+    refuse: bool = False
+
+    def check(self, op: Op) -> None:
+        if self.refuse:
+            raise NotDifferentiableError(
+                f"{op.label} has no derivative: {self.reason}", hint="wrap it in stop_gradient, or give a custom rule"
+            )
+
+
+class Op:
+    """A primitive. Subclasses are frozen dataclasses: the fields are the parameters, the methods the rules.
+
+    In all rules the output comes first, then the inputs; `None` as a tangent or cotangent means "zero", and only
+    that. `wanted[i]` says whether operand i needs its cotangent at all.
+    """
+
+    many: ClassVar[bool] = False  # several outputs: out_type, impl and rules deal in tuples
+    effect: ClassVar[bool] = False  # does something besides returning: kept, and kept in order
+    no_gradient: ClassVar[NoGradient | None] = None
+
+    def __call__(self, *xs: Operand) -> Any:
+        return interpreter.get().apply(self, xs)
+
+    @property
+    def label(self) -> str:
+        """The name users know it by."""
+        return type(self).__name__.lower()
+
+    def admit(self, arrays: list[ndarray]) -> bool:
+        """May these arrays go straight to `impl`? (The fast path of `coerce`.)"""
+        return True
+
+    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
+        """Operands as Values of the dtypes the rules expect; raw constants lifted."""
+        return [x if isinstance(x, Value) else lift(x, self.label) for x in xs]
+
+    def out_type(self, *types: TensorType) -> Any:
+        raise NotImplementedError(f"{self.label}: out_type")
+
+    def impl(self, *arrays: Any) -> Any:
+        raise NotImplementedError(f"{self.label}: impl")
+
+    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:  # T x -o T y
+        return NotImplemented
+
+    def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:  # T y -o T x
+        return NotImplemented
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        """The op over operands whose axis 0 is mapped where `mapped` says; every output is mapped at axis 0."""
+        return NotImplemented
+
+    def pullback(self, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
+        """(y, y_bar -> x_bars), for ops that save more than (y, xs) for the way back. Default: they do not."""
+        return NotImplemented
+
+    def __str__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.parameters().items())})"
+
+    def parameters(self) -> dict[str, Any]:
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]

@@ -1,0 +1,316 @@
+"""Movement: ops that say where elements go, and compute nothing. All linear; each other's transposes.
+
+Floor 2. `Sum` stands here too, because it is the transpose of `Expand`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.op import Array, Operand, Value, lift, ndarray, type_of
+from minigrad.ops.kinds import Linear
+from minigrad.types import Dim, Shape, Size, TensorType, broadcast_shapes, normal_axes, same_size, shape_text
+
+
+@dataclass(frozen=True)
+class Reshape(Linear):
+    """The same elements in row-major order under another shape."""
+
+    shape: Shape  # type: ignore[assignment]
+
+    def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
+        if not same_size(x.size, math.prod(self.shape)):
+            raise ShapeError(f"reshape: {x.size} elements of {x} cannot fill shape {shape_text(self.shape)}")
+        return x.with_shape(self.shape)
+
+    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+        return x.reshape(self.shape)
+
+    def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
+        return Reshape(x.shape)(y_bar)
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return Reshape((size, *self.shape))(xs[0])
+
+
+@dataclass(frozen=True)
+class Permute(Linear):
+    """Axis k of the output is axis order[k] of the input."""
+
+    order: tuple[int, ...]
+
+    def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
+        if sorted(self.order) != list(range(x.ndim)):
+            raise ArgumentError(f"permute: {self.order} is not an order of the {x.ndim} axes of {x}")
+        return x.with_shape(tuple(x.shape[k] for k in self.order))
+
+    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+        return x.transpose(self.order)
+
+    def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
+        return Permute(inverse(self.order))(y_bar)
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return Permute((0, *(k + 1 for k in self.order)))(xs[0])
+
+
+@dataclass(frozen=True)
+class Expand(Linear):
+    """Broadcast to `shape` by NumPy's rule: new leading axes, and axes of size 1 repeated."""
+
+    shape: Shape  # type: ignore[assignment]
+
+    def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
+        if x.ndim > len(self.shape) or broadcast_shapes("expand", x.shape, self.shape) != self.shape:
+            raise ShapeError(f"expand: {x} does not broadcast to shape {shape_text(self.shape)}")
+        return x.with_shape(self.shape)
+
+    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+        return np.broadcast_to(x, self.shape)
+
+    def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
+        return sum_to(y_bar, x.shape)
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return Expand((size, *self.shape))(pad_rank(xs[0], len(self.shape) + 1))
+
+
+@dataclass(frozen=True)
+class Sum(Linear):
+    """The sum over `axes`, which disappear. The dtype is kept (integers wrap)."""
+
+    axes: tuple[int, ...]
+
+    def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
+        if x.dtype.kind == "b":
+            raise DtypeError(f"sum: {x} holds no numbers", hint="convert to an integer dtype first")
+        return x.with_shape(drop_axes("sum", x, self.axes))
+
+    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+        return np.add.reduce(x, axis=self.axes, dtype=x.dtype)  # type: ignore[no-any-return]
+
+    def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
+        return Expand(x.shape)(Reshape(keep_axes(x.shape, self.axes))(y_bar))
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return Sum(tuple(a + 1 for a in self.axes))(xs[0])
+
+
+@dataclass(frozen=True)
+class Slice(Linear):
+    """x[starts[0]:stops[0]:steps[0], ...]: bounds within the axis, steps positive."""
+
+    starts: tuple[Any, ...]
+    stops: tuple[Any, ...]
+    steps: tuple[int, ...]
+
+    def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
+        if not len(self.starts) == len(self.stops) == len(self.steps) == x.ndim:
+            raise ArgumentError(f"slice: one start, stop and step per axis of {x}, got {self}")
+        sizes: list[Size] = []
+        for n, a, b, s in zip(x.shape, self.starts, self.stops, self.steps, strict=True):
+            known = all(isinstance(k, int) for k in (n, a, b))
+            if s < 1 or (known and not 0 <= a <= b <= n):
+                raise ArgumentError(f"slice: {a}:{b}:{s} does not lie in an axis of size {n} of {x}")
+            sizes.append(b - a if s == 1 else (b - a + (s - 1)) // s)
+        return x.with_shape(tuple(sizes))
+
+    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+        return x[tuple(map(slice, self.starts, self.stops, self.steps))]
+
+    def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
+        sizes = type_of(y_bar).shape
+        # what the strided slice covers ends at start + (size - 1)·step + 1; the rest of the axis is padding
+        ends = [a + (m - 1) * s + 1 if m != 0 else a for a, m, s in zip(self.starts, sizes, self.steps, strict=True)]
+        high = tuple(n - e for n, e in zip(x.shape, ends, strict=True))
+        return Pad(self.starts, high, tuple(s - 1 for s in self.steps))(y_bar, zero(x.dtype))
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return Slice((0, *self.starts), (size, *self.stops), (1, *self.steps))(xs[0])
+
+
+@dataclass(frozen=True)
+class Pad(Linear):
+    """`low` and `high` copies of a value around each axis, `interior` copies between elements; negative low/high crop."""
+
+    low: tuple[Any, ...]
+    high: tuple[Any, ...]
+    interior: tuple[int, ...]
+    linear: ClassVar[int | None] = 2
+
+    def out_type(self, x: TensorType, value: TensorType) -> TensorType:  # type: ignore[override]
+        if not len(self.low) == len(self.high) == len(self.interior) == x.ndim or value.shape != ():
+            raise ArgumentError(f"pad: one low, high and interior per axis of {x} and a scalar value, got {self}")
+        sizes = []
+        for n, lo, hi, mid in zip(x.shape, self.low, self.high, self.interior, strict=True):
+            m = lo + n + hi + ((n - 1) * mid if mid and n != 0 else 0)
+            if isinstance(m, int) and (m < 0 or mid < 0):
+                raise ArgumentError(f"pad: an axis of size {n} of {x} cannot be cropped by {lo} and {hi}")
+            sizes.append(m)
+        return x.with_shape(tuple(sizes))
+
+    def impl(self, x: ndarray, value: ndarray) -> ndarray:  # type: ignore[override]
+        out = np.full(self.out_type(_t(x), _t(value)).shape, value, x.dtype)
+        into, from_ = [], []
+        for n, m, lo, mid in zip(x.shape, out.shape, self.low, self.interior, strict=True):
+            step = mid + 1
+            first = max(0, -(lo // step))  # the first source element with a place in the output: ceil(-lo/step)
+            last = min(n, (m - 1 - lo) // step + 1)  # one past the last one
+            last = max(first, last)
+            from_.append(slice(first, last))
+            into.append(slice(lo + first * step, lo + last * step if last > first else lo + first * step, step))
+        if all(s.stop > s.start for s in from_):
+            out[tuple(into)] = x[tuple(from_)]
+        return out
+
+    def transpose(self, y_bar: Any, x: Value, value: Value) -> Any:  # type: ignore[override]
+        inverse_pad = Pad(tuple(-lo for lo in self.low), tuple(-hi for hi in self.high), (0,) * x.ndim)
+        middle = inverse_pad(y_bar, zero(x.dtype))
+        sizes = middle.shape
+        x_bar = Slice((0,) * x.ndim, sizes, tuple(m + 1 for m in self.interior))(middle)
+        total, kept = (Sum(tuple(range(t.ndim)))(t) for t in (y_bar, x_bar))
+        return [x_bar, total - kept]
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        x, value = xs
+        pad = Pad((0, *self.low), (0, *self.high), (0, *self.interior))
+        if not mapped[1]:
+            return pad(x, value)
+        # a padding value per lane: pad with zeros, and add each lane's value where the padding is
+        rank = len(self.low)
+        x = x if mapped[0] else Expand((size, *x.shape))(x)
+        x_mask = pad(Expand(x.shape)(one(x.dtype)), zero(x.dtype))
+        lanes = Reshape((size, *(1,) * rank))(value)
+        return pad(x, zero(x.dtype)) + lanes * (one(x.dtype) - x_mask)
+
+
+@dataclass(frozen=True)
+class Flip(Linear):
+    """Reversed along `axes`."""
+
+    axes: tuple[int, ...]
+
+    def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
+        normal_axes("flip", self.axes, x)
+        return x
+
+    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+        return np.flip(x, self.axes)
+
+    def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
+        return self(y_bar)
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return Flip(tuple(a + 1 for a in self.axes))(xs[0])
+
+
+@dataclass(frozen=True)
+class Concatenate(Linear):
+    """Joined along an existing axis."""
+
+    axis: int
+    linear: ClassVar[int | None] = None
+
+    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
+        return [lift(x, "concatenate") for x in xs]
+
+    def out_type(self, *types: TensorType) -> TensorType:
+        first = types[0]
+        (axis,) = normal_axes("concatenate", self.axis, first)
+        total: Size = 0
+        for t in types:
+            fits = t.ndim == first.ndim and all(
+                d == axis or same_size(n, m) for d, (n, m) in enumerate(zip(t.shape, first.shape, strict=False))
+            )
+            if not fits or t.dtype != first.dtype:
+                raise ShapeError(f"concatenate: {first} and {t} do not fit together along axis {self.axis}")
+            total = total + t.shape[axis]
+        return first.with_shape((*first.shape[:axis], total, *first.shape[axis + 1 :]))
+
+    def impl(self, *xs: ndarray) -> ndarray:
+        return np.concatenate(xs, self.axis)
+
+    def transpose(self, y_bar: Any, *xs: Value) -> Any:
+        bars, start = [], 0
+        for x in xs:
+            stop = start + x.shape[self.axis]
+            bars.append(slice_axis(y_bar, self.axis, start, stop))
+            start = stop
+        return bars
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        lanes = [x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)]
+        return Concatenate(self.axis + 1)(*lanes)
+
+
+# ── words the rules are written in ───────────────────────────────────────────────────────────────
+def _t(x: ndarray) -> TensorType:
+    return TensorType(x.shape, x.dtype)
+
+
+def zero(dtype: Any) -> Array:
+    return Array(np.zeros((), dtype))
+
+
+def one(dtype: Any) -> Array:
+    return Array(np.ones((), dtype))
+
+
+def full(shape: Shape, value: Any, dtype: Any) -> Any:
+    """A constant tensor of any shape, symbolic ones too."""
+    scalar = Array(np.asarray(value, dtype))
+    if any(isinstance(n, Dim) for n in shape):
+        return Expand(shape)(scalar)
+    return Array(np.broadcast_to(scalar.array, shape))
+
+
+def inverse(order: Sequence[int]) -> tuple[int, ...]:
+    return tuple(sorted(range(len(order)), key=order.__getitem__))
+
+
+def keep_axes(shape: Shape, axes: Sequence[int]) -> Shape:
+    """The shape after a reduction that keeps its axes, with size 1."""
+    return tuple(1 if d in axes else n for d, n in enumerate(shape))
+
+
+def drop_axes(who: str, x: TensorType, axes: Sequence[int]) -> Shape:
+    """The shape after a reduction over axes, which must be axes of x."""
+    if axes != normal_axes(who, axes, x):
+        raise ArgumentError(f"{who}: axes {axes} of {x} must be distinct, sorted and counted from 0")
+    return tuple(n for d, n in enumerate(x.shape) if d not in axes)
+
+
+def pad_rank(x: Any, rank: int) -> Any:
+    """[b, ...] -> [b, 1, ..., 1, ...] of the given rank: room for NumPy's rule beside a mapped leading axis."""
+    shape = x.shape
+    return x if len(shape) == rank else Reshape((*shape[:1], *(1,) * (rank - len(shape)), *shape[1:]))(x)
+
+
+def sum_to(x: Any, shape: Shape) -> Any:
+    """The transpose of broadcasting `shape` to x's shape: sum over the axes that were repeated."""
+    big = x.shape
+    if big == shape:
+        return x
+    lead = len(big) - len(shape)
+    axes = (*range(lead), *(d + lead for d, n in enumerate(shape) if n == 1 and big[d + lead] != 1))
+    summed = Sum(axes)(x) if axes else x
+    return summed if summed.shape == shape else Reshape(shape)(summed)
+
+
+def expand_to(x: Any, shape: Shape) -> Any:
+    return x if x.shape == shape else Expand(shape)(x)
+
+
+def slice_axis(x: Any, axis: int, start: Any, stop: Any, step: int = 1) -> Any:
+    """x[start:stop:step] along one axis."""
+    rank = len(x.shape)
+    axis %= rank
+    starts, stops, steps = [0] * rank, list(x.shape), [1] * rank
+    starts[axis], stops[axis], steps[axis] = start, stop, step
+    return Slice(tuple(starts), tuple(stops), tuple(steps))(x)

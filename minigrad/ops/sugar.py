@@ -1,0 +1,57 @@
+"""Operators on values: `x + y` is `add(x, y)`, from one table, for every kind of Value at once.
+
+Floor 2. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.op import Op, Value
+from minigrad.ops import elementwise as e
+
+BINARY: dict[str, Op] = {"add": e.add, "sub": e.sub, "mul": e.mul, "truediv": e.div, "pow": e.pow_}
+COMPARE: dict[str, Op] = {
+    "eq": e.equal,
+    "ne": e.not_equal,
+    "lt": e.less,
+    "le": e.less_equal,
+    "gt": e.greater,
+    "ge": e.greater_equal,
+}
+UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_}
+
+_OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
+
+
+def _binary(op: Op, swap: bool = False) -> Callable[[Any, Any], Any]:
+    def operator(self: Any, other: Any) -> Any:
+        if not isinstance(other, _OPERANDS):
+            return NotImplemented
+        return op(other, self) if swap else op(self, other)
+
+    return operator
+
+
+def _unary(op: Op) -> Callable[[Any], Any]:
+    def operator(self: Any) -> Any:
+        return op(self)
+
+    return operator
+
+
+def install(cls: type) -> None:
+    """Put the operators on a class of values."""
+    for name, op in BINARY.items():
+        setattr(cls, f"__{name}__", _binary(op))
+        setattr(cls, f"__r{name}__", _binary(op, swap=True))
+    for name, op in COMPARE.items():
+        setattr(cls, f"__{name}__", _binary(op))
+    for name, op in UNARY.items():
+        setattr(cls, f"__{name}__", _unary(op))
+
+
+install(Value)
