@@ -164,7 +164,7 @@ def subgraphs(op: Op) -> Iterator[Graph]:
 
 def map_subgraphs(op: Op, f: Any) -> Op:
     """The same op with every graph it holds replaced by f(graph)."""
-    changed = {}
+    changed: dict[str, Any] = {}
     if is_dataclass(op):
         for field in fields(op):
             held = getattr(op, field.name)
