@@ -95,13 +95,13 @@ class TreeError(MinigradError, ValueError):
     """
 
 
-class ConfigError(MinigradError, ValueError):
+class SettingError(MinigradError, ValueError):
     """A setting has a value it cannot take (argument, context manager or environment variable).
 
     >>> from minigrad import config
     >>> config.backend.set("cuda")
     Traceback (most recent call last):
-    minigrad.errors.ConfigError: ...
+    minigrad.errors.SettingError: ...
     """
 
 
