@@ -5,13 +5,14 @@ Floor 5. They are put on `Value`, so eager arrays, traced values and front-end h
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from typing import Any
 
 from minigrad.errors import ArgumentError, ImmutableError
-from minigrad.numpy import creation, elementwise, manipulation, reductions
+from minigrad.numpy import elementwise, manipulation, reductions
 from minigrad.numpy.dtypes import DEVICE, astype, check_device
-from minigrad.op import Array, Value
+from minigrad.op import Value
 
 # methods that are a function of the namespace, its first operand being the array
 FROM: dict[Any, tuple[str, ...]] = {
@@ -67,6 +68,11 @@ def refuse_assignment(x: Value, key: Any, value: Any, /) -> None:
     raise ImmutableError(f"an array is immutable, {x.type} cannot be assigned to", hint="use x = x.at[i].set(value)")
 
 
+def tolist(x: Value, /) -> Any:
+    """The numbers as nested Python lists."""
+    return x.concrete("tolist()").tolist()
+
+
 def itself(x: Value, /) -> Any:
     """x: arrays are immutable, so a copy is the array itself."""
     return x
@@ -74,6 +80,7 @@ def itself(x: Value, /) -> Any:
 
 METHODS: dict[str, Callable[..., Any]] = {
     **{name: getattr(module, name) for module, names in FROM.items() for name in names},
+    "tolist": tolist,
     "reshape": reshape,
     "transpose": transpose,
     "flatten": manipulation.ravel,

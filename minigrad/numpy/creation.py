@@ -69,9 +69,7 @@ def _leaf_types(obj: Any) -> set[Any]:
     """The Python types of the numbers in nested lists; for what has a dtype, the dtype; for values, their class."""
     found: set[Any] = set()
     for t in set(map(type, obj)):
-        if t in _SCALARS:
-            found.add(t)
-        elif issubclass(t, Value):
+        if t in _SCALARS or issubclass(t, Value):
             found.add(t)
         elif issubclass(t, (list, tuple, range)):
             for inner in obj:

@@ -9,11 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.errors import ArgumentError
 from minigrad.op import Op, Operand, interpreter, lift
 from minigrad.ops import elementwise as e
-from minigrad.ops.elementwise import convert
-from minigrad.types import BOOL, FLOAT32, promote
 
 _in_force = interpreter.get  # asking here instead of in op.__call__ saves a call
 

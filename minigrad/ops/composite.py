@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from minigrad.op import Array, Operand, lift
+from minigrad.op import Operand, lift
 from minigrad.ops.axes import axes_of, kept, size_value
 from minigrad.ops.elementwise import convert, div, max_, mul, sqrt, sub
 from minigrad.ops.movement import Sum
