@@ -77,11 +77,11 @@ class Array(Value):
 
     @property
     def shape(self) -> Shape:
-        return self.array.shape
+        return self.array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> DType:
-        return self.array.dtype
+        return self.array.dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
@@ -164,7 +164,7 @@ class Evaluate(Interpreter):
         except AttributeError:
             return self._apply_mixed(op, xs)
         if not op.admit(arrays):
-            arrays = [x.array for x in op.coerce(xs)]
+            arrays = [x.array for x in op.coerce(xs)]  # type: ignore[attr-defined]
         try:
             y = op.impl(*arrays)
         except (ValueError, TypeError, IndexError):
@@ -245,6 +245,10 @@ class NoGradient:
             )
 
 
+# Every op by the name it has in the text of a graph: classes of ops, and rows (which are single ops).
+registry: dict[str, Any] = {}
+
+
 class Op:
     """A primitive. Subclasses are frozen dataclasses: the fields are the parameters, the methods the rules.
 
@@ -255,6 +259,12 @@ class Op:
     many: ClassVar[bool] = False  # several outputs: out_type, impl and rules deal in tuples
     effect: ClassVar[bool] = False  # does something besides returning: kept, and kept in order
     no_gradient: ClassVar[NoGradient | None] = None
+
+    def __init_subclass__(cls, listed: bool = True, **more: Any) -> None:
+        """List the class in `registry`; `listed=False` is for kinds whose ops are listed one by one."""
+        super().__init_subclass__(**more)
+        if listed:
+            registry[cls.__name__] = cls
 
     def __call__(self, *xs: Operand) -> Any:
         return interpreter.get().apply(self, xs)

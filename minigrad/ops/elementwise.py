@@ -17,7 +17,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigrad.errors import DtypeError
-from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray
+from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray, registry
 from minigrad.ops.movement import expand_to, full, pad_rank, sum_to
 from minigrad.types import (
     BOOL,
@@ -79,7 +79,7 @@ class Elementwise(Op):
 
 
 @dataclass(frozen=True, eq=False)
-class Row(Elementwise):
+class Row(Elementwise, listed=False):
     """One row of the table.
 
     takes: NumPy kind letters of the operands it computes with (b bool, i int, u uint, f float, c complex); what is
@@ -100,6 +100,7 @@ class Row(Elementwise):
     def __post_init__(self) -> None:
         n = self.numpy.nin if isinstance(self.numpy, np.ufunc) else len(signature(self.numpy).parameters)
         object.__setattr__(self, "operands", n)
+        registry[self.name] = self
 
     @property
     def label(self) -> str:
