@@ -164,7 +164,7 @@ def subgraphs(op: Op) -> Iterator[Graph]:
 
 def map_subgraphs(op: Op, f: Any) -> Op:
     """The same op with every graph it holds replaced by f(graph)."""
-    changed = {}
+    changed: dict[str, Any] = {}
     if is_dataclass(op):
         for field in fields(op):
             held = getattr(op, field.name)
@@ -201,7 +201,7 @@ def specialize_op(op: Op, sizes: dict[str, Size]) -> Op:
         return op
     old = {f.name: getattr(op, f.name) for f in fields(op) if f.init}
     changed = {k: s for k, v in old.items() if not isinstance(v, Graph) and (s := substitute(v, sizes)) != v}
-    return replace(op, **changed) if changed else op  # type: ignore[type-var]
+    return replace(op, **changed) if changed else op
 
 
 # ── building ─────────────────────────────────────────────────────────────────────────────────────

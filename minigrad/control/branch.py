@@ -27,7 +27,7 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.graph import Graph, run
 from minigrad.interpreters.build import trace
 from minigrad.op import Value
-from minigrad.ops.elementwise import convert, where
+from minigrad.ops.elementwise import convert, less_equal, where
 from minigrad.ops.kinds import zeros
 from minigrad.ops.movement import Reshape
 from minigrad.types import BOOL, INT64, TensorType
@@ -78,7 +78,7 @@ class Cond(Holding):
         results = [run(batch_all(g, lanes, size), xs[1:]) for g in self.branches]
         chosen = results[-1]
         for k in range(len(results) - 2, -1, -1):
-            here = index <= k  # the index is clamped: the last branch takes what is left
+            here = less_equal(index, k)  # the index is clamped: the last branch takes what is left
             chosen = [where(column(here, a), a, b) for a, b in zip(results[k], chosen, strict=True)]
         return tuple(chosen)
 

@@ -59,8 +59,8 @@ class While(Holding):
             raise ShapeError(f"while: the condition must give one bool[], it gives {shown}")
         before = types[self.consts :]
         if self.body.out_types != tuple(before):
-            shown = ", ".join(map(str, before)), ", ".join(map(str, self.body.out_types))
-            raise ShapeError(f"while: the body changes the type of the carry from ({shown[0]}) to ({shown[1]})")
+            was, now = (", ".join(map(str, ts)) for ts in (before, self.body.out_types))
+            raise ShapeError(f"while: the body changes the type of the carry from ({was}) to ({now})")
         return self.body.out_types
 
     def impl(self, *arrays: Any) -> list[Any]:
@@ -151,7 +151,8 @@ def _run_and_record(op: While, xs: Sequence[Value], wanted: Mask, reached: Mask)
     k, m = op.consts, len(op.body.outputs)
     lin = linearize(op.body, reached)
     there, cond = call(lin.there), call(op.cond)
-    consts, carry, steps = list(xs[:k]), list(xs[k:]), []
+    consts, carry = list(xs[:k]), list(xs[k:])
+    steps: list[tuple[list[Any], Sequence[Any]]] = []
     while (op.bound is None or len(steps) < op.bound) and cond(*consts, *carry)[0].concrete("bool()"):
         results = there(*consts, *carry)
         args = [*consts, *carry]
