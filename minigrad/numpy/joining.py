@@ -13,10 +13,12 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError, ValueTypeError
 from minigrad.numpy.creation import shape_of
+from minigrad.numpy.known import known
 from minigrad.numpy.manipulation import atleast_1d, atleast_2d, atleast_3d, expand_dims, ravel
-from minigrad.op import Operand, Value, lift
+from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert
+from minigrad.ops.gather import Gather, moved
 from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Reshape, slice_axis
 from minigrad.types import as_dtype, promote
 
@@ -184,6 +186,32 @@ def tile(x: Operand, repetitions: Any, /) -> Any:
     apart = Reshape(tuple(m for n in shape for m in (1, n)))(x)  # [n, ...] -> [1, n, ...]
     wide = Expand(tuple(m for k, n in zip(times, shape, strict=True) for m in (k, n)))(apart)
     return Reshape(tuple(k * n for k, n in zip(times, shape, strict=True)))(wide)
+
+
+def repeat(x: Operand, repeats: Any, /, axis: int | None = None) -> Any:
+    """Each element (or slice along an axis) several times in a row: as often for all, or a count for each.
+
+    Counts for each must be known numbers, for they decide the shape.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.repeat(mnp.asarray([1, 2]), 2).tolist()
+    [1, 1, 2, 2]
+    """
+    x = lift(x, "repeat")
+    if axis is None:
+        x, axis = ravel(x), 0
+    d = axis_of("repeat", axis, x)
+    n = x.shape[d]
+    counts = np.asarray(known(repeats, "repeat") if isinstance(repeats, Value) else repeats)
+    if counts.dtype.kind not in "iu" or (counts < 0).any() or counts.shape not in ((), (1,), (n,)):
+        raise ArgumentError(f"repeat: repeats must be one count or {n} for axis {d} of {x.type}, got {repeats!r}")
+    if counts.size == 1 and (counts.ndim == 0 or n != 1):
+        k = int(counts.item())
+        lead, tail = x.shape[:d], x.shape[d + 1 :]
+        wide = Expand((*lead, n, k, *tail))(Reshape((*lead, n, 1, *tail))(x))
+        return Reshape((*lead, n * k, *tail))(wide)
+    places = Array(np.repeat(np.arange(n), counts)[:, None])
+    return moved(Gather((d,))(x, places), 0, d) if places.shape[0] else slice_axis(x, d, 0, 0)
 
 
 def pad(x: Operand, pad_width: Any, /, mode: str = "constant", *, constant_values: Operand = 0) -> Any:

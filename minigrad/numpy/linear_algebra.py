@@ -105,16 +105,6 @@ def tensordot(x1: Operand, x2: Operand, /, axes: Any = 2) -> Any:
     return contract.tensordot(x1, x2, axes)
 
 
-def einsum(subscripts: str, /, *operands: Operand) -> Any:
-    """Einstein's sums: letters name axes, those missing on the right of -> are summed over.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.einsum("ij,ij->i", mnp.ones((2, 3)), mnp.ones((2, 3))).tolist()
-    [3.0, 3.0]
-    """
-    return contract.einsum(subscripts, *operands)
-
-
 def kron(x1: Operand, x2: Operand, /) -> Any:
     """The Kronecker product: every element of x1 replaced by itself times x2.
 

@@ -6,18 +6,16 @@ so it does not wrap; means of integers are float32; `dtype=` converts before any
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
-from minigrad.errors import ArgumentError, ShapeError
+from minigrad.errors import ShapeError
 from minigrad.op import Op, Operand, Value, lift
 from minigrad.ops import composite
 from minigrad.ops.axes import axes_of, axis_of, kept
-from minigrad.ops.elementwise import convert, isnan, not_equal, where
-from minigrad.ops.movement import Permute, Reshape, Sum, expand_to, slice_axis
+from minigrad.ops.elementwise import convert, not_equal
+from minigrad.ops.movement import Reshape, Sum, expand_to
 from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
-from minigrad.ops.sort import sort
 from minigrad.types import INT64, LONG, DType, as_dtype
 
 
@@ -176,42 +174,3 @@ def average(x: Operand, /, axis: Any = None, weights: Operand | None = None, *, 
         w = expand_to(Reshape(tuple(w.size if d == place else 1 for d in range(x.ndim)))(w), x.shape)
     total = composite.floating(sum(w, axis, keepdims=keepdims), "average")
     return sum(x * w, axis, keepdims=keepdims) / total
-
-
-def median(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """The middle element over axes, or the mean of the two middle ones; nan if there is a nan.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.median(mnp.asarray([3, 1, 2, 10])).tolist()
-    2.5
-    """
-    return quantile(x, 0.5, axis, keepdims=keepdims, who="median")
-
-
-def quantile(
-    x: Operand, q: float, /, axis: Any = None, *, keepdims: Any = False, who: str = "quantile"
-) -> Any:
-    """The q-th quantile over axes (q a number in [0, 1]), by linear interpolation between sorted elements.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.quantile(mnp.asarray([0.0, 1.0, 2.0]), 0.25).tolist()
-    0.5
-    """
-    x = composite.floating(x, who)
-    axes = axes_of(who, axis, x)
-    if not isinstance(q, (int, float)) or not 0 <= q <= 1:
-        raise ArgumentError(f"{who}: q must be a number in [0, 1], got {q!r}")
-    others = [d for d in range(x.ndim) if d not in axes]
-    shape = tuple(x.shape[d] for d in others)
-    rows = Reshape((*shape, math.prod(x.shape[d] for d in axes)))(Permute((*others, *axes))(x))  # [*others, n]
-    n = rows.shape[-1]
-    if n == 0:
-        raise ArgumentError(f"{who}: {x.type} has no elements along axes {axes}")
-    place = q * (n - 1)
-    low, part = int(place), place - int(place)
-    ordered = sort(rows, -1)
-    y = slice_axis(ordered, -1, low, low + 1)
-    if part:
-        y = y + (slice_axis(ordered, -1, low + 1, low + 2) - y) * part
-    y = where(kept(Any_((x.ndim - len(axes),))(isnan(rows)), rows.shape, (len(others),)), math.nan, y)
-    return Reshape(tuple(1 if d in axes else n for d, n in enumerate(x.shape)) if keepdims else shape)(y)

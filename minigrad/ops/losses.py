@@ -12,8 +12,7 @@ from minigrad.op import Operand, Value, lift
 from minigrad.ops.along import TakeAlongAxis
 from minigrad.ops.axes import axis_of
 from minigrad.ops.composite import floating, log_softmax, mean
-from minigrad.ops.elementwise import abs_, add, convert, exp, log1p, max_, mul, neg, sub, where
-from minigrad.ops.elementwise import not_equal
+from minigrad.ops.elementwise import abs_, add, convert, exp, log1p, max_, mul, neg, not_equal, sub, where
 from minigrad.ops.movement import Reshape, Sum
 from minigrad.types import same_size
 

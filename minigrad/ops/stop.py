@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from minigrad.op import NoGradient
-from minigrad.ops.elementwise import row
+from minigrad.ops.rows import row
 
 
 def _identity(x: Any) -> Any:
