@@ -76,7 +76,7 @@ def lanes(
     size: int,
     axis_name: str | None = None,
 ) -> list[tuple[Any, bool]]:
-    """The outputs of a flat f over `size` lanes, each with whether it is mapped (at axis 0) or the same in all."""
+    """The outputs of a flat f over `size` lanes, and for each whether it has its lanes along axis 0."""
     it = Batch(interpreter.get(), size, axis_name)
     line = user_line()
     try:
@@ -95,5 +95,6 @@ def batched(
     size: int,
     axis_name: str | None = None,
 ) -> list[Any]:
-    """As `lanes`, with every output mapped at axis 0: one that is the same in all lanes is repeated."""
-    return [y if m else Expand((size, *y.shape))(y) for y, m in lanes(f, xs, mapped, size, axis_name)]
+    """The outputs of a flat f over `size` lanes, each with its lanes along axis 0; an unmapped output is repeated."""
+    ys = lanes(f, xs, mapped, size, axis_name)
+    return [y if is_mapped else Expand((size, *y.shape))(y) for y, is_mapped in ys]

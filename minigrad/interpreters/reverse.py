@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol
 
-from minigrad.errors import MinigradError
-from minigrad.graph import Graph, Node, Var
+from minigrad.graph import Node, Var
 from minigrad.interpreters.forward import push_through
-from minigrad.op import Array, Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
+from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
 from minigrad.ops.elementwise import add
 from minigrad.ops.kinds import zeros
 from minigrad.source import UNKNOWN, Line, user_line
@@ -88,7 +87,9 @@ class Record:
 
     __slots__ = ("ins", "line", "op", "outs", "saved", "xs", "y")
 
-    def __init__(self, op: Op, xs: Sequence[Value], y: Any, saved: Any, ins: Sequence[Any], outs: Sequence[Any]) -> None:
+    def __init__(
+        self, op: Op, xs: Sequence[Value], y: Any, saved: Any, ins: Sequence[Any], outs: Sequence[Any]
+    ) -> None:
         self.op, self.xs, self.y, self.saved, self.ins, self.outs = op, xs, y, saved, ins, outs
         self.line = user_line()
 
