@@ -82,8 +82,13 @@ def argument_value(who: str, x: Any, name: Callable[[], str], hint: str | None =
     return lift(x, who)
 
 
-def argument_values(who: str, leaves: Sequence[Any], names: Callable[[], Sequence[str]]) -> list[Value]:
-    return [argument_value(who, x, lambda i=i: names()[i]) for i, x in enumerate(leaves)]  # type: ignore[misc]
+def argument_values(
+    who: str, leaves: Sequence[Any], names: Callable[[], Sequence[str]], hint: str | None = None
+) -> list[Value]:
+    return [
+        x if type(x) is Array else argument_value(who, x, lambda i=i: names()[i], hint)  # type: ignore[misc]
+        for i, x in enumerate(leaves)
+    ]
 
 
 def _short(x: Any) -> str:
