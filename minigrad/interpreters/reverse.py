@@ -179,7 +179,7 @@ def linearize(
 
 # ── over a graph ─────────────────────────────────────────────────────────────────────────────────
 class NodeStep:
-    """A node of a graph as a step of the walk; `value` gives what its operands and results are in the caller's world."""
+    """A node of a graph as a step of the walk; `value` gives its operands and results in the caller's world."""
 
     __slots__ = ("ins", "node", "outs", "value")
 
