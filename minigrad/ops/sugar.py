@@ -24,12 +24,12 @@ COMPARE: dict[str, Op] = {
 }
 UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_}
 
-_OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
+OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
 
 
 def _binary(op: Op, swap: bool = False) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if not isinstance(other, _OPERANDS):
+        if not isinstance(other, OPERANDS):
             return NotImplemented
         return op(other, self) if swap else op(self, other)
 
