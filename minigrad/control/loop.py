@@ -38,7 +38,7 @@ def stacked(n: int, t: TensorType) -> TensorType:
 
 @dataclass(frozen=True)
 class Scan(Holding):
-    """(consts, carry, xs) -> (last carry, stacked ys), by `body`: (consts, carry, a slice of xs) -> (carry, ys of a step).
+    """(consts, carry, xs) -> (last carry, stacked ys); body: (consts, carry, a slice of xs) -> (carry, ys of a step).
 
     xs are sliced along axis 0, from the end if `reverse`; ys are stacked where their slice stood.
     """
@@ -170,7 +170,7 @@ def _pullback(op: Scan, xs: Sequence[Value], wanted: Mask) -> Any:
     kept_consts = [i for i in lin.kept if i < k]
     kept_xs = [i for i in lin.kept if i >= k + c]
     float_ys = differentiable(op.body.out_types)
-    want_const, want_carry, want_x = op.split(reached)
+    want_const, want_carry, _ = op.split(reached)
     carry_types = pick(want_carry, op.body.in_types[k : k + c])
     const_types = pick(want_const, op.body.in_types[:k])
     n_carry, n_const = len(carry_types), len(const_types)

@@ -154,7 +154,7 @@ def vjp(
 
 # ── over a graph ─────────────────────────────────────────────────────────────────────────────────
 class NodeStep:
-    """A node of a graph as a step of the walk; `value` gives what its operands and results are in the caller's world."""
+    """A node of a graph as a step of the walk; `value` gives its operands and results in the caller's world."""
 
     __slots__ = ("ins", "node", "outs", "value")
 
