@@ -40,12 +40,12 @@ COMPARE: dict[str, Op] = {
 }
 UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_, "invert": e.not_}
 
-_OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
+OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
 
 
 def _binary(op: Callable[..., Any], swap: bool = False) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if not isinstance(other, _OPERANDS):
+        if not isinstance(other, OPERANDS):
             return NotImplemented
         return op(other, self) if swap else op(self, other)
 
