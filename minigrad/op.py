@@ -77,11 +77,11 @@ class Array(Value):
 
     @property
     def shape(self) -> Shape:
-        return self.array.shape
+        return self.array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> DType:
-        return self.array.dtype
+        return self.array.dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
@@ -164,7 +164,7 @@ class Evaluate(Interpreter):
         except AttributeError:
             return self._apply_mixed(op, xs)
         if not op.admit(arrays):
-            arrays = [x.array for x in op.coerce(xs)]
+            arrays = [x.array for x in op.coerce(xs)]  # type: ignore[attr-defined]
         try:
             y = op.impl(*arrays)
         except (ValueError, TypeError, IndexError):

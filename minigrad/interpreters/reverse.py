@@ -10,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol
 
-from minigrad.errors import MinigradError
-from minigrad.graph import Graph, Node, Var
-from minigrad.op import Array, Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
+from minigrad.graph import Node, Var
+from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
 from minigrad.ops.elementwise import add
 from minigrad.ops.kinds import zeros
 from minigrad.source import UNKNOWN, Line, user_line
@@ -87,7 +86,9 @@ class Record:
 
     __slots__ = ("ins", "line", "op", "outs", "saved", "xs", "y")
 
-    def __init__(self, op: Op, xs: Sequence[Value], y: Any, saved: Any, ins: Sequence[Any], outs: Sequence[Any]) -> None:
+    def __init__(
+        self, op: Op, xs: Sequence[Value], y: Any, saved: Any, ins: Sequence[Any], outs: Sequence[Any]
+    ) -> None:
         self.op, self.xs, self.y, self.saved, self.ins, self.outs = op, xs, y, saved, ins, outs
         self.line = user_line()
 
@@ -127,7 +128,9 @@ class Reverse(Interpreter):
         return tuple(outs) if op.many else outs[0]
 
 
-def vjp(f: Callable[..., Sequence[Operand]], xs: Sequence[Value]) -> tuple[list[Any], Callable[[Sequence[Any]], list[Any]]]:
+def vjp(
+    f: Callable[..., Sequence[Operand]], xs: Sequence[Value]
+) -> tuple[list[Any], Callable[[Sequence[Any]], list[Any]]]:
     """(ys, pull) of a flat f; pull(y_bars) gives the x_bars, None where nothing depends on x."""
     it = Reverse(interpreter.get())
     recorded = [Recorded(it, x) if is_differentiable(x.dtype) else x for x in xs]
@@ -151,7 +154,7 @@ def vjp(f: Callable[..., Sequence[Operand]], xs: Sequence[Value]) -> tuple[list[
 
 # ── over a graph ─────────────────────────────────────────────────────────────────────────────────
 class NodeStep:
-    """A node of a graph as a step of the walk; `value` gives what its operands and results are in the caller's world."""
+    """A node of a graph as a step of the walk; `value` gives its operands and results in the caller's world."""
 
     __slots__ = ("ins", "node", "outs", "value")
 

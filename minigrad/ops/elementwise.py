@@ -16,7 +16,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.errors import BroadcastError, DtypeError
+from minigrad.errors import DtypeError
 from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.movement import expand_to, full, pad_rank, sum_to
 from minigrad.types import (
@@ -315,9 +315,7 @@ pow_ = row("pow", np.power, _signed_pow_x, _pow_p, singular=True, domains=((0.3,
 neg = row("neg", np.negative, _const(-1))
 abs_ = row("abs", np.abs, lambda y, x: sign(x), takes="iuf")
 sign = row("sign", np.sign, *STEP, takes="iuf", domain=(0.2, 2.0))
-reciprocal = row(
-    "reciprocal", np.reciprocal, lambda y, x: neg(mul(y, y)), takes="fc", singular=True, domain=(0.5, 2.0)
-)
+reciprocal = row("reciprocal", np.reciprocal, lambda y, x: neg(mul(y, y)), takes="fc", singular=True, domain=(0.5, 2.0))
 max_ = row("max", np.maximum, lambda y, a, b: _tie(a, b), lambda y, a, b: _tie(b, a), takes="biuf")
 min_ = row("min", np.minimum, lambda y, a, b: _tie(b, a), lambda y, a, b: _tie(a, b), takes="biuf")
 
@@ -336,8 +334,6 @@ sqrt = row("sqrt", np.sqrt, lambda y, x: div(0.5, y), takes="fc", singular=True,
 sin = row("sin", np.sin, lambda y, x: cos(x), takes="fc")
 cos = row("cos", np.cos, lambda y, x: neg(sin(x)), takes="fc")
 tanh = row("tanh", np.tanh, lambda y, x: sub(1, mul(y, y)), takes="fc")
-
-
 
 
 # ── the parts of complex numbers: linear over the reals ──────────────────────────────────────────
