@@ -12,8 +12,16 @@ import numpy as np
 
 from minigrad.op import Op, Value
 from minigrad.ops import elementwise as e
+from minigrad.ops.contract import matmul
 
-BINARY: dict[str, Op] = {"add": e.add, "sub": e.sub, "mul": e.mul, "truediv": e.div, "pow": e.pow_}
+BINARY: dict[str, Callable[..., Any]] = {
+    "add": e.add,
+    "sub": e.sub,
+    "mul": e.mul,
+    "truediv": e.div,
+    "pow": e.pow_,
+    "matmul": matmul,
+}
 COMPARE: dict[str, Op] = {
     "eq": e.equal,
     "ne": e.not_equal,
@@ -27,7 +35,7 @@ UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_}
 _OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
 
 
-def _binary(op: Op, swap: bool = False) -> Callable[[Any, Any], Any]:
+def _binary(op: Callable[..., Any], swap: bool = False) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
         if not isinstance(other, _OPERANDS):
             return NotImplemented
