@@ -220,7 +220,7 @@ def substitute(x: Any, sizes: Mapping[str, Size]) -> Any:
         return x.substitute(sizes)
     if isinstance(x, TensorType):
         return TensorType(substitute(x.shape, sizes), x.dtype)
-    if type(x) is tuple:
+    if isinstance(x, tuple):
         return tuple(substitute(y, sizes) for y in x)
     return x
 
