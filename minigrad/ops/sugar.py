@@ -1,4 +1,4 @@
-"""Operators on values: `x + y` is `add(x, y)`, from one table, for every kind of Value at once.
+"""Operators and indexing on values: `x + y` is `add(x, y)`, from tables, for every kind of Value at once.
 
 Floor 2. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
 """
@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.op import Op, Value
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import matmul
+from minigrad.ops.indexing import METHODS as INDEXING
 
 BINARY: dict[str, Callable[..., Any]] = {
     "add": e.add,
@@ -60,6 +61,8 @@ def install(cls: type) -> None:
         setattr(cls, f"__{name}__", _binary(op))
     for name, op in UNARY.items():
         setattr(cls, f"__{name}__", _unary(op))
+    for name, method in INDEXING.items():
+        setattr(cls, name, method)
 
 
 install(Value)
