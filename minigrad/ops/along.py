@@ -34,7 +34,7 @@ class TakeAlongAxis(Linear, Indexed):
             raise ArgumentError(f"take_along_axis: axis {axis} of {x} has no elements to take")
         return x.with_shape(indices.shape)
 
-    def impl(self, x: ndarray, indices: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray, indices: ndarray) -> ndarray:
         _check_alongside(self.label, x, indices, self.axis)
         if not indices.size:
             return np.zeros(indices.shape, x.dtype)
@@ -49,7 +49,12 @@ class TakeAlongAxis(Linear, Indexed):
 
     @classmethod
     def samples(cls) -> Samples:
-        for shape, axis, index in [((4,), 0, (6,)), ((3, 4), 1, (3, 2)), ((3, 2, 2), 0, (2, 2, 2)), ((3, 2), 0, (0, 2))]:
+        for shape, axis, index in [
+            ((4,), 0, (6,)),
+            ((3, 4), 1, (3, 2)),
+            ((3, 2, 2), 0, (2, 2, 2)),
+            ((3, 2), 0, (0, 2)),
+        ]:
             yield cls(axis), (Draw(shape), Draw(index, "int64", (-1, 4)))
 
 
@@ -66,7 +71,7 @@ class AddAlongAxis(Linear, Indexed):
         _check_alongside(self.label, updates, indices, None)
         return updates.with_shape((*updates.shape[:axis], self.size, *updates.shape[axis + 1 :]))
 
-    def impl(self, updates: ndarray, indices: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, updates: ndarray, indices: ndarray) -> ndarray:
         _check_alongside(self.label, updates, indices, None)
         shape = (*updates.shape[: self.axis], self.size, *updates.shape[self.axis + 1 :])
         grid = list(np.ogrid[tuple(map(slice, updates.shape))]) if updates.ndim else []

@@ -57,7 +57,7 @@ class Cumulative(Op):
 class CumSum(Cumulative, Linear):
     """y_i = x_0 + ... + x_i."""
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> ndarray:
         return self.accumulated(np.add, x)
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
@@ -85,7 +85,7 @@ class LinearRecurrence(Cumulative):
             raise ShapeError(f"linear_recurrence: factors {a} and terms {b} must have one type")
         return b
 
-    def impl(self, a: ndarray, b: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, a: ndarray, b: ndarray) -> ndarray:
         if a.shape != b.shape:
             raise ValueError("shapes differ")
         h = np.array(b)
@@ -122,7 +122,7 @@ class LinearRecurrence(Cumulative):
 class CumProd(Cumulative):
     """y_i = x_0 ⋯ x_i."""
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> ndarray:
         return self.accumulated(np.multiply, x)
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
@@ -140,7 +140,7 @@ class CumLogSumExp(Cumulative):
         x = lift(xs[0], self.label)
         return Cumulative.coerce(self, [convert(x, FLOAT32) if x.dtype.kind in "biu" else x])
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> ndarray:
         return self.accumulated(np.logaddexp, x)
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
@@ -165,7 +165,7 @@ class RunningArg(Cumulative):
         normal_axis(self.label, self.axis, x)
         return x.with_dtype(INT64)
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> ndarray:
         n = x.shape[self.axis]
         x = np.moveaxis(_turned(self, x), self.axis, 0)
         ufunc, beats = (np.maximum, np.greater) if self.largest else (np.minimum, np.less)

@@ -64,7 +64,7 @@ class DynamicSlice(Linear, Windowed):
         self.check_window(x, self.sizes, starts)
         return x.with_shape(self.sizes)
 
-    def impl(self, x: ndarray, *starts: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray, *starts: ndarray) -> ndarray:
         return x[_window(x, self.sizes, starts)]
 
     def transpose(self, y_bar: Any, x: Value, *starts: Value) -> Any:  # type: ignore[override]
@@ -105,7 +105,7 @@ class DynamicUpdateSlice(Linear, Windowed):
             raise DtypeError(f"dynamic_update_slice: an update of {x} must have its dtype, got {update}")
         return x
 
-    def impl(self, x: ndarray, update: ndarray, *starts: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray, update: ndarray, *starts: ndarray) -> ndarray:
         window = _window(x, update.shape, starts)
         out = np.array(x)
         out[window] = update
@@ -116,7 +116,9 @@ class DynamicUpdateSlice(Linear, Windowed):
         return [self(y_bar, nothing, *starts), DynamicSlice(update.shape)(y_bar, *starts)]
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        x, update, *starts = (v if m or i > 1 else Expand((size, *v.shape))(v) for i, (v, m) in enumerate(zip(xs, mapped, strict=True)))
+        x, update, *starts = (
+            v if m or i > 1 else Expand((size, *v.shape))(v) for i, (v, m) in enumerate(zip(xs, mapped, strict=True))
+        )
         if not any(mapped[2:]):
             return self(x, update, 0, *starts)
         axes, where_ = _lane_coordinates(x.shape[1:], update.shape[1:], starts, mapped[2:], size)

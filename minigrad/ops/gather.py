@@ -51,11 +51,13 @@ class Gather(Linear, Indexed):
             raise ArgumentError(f"gather: {x} has no elements to read along axes {self.axes}")
         return x.with_shape((*indices.shape[:-1], *rest))
 
-    def impl(self, x: ndarray, indices: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray, indices: ndarray) -> ndarray:
         if len(self.axes) == 1 and self.beyond == "clip":
             taken = x.take(indices[..., 0], self.axes[0], mode="clip")
-            return taken if self.axes[0] == 0 else np.moveaxis(
-                taken, range(self.axes[0], self.axes[0] + indices.ndim - 1), range(indices.ndim - 1)
+            return (
+                taken
+                if self.axes[0] == 0
+                else np.moveaxis(taken, range(self.axes[0], self.axes[0] + indices.ndim - 1), range(indices.ndim - 1))
             )
         table, position, inside = _flattened(x, indices, self.axes, self.beyond)
         if inside is None:
@@ -111,7 +113,7 @@ class Scatter(Linear, Indexed):
             raise ShapeError(f"scatter: updates for {x} at {indices} must be {x.with_shape(wanted)}, got {updates}")
         return x
 
-    def impl(self, x: ndarray, updates: ndarray, indices: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray, updates: ndarray, indices: ndarray) -> ndarray:
         out = np.array(x)
         order = (*self.axes, *(d for d in range(x.ndim) if d not in self.axes))
         view, position, inside = _flattened(out, indices, self.axes, self.beyond)
@@ -222,8 +224,8 @@ def _flattened(
     indices = indices.astype(np.int64, copy=False)
     inside: ndarray | None = None
     if beyond == "drop":
-        inside = ((indices >= 0) & (indices < sizes)).all(-1)
-        inside = None if inside.all() else inside
+        fits = np.asarray(((indices >= 0) & (indices < sizes)).all(-1))
+        inside = None if fits.all() else fits
     if inside is not None or beyond == "clip":
         indices = np.clip(indices, 0, np.maximum(sizes - 1, 0))
     strides = np.array([math.prod(sizes[k + 1 :].tolist()) for k in range(len(axes))], np.int64)

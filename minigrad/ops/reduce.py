@@ -68,8 +68,6 @@ class WeightedReduction(Reduction):
 class Extremum(WeightedReduction):
     """The largest or smallest element; a NaN wins. Elements that tie share the derivative equally."""
 
-    ufunc: ClassVar[np.ufunc]
-
     def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
         shape = drop_axes(self.label, x, self.axes)
         if 0 not in shape and any(x.shape[a] == 0 for a in self.axes):
@@ -79,20 +77,19 @@ class Extremum(WeightedReduction):
             )
         return x.with_shape(shape)
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
-        return self.ufunc.reduce(x, axis=self.axes)  # type: ignore[no-any-return]
-
     def weights(self, y: Any, x: Value) -> Any:
         chosen = convert(equal(x, restored(y, x.shape, self.axes)), x.dtype)
         return div(chosen, restored(Sum(self.axes)(chosen), x.shape, self.axes))
 
 
 class Max(Extremum):
-    ufunc = np.maximum
+    def impl(self, x: ndarray) -> Any:
+        return np.maximum.reduce(x, axis=self.axes)
 
 
 class Min(Extremum):
-    ufunc = np.minimum
+    def impl(self, x: ndarray) -> Any:
+        return np.minimum.reduce(x, axis=self.axes)
 
 
 class Prod(WeightedReduction):
@@ -100,8 +97,8 @@ class Prod(WeightedReduction):
 
     takes = "iufc"
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
-        return np.multiply.reduce(x, axis=self.axes, dtype=x.dtype)  # type: ignore[no-any-return]
+    def impl(self, x: ndarray) -> Any:
+        return np.multiply.reduce(x, axis=self.axes, dtype=x.dtype)
 
     def weights(self, y: Any, x: Value) -> Any:
         """The product of the others, (x_0 ⋯ x_{i-1})·(x_{i+1} ⋯ x_{n-1}): no division, so zeros are welcome."""
@@ -118,15 +115,11 @@ class Logical(Reduction):
     """Of bools; other dtypes are compared with 0 first."""
 
     no_gradient = NoGradient("the result is bool")
-    ufunc: ClassVar[np.ufunc]
     takes = "b"
 
     def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
         x = lift(xs[0], self.label)
         return [x if x.dtype == BOOL else not_equal(x, 0)]
-
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
-        return self.ufunc.reduce(x, axis=self.axes)  # type: ignore[no-any-return]
 
     @classmethod
     def samples(cls) -> Samples:
@@ -134,17 +127,20 @@ class Logical(Reduction):
             yield cls(axes), (Draw(shape, "bool", (0, 1)),)
 
 
-class Any_(Logical):  # noqa: N801 - `Any` is typing's
+class Any_(Logical):
     """Is one of them true? (Of nothing: no.)"""
 
     label = "any"
-    ufunc = np.logical_or
+
+    def impl(self, x: ndarray) -> Any:
+        return np.logical_or.reduce(x, axis=self.axes)
 
 
 class All(Logical):
     """Are all of them true? (Of nothing: yes.)"""
 
-    ufunc = np.logical_and
+    def impl(self, x: ndarray) -> Any:
+        return np.logical_and.reduce(x, axis=self.axes)
 
 
 @dataclass(frozen=True)
@@ -153,7 +149,6 @@ class ArgExtremum(Op):
 
     axis: int
     no_gradient: ClassVar[NoGradient] = NoGradient("it returns positions")
-    function: ClassVar[Any]
 
     def admit(self, arrays: list[ndarray]) -> bool:
         return arrays[0].dtype.kind != "c"
@@ -170,9 +165,6 @@ class ArgExtremum(Op):
             raise ArgumentError(f"{self.label}: axis {axis} of {x} has no elements")
         return TensorType((*x.shape[:axis], *x.shape[axis + 1 :]), INT64)
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
-        return type(self).function(x, axis=self.axis)  # type: ignore[no-any-return]
-
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return replace(self, axis=self.axis + 1)(xs[0])
 
@@ -183,11 +175,13 @@ class ArgExtremum(Op):
 
 
 class ArgMax(ArgExtremum):
-    function = np.argmax
+    def impl(self, x: ndarray) -> Any:
+        return np.argmax(x, axis=self.axis)
 
 
 class ArgMin(ArgExtremum):
-    function = np.argmin
+    def impl(self, x: ndarray) -> Any:
+        return np.argmin(x, axis=self.axis)
 
 
 def restored(y: Any, shape: Shape, axes: Sequence[int]) -> Any:
