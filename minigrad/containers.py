@@ -184,11 +184,7 @@ def register(
         return _attribute_steps(static[1])
 
     def show(static: tuple[Any, tuple[str, ...] | None], texts: list[str]) -> str:
-        return (
-            _show_call(cls, static[1], texts)
-            if static[1] is not None
-            else f"{cls.__name__}({', '.join(texts)})"
-        )
+        return _show_call(cls, static[1], texts) if static[1] is not None else f"{cls.__name__}({', '.join(texts)})"
 
     _add(cls, Container(named, lambda static, children: unflatten(static[0], children), steps, show))
 

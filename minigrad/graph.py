@@ -63,14 +63,13 @@ class Node:
 class Graph:
     """`outputs` as a function of `inputs`, by way of `nodes` in an order that can be run."""
 
-    __slots__ = ("_key", "inputs", "name", "nodes", "outputs")
+    __slots__ = ("__weakref__", "_hash", "_key", "inputs", "name", "nodes", "outputs")
 
-    def __init__(
-        self, inputs: Iterable[Var], nodes: Iterable[Node], outputs: Iterable[Atom], name: str = "f"
-    ) -> None:
+    def __init__(self, inputs: Iterable[Var], nodes: Iterable[Node], outputs: Iterable[Atom], name: str = "f") -> None:
         self.inputs, self.nodes, self.outputs = tuple(inputs), tuple(nodes), tuple(outputs)
         self.name = name
         self._key: tuple[Any, ...] | None = None
+        self._hash: int | None = None
 
     @property
     def in_types(self) -> tuple[TensorType, ...]:
@@ -101,7 +100,9 @@ class Graph:
         return isinstance(other, Graph) and (self is other or self.key() == other.key())
 
     def __hash__(self) -> int:
-        return hash(self.key())
+        if self._hash is None:
+            self._hash = hash(self.key())
+        return self._hash
 
     def __repr__(self) -> str:
         return f"<Graph {self.name}: {len(self.inputs)} inputs, {len(self.nodes)} nodes, {len(self.outputs)} outputs>"
@@ -138,6 +139,17 @@ def last_uses(graph: Graph) -> dict[int, list[Var]]:
     return dying
 
 
+def live(nodes: Sequence[Node], outputs: Iterable[Any]) -> list[Node]:
+    """The nodes the outputs need, and those with effects, in their order."""
+    needed = {a for a in outputs if isinstance(a, Var)}
+    kept = []
+    for n in reversed(nodes):
+        if n.op.effect or not needed.isdisjoint(n.outs):
+            kept.append(n)
+            needed.update(a for a in n.ins if isinstance(a, Var))
+    return kept[::-1]
+
+
 # ── graphs inside ops ────────────────────────────────────────────────────────────────────────────
 def subgraphs(op: Op) -> Iterator[Graph]:
     """The graphs an op holds, in the order of its fields."""
@@ -151,15 +163,19 @@ def subgraphs(op: Op) -> Iterator[Graph]:
 
 
 def map_subgraphs(op: Op, f: Any) -> Op:
-    """The same op with every graph it holds replaced by f(graph)."""
-    changed = {}
+    """The same op with every graph it holds replaced by f(graph): the op itself if f gives each graph back."""
+    changed: dict[str, Any] = {}
     if is_dataclass(op):
         for field in fields(op):
             held = getattr(op, field.name)
             if isinstance(held, Graph):
-                changed[field.name] = f(held)
+                new = f(held)
+                if new is not held:
+                    changed[field.name] = new
             elif isinstance(held, tuple) and any(isinstance(g, Graph) for g in held):
-                changed[field.name] = tuple(f(g) if isinstance(g, Graph) else g for g in held)
+                news = tuple(f(g) if isinstance(g, Graph) else g for g in held)
+                if any(a is not b for a, b in zip(news, held, strict=True)):
+                    changed[field.name] = news
     return replace(op, **changed) if changed else op  # type: ignore[type-var]
 
 
@@ -189,7 +205,7 @@ def specialize_op(op: Op, sizes: dict[str, Size]) -> Op:
         return op
     old = {f.name: getattr(op, f.name) for f in fields(op) if f.init}
     changed = {k: s for k, v in old.items() if not isinstance(v, Graph) and (s := substitute(v, sizes)) != v}
-    return replace(op, **changed) if changed else op  # type: ignore[type-var]
+    return replace(op, **changed) if changed else op
 
 
 # ── building ─────────────────────────────────────────────────────────────────────────────────────

@@ -55,9 +55,7 @@ class TreeDef:
 
     __slots__ = ("_hash", "children", "kind", "num_leaves", "static")
 
-    def __init__(
-        self, kind: type, static: Hashable, children: tuple["TreeDef", ...], num_leaves: int
-    ) -> None:
+    def __init__(self, kind: type, static: Hashable, children: tuple["TreeDef", ...], num_leaves: int) -> None:
         self.kind, self.static, self.children, self.num_leaves = kind, static, children, num_leaves
         self._hash: int | None = None
 
@@ -65,9 +63,7 @@ class TreeDef:
         """Put leaves, in the order `flatten` gave them, into this structure."""
         leaves = list(leaves)
         if len(leaves) != self.num_leaves:
-            raise TreeError(
-                f"the structure {_short(self)} has {self.num_leaves} leaves, but {len(leaves)} were given"
-            )
+            raise TreeError(f"the structure {_short(self)} has {self.num_leaves} leaves, but {len(leaves)} were given")
         try:
             return _unflatten(self, iter(leaves))
         except RecursionError:
@@ -304,9 +300,7 @@ def _differ(expected: TreeDef, found: TreeDef, path: Path) -> NoReturn:
         ours, theirs = expected.steps(), found.steps()
         missing = [step.text for step in ours if step not in theirs]
         extra = [step.text for step in theirs if step not in ours]
-        parts = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unexpected {', '.join(extra)}"] * bool(
-            extra
-        )
+        parts = [f"missing {', '.join(missing)}"] * bool(missing) + [f"unexpected {', '.join(extra)}"] * bool(extra)
         hint = "; ".join(parts) or None
     raise TreeError(
         f"the trees differ at {path_text('tree', path)}: expected {_short(expected)}, got {_short(found)}",

@@ -69,8 +69,14 @@ def loop_over_lanes(op: Op, xs: Sequence[Value], mapped: Sequence[bool], size: i
     return stacked if op.many else stacked[0]
 
 
-def batched(f: Callable[..., Sequence[Operand]], xs: Sequence[Value], mapped: Sequence[bool], size: int, axis_name: str | None = None) -> list[Any]:
-    """The outputs of a flat f over `size` lanes, each with its lanes along axis 0; an unmapped output is repeated."""
+def lanes(
+    f: Callable[..., Sequence[Operand]],
+    xs: Sequence[Value],
+    mapped: Sequence[bool],
+    size: int,
+    axis_name: str | None = None,
+) -> list[tuple[Any, bool]]:
+    """The outputs of a flat f over `size` lanes, and for each whether it has its lanes along axis 0."""
     it = Batch(interpreter.get(), size, axis_name)
     line = user_line()
     try:
@@ -79,6 +85,16 @@ def batched(f: Callable[..., Sequence[Operand]], xs: Sequence[Value], mapped: Se
             ys = [lift(y, "return") for y in f(*ins)]
     finally:
         it.alive = False
-    return [
-        y.x if isinstance(y, Batched) and y.owner is it else Expand((size, *y.shape))(y) for y in ys
-    ]
+    return [(y.x, True) if isinstance(y, Batched) and y.owner is it else (y, False) for y in ys]
+
+
+def batched(
+    f: Callable[..., Sequence[Operand]],
+    xs: Sequence[Value],
+    mapped: Sequence[bool],
+    size: int,
+    axis_name: str | None = None,
+) -> list[Any]:
+    """The outputs of a flat f over `size` lanes, each with its lanes along axis 0; an unmapped output is repeated."""
+    ys = lanes(f, xs, mapped, size, axis_name)
+    return [y if is_mapped else Expand((size, *y.shape))(y) for y, is_mapped in ys]

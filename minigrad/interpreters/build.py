@@ -70,9 +70,7 @@ def trace(
     """The graph of f (flat inputs to a flat list of outputs) and the values it captured, its leading inputs."""
     it = Build(interpreter.get(), use_instead)
     line = user_line()
-    inputs = [
-        it.builder.add_input(t, it, labels[i] if labels else "", line) for i, t in enumerate(types)
-    ]
+    inputs = [it.builder.add_input(t, it, labels[i] if labels else "", line) for i, t in enumerate(types)]
     try:
         with using(it):
             outputs = [it.atom(lift(y, "return"), _Output()) for y in f(*inputs)]

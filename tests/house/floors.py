@@ -14,12 +14,10 @@ class Floor(NamedTuple):
 
 # From the ground up. A module may import from its own floor and from those below it.
 FLOORS = (
-    Floor(
-        "ground", ("types", "tree", "containers", "errors", "source", "config", "lazy"), libraries=("numpy",)
-    ),
+    Floor("ground", ("types", "tree", "containers", "errors", "source", "config", "lazy"), libraries=("numpy",)),
     Floor("language", ("op", "graph", "text", "draw")),
     Floor("vocabulary", ("ops",)),
-    Floor("meanings", ("interpreters",)),
+    Floor("meanings", ("interpreters", "control")),
     Floor("engine", ("passes", "loops", "backends")),
     Floor("arrays", ("numpy",)),
     Floor("front-ends", ("session", "tape", "tracer"), separate=True),

@@ -62,15 +62,11 @@ def offences(source: str, importer: str, is_package: bool = False) -> list[str]:
         library = imported.split(".")[0]
         if library == "minigrad":
             if not may_import(importer, imported):
-                found.append(
-                    f"line {line}: {importer} (floor {floor}) imports {imported} (floor {floor_of(imported)})"
-                )
+                found.append(f"line {line}: {importer} (floor {floor}) imports {imported} (floor {floor_of(imported)})")
         elif library not in sys.stdlib_module_names:
             allowed = FLOORS[floor].libraries
             if allowed is not None and library not in allowed:
-                found.append(
-                    f"line {line}: floor {floor} imports {library}, but may use only {', '.join(allowed)}"
-                )
+                found.append(f"line {line}: floor {floor} imports {library}, but may use only {', '.join(allowed)}")
     for function in (node for node in ast.walk(tree) if isinstance(node, FUNCTIONS)):
         for node in ast.walk(function):
             if isinstance(node, ast.Import | ast.ImportFrom):
@@ -140,9 +136,7 @@ def test_import_is_quick_and_light() -> None:
     """The best of five, for the machine may be busy: the cost of minigrad itself, on top of NumPy."""
     runs = []
     for _ in range(5):
-        output = subprocess.run(
-            [sys.executable, "-c", COST], cwd=ROOT, capture_output=True, text=True, check=True
-        )
+        output = subprocess.run([sys.executable, "-c", COST], cwd=ROOT, capture_output=True, text=True, check=True)
         runs.append(json.loads(output.stdout))
     assert not {"numba", "llvmlite", "scipy", "rich", "matplotlib"} & set(runs[0][1])
     assert min(seconds for seconds, _ in runs) < 0.150

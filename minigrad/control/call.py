@@ -1,0 +1,107 @@
+"""Call: a graph used as one op (what `jit` makes). Checkpoint: a call that saves its operands and nothing else.
+
+Floor 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any
+
+from minigrad.control.transform import (
+    Holding,
+    batch_all,
+    differentiable,
+    evaluate,
+    filled,
+    jvp_graph,
+    linearize,
+    pick,
+    place,
+    vjp_graph,
+)
+from minigrad.graph import Graph
+from minigrad.op import Value
+from minigrad.types import TensorType
+
+Run = Callable[[Sequence[Any]], Sequence[Any]]  # arrays in, arrays out
+Compiler = Callable[[Graph], Run]
+
+
+@dataclass(frozen=True)
+class Call(Holding):
+    """The graph, applied. With a compiler it runs compiled, and so do the graphs its rules derive from it."""
+
+    graph: Graph
+    compiler: Compiler | None = field(default=None, compare=False, repr=False)
+    _compiled: list[Run] = field(default_factory=list, init=False, compare=False, repr=False)
+
+    def parameters(self) -> dict[str, Any]:
+        return {"graph": self.graph}
+
+    def out_type(self, *types: TensorType) -> tuple[TensorType, ...]:
+        self.require(self.graph, types, self.graph.name)
+        return self.graph.out_types
+
+    def impl(self, *arrays: Any) -> Sequence[Any]:
+        if self.compiler is None:
+            return evaluate(self.graph, arrays)
+        if not self._compiled:
+            self._compiled.append(self.compiler(self.graph))
+        return self._compiled[0](arrays)
+
+    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
+        dotted = tuple(d is not None for d in dots)
+        graph, has = jvp_graph(self.graph, dotted)
+        return place(has, call(graph, self.compiler)(*xs, *pick(dotted, dots))[len(y) :])
+
+    def pullback(self, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
+        lin = linearize(self.graph, tuple(wanted))
+        m = len(self.graph.outputs)
+        results = call(lin.there, self.compiler)(*xs)
+        ys, saved = results[:m], results[m:]
+
+        def pull(y_bars: Sequence[Any]) -> list[Any]:
+            bars = filled(y_bars, self.graph.out_types)
+            given = pick(differentiable(self.graph.out_types), bars)
+            return place(wanted, call(lin.back, self.compiler)(*(xs[k] for k in lin.kept), *saved, *given))
+
+        return tuple(ys), pull
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return call(batch_all(self.graph, tuple(mapped), size), self.compiler)(*xs)
+
+
+@lru_cache(maxsize=1024)
+def call(graph: Graph, compiler: Compiler | None = None) -> Call:
+    """The Call of a graph: the same one each time, so that what it compiled is found again."""
+    return Call(graph, compiler)
+
+
+@dataclass(frozen=True)
+class Checkpoint(Holding):
+    """The graph, applied; on the way back its intermediates are computed again instead of having been kept."""
+
+    graph: Graph
+
+    def out_type(self, *types: TensorType) -> tuple[TensorType, ...]:
+        self.require(self.graph, types, self.graph.name)
+        return self.graph.out_types
+
+    def impl(self, *arrays: Any) -> Sequence[Any]:
+        return evaluate(self.graph, arrays)
+
+    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
+        dotted = tuple(d is not None for d in dots)
+        graph, has = jvp_graph(self.graph, dotted)
+        return place(has, Checkpoint(graph)(*xs, *pick(dotted, dots))[len(y) :])
+
+    def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
+        m = len(self.graph.outputs)
+        given = pick(differentiable(self.graph.out_types), filled(y_bar, self.graph.out_types))
+        return place(wanted, Checkpoint(vjp_graph(self.graph, tuple(wanted)))(*xs, *given)[m:])
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return Checkpoint(batch_all(self.graph, tuple(mapped), size))(*xs)

@@ -1,0 +1,79 @@
+"""Custom derivative rules: a function whose derivative its author states.
+
+Floor 3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from minigrad.control.call import call
+from minigrad.control.transform import Holding, batch_all, differentiable, evaluate, filled, pick, place
+from minigrad.graph import Graph
+from minigrad.op import Value
+from minigrad.ops.movement import Expand
+from minigrad.types import TensorType
+
+
+class _Custom(Holding):
+    graph: Graph
+
+    def out_type(self, *types: TensorType) -> tuple[TensorType, ...]:
+        self.require(self.graph, types, self.graph.name)
+        return self.graph.out_types
+
+    def impl(self, *arrays: Any) -> list[Any]:
+        return evaluate(self.graph, arrays)
+
+
+@dataclass(frozen=True)
+class CustomJvp(_Custom):
+    """`rule`: (xs, tangents of the float xs) -> (ys, tangents of the float ys). Reverse mode transposes it."""
+
+    graph: Graph
+    rule: Graph
+
+    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
+        floats = differentiable(self.graph.in_types)
+        moved = pick(floats, filled(dots, self.graph.in_types))
+        y_dots = call(self.rule)(*xs, *moved)[len(self.graph.outputs) :]
+        return place(differentiable(self.graph.out_types), y_dots)
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        lanes = tuple(mapped)
+        both = (*lanes, *pick(differentiable(self.graph.in_types), (True,) * len(lanes)))
+        # tangents of unmapped operands may differ between lanes too: in the rule every operand is mapped
+        rule = batch_all(self.rule, (True,) * len(both), size)
+        graph = batch_all(self.graph, (True,) * len(lanes), size)
+        return CustomJvp(graph, rule)(*[_mapped(x, m, size) for x, m in zip(xs, lanes, strict=True)])
+
+
+@dataclass(frozen=True)
+class CustomVjp(_Custom):
+    """`there`: xs -> (ys, saved). `back`: (saved, ȳs of the float ys) -> x̄s of the float xs. No forward mode."""
+
+    graph: Graph
+    there: Graph
+    back: Graph
+
+    def pullback(self, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
+        types = self.graph.out_types
+        results = call(self.there)(*xs)
+        ys, saved = results[: len(types)], results[len(types) :]
+
+        def pull(y_bars: Sequence[Any]) -> list[Any]:
+            given = pick(differentiable(types), filled(y_bars, types))
+            x_bars = place(differentiable(self.graph.in_types), call(self.back)(*saved, *given))
+            return [b if w else None for b, w in zip(x_bars, wanted, strict=True)]
+
+        return tuple(ys), pull
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        graphs = [batch_all(g, (True,) * len(g.inputs), size) for g in (self.graph, self.there, self.back)]
+        return CustomVjp(*graphs)(*[_mapped(x, m, size) for x, m in zip(xs, mapped, strict=True)])
+
+
+def _mapped(x: Value, is_mapped: bool, size: int) -> Any:
+    return x if is_mapped else Expand((size, *x.shape))(x)
