@@ -1,0 +1,13 @@
+"""minigrad: one autodiff core, three front-ends that differ only in when the graph exists.
+
+    import minigrad.session as tf     # before the run
+    import minigrad.tape as torch     # during the run
+    import minigrad.tracer as jax     # on demand
+"""
+
+from minigrad import errors, numpy, tree, types
+from minigrad.op import Array
+
+__version__ = "0.1.0"
+
+__all__ = ["Array", "errors", "numpy", "tree", "types"]

@@ -235,6 +235,18 @@ class SessionError(MinigradError, RuntimeError):
     """
 
 
+class UnknownNameError(MinigradError, KeyError):
+    """A name was looked up that nothing has.
+
+    >>> import minigrad.session as tf
+    >>> tf.Graph().get_operation_by_name("loss")
+    Traceback (most recent call last):
+    minigrad.errors.UnknownNameError: the name 'loss' refers to an operation that is not in the graph...
+    """
+
+    __str__ = Exception.__str__  # KeyError would print the repr of the message
+
+
 class SymbolicSizeError(MinigradError, TypeError):
     """The number behind a symbolic dimension was needed before it is known.
 

@@ -77,11 +77,11 @@ class Array(Value):
 
     @property
     def shape(self) -> Shape:
-        return self.array.shape  # type: ignore[no-any-return]
+        return self.array.shape
 
     @property
     def dtype(self) -> DType:
-        return self.array.dtype  # type: ignore[no-any-return]
+        return self.array.dtype
 
     @property
     def ndim(self) -> int:
@@ -159,30 +159,29 @@ class Evaluate(Interpreter):
     """The first meaning: run NumPy. Never compiles; any number of shapes costs the same."""
 
     def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
-        try:
-            arrays = [x.array for x in xs]
-        except AttributeError:
+        arrays = [x.array for x in xs if type(x) is Array]
+        if len(arrays) != len(xs):
             return self._apply_mixed(op, xs)
-        if not op.admit(arrays):
-            arrays = [x.array for x in op.coerce(xs)]  # type: ignore[attr-defined]
-        try:
-            y = op.impl(*arrays)
-        except (ValueError, TypeError, IndexError):
-            op.out_type(*[TensorType(a.shape, a.dtype) for a in arrays])  # says it better, if it is the user's
-            raise
-        return tuple([Array(a) for a in y]) if op.many else Array(y)
+        return _run(op, arrays if op.admit(arrays) else [x.array for x in op.coerce(xs)])  # type: ignore[attr-defined]
 
     def _apply_mixed(self, op: Op, xs: Sequence[Operand]) -> Any:
         """Some operand is not an Array: a handle (go to its home), a raw constant, or a value that leaked."""
-        handles = [x for x in xs if isinstance(x, Handle)]
-        if handles:
-            require_one_front_end(op, handles)
-            return handles[0].home().apply(op, xs)
-        xs = op.coerce([Array(x) if type(x) is np.ndarray and x.dtype in SHORT else x for x in xs])
         for x in xs:
-            if not isinstance(x, Array):
-                raise leaked(op, x)
-        return self.apply(op, xs)
+            if type(x) is not Array and isinstance(x, Value):
+                if not isinstance(x, Handle):
+                    raise leaked(op, x)
+                require_one_front_end(op, [h for h in xs if isinstance(h, Handle)])
+                return x.home().apply(op, xs)
+        return _run(op, [x.array for x in op.coerce(xs)])  # type: ignore[attr-defined]
+
+
+def _run(op: Op, arrays: list[ndarray]) -> Any:
+    try:
+        y = op.impl(*arrays)
+    except (ValueError, TypeError, IndexError):
+        op.out_type(*[TensorType(a.shape, a.dtype) for a in arrays])  # says it better, if it is the user's
+        raise
+    return tuple([Array(a) for a in y]) if op.many else Array(y)
 
 
 def require_one_front_end(op: Op, handles: Sequence[Handle]) -> None:
@@ -196,8 +195,14 @@ def require_one_front_end(op: Op, handles: Sequence[Handle]) -> None:
             )
 
 
-def leaked(op: Op, x: Any) -> LeakError:
+def leaked(op: Op, x: Any) -> LeakError | MixedFrontEndsError:
     """The error for a value whose interpreter is not in force here."""
+    if isinstance(x, Handle):
+        return MixedFrontEndsError(
+            f"{op.label}: a {x.front_end} value cannot be used in code that is being traced",
+            hint="pass it in as an argument, or take the numbers out of it first",
+            lines=[("made at", x.origin())],
+        )
     made = getattr(x, "line", None)
     state = "outlived its trace" if not x.owner.alive else "is used outside the code that is being traced"
     return LeakError(
@@ -245,6 +250,10 @@ class NoGradient:
             )
 
 
+# Every op by the name it has in the text of a graph: classes of ops, and rows (which are single ops).
+registry: dict[str, Any] = {}
+
+
 class Op:
     """A primitive. Subclasses are frozen dataclasses: the fields are the parameters, the methods the rules.
 
@@ -255,6 +264,12 @@ class Op:
     many: ClassVar[bool] = False  # several outputs: out_type, impl and rules deal in tuples
     effect: ClassVar[bool] = False  # does something besides returning: kept, and kept in order
     no_gradient: ClassVar[NoGradient | None] = None
+
+    def __init_subclass__(cls, listed: bool = True, **more: Any) -> None:
+        """List the class in `registry`; `listed=False` is for kinds whose ops are listed one by one."""
+        super().__init_subclass__(**more)
+        if listed:
+            registry[cls.__name__] = cls
 
     def __call__(self, *xs: Operand) -> Any:
         return interpreter.get().apply(self, xs)

@@ -92,7 +92,7 @@ def batch_graph(graph: Graph, mapped: Mask, size: int, force: Mask | None = None
 
     def f(*args: Value) -> list[Any]:
         ys = batch.lanes(lambda *xs: run(graph, xs), args, mapped, size)
-        for i, (y, is_mapped) in enumerate(ys):
+        for i, (_, is_mapped) in enumerate(ys):
             has[i] = is_mapped or (force is not None and force[i])
         return [y if m or not h else Expand((size, *y.shape))(y) for (y, m), h in zip(ys, has, strict=True)]
 
@@ -147,7 +147,7 @@ def linearize(graph: Graph, wanted: Mask) -> Linearized:
         else:
             early_nodes.append(node)
     ys, x_bars = joint.outputs[:m], joint.outputs[m:]
-    late_nodes = live([node for node in late_nodes], x_bars)
+    late_nodes = live(late_nodes, x_bars)
     crossing = dict.fromkeys(
         a for a in [*(a for node in late_nodes for a in node.ins), *x_bars] if isinstance(a, Var) and a not in late
     )
@@ -193,6 +193,6 @@ def unify(traced: Sequence[tuple[Graph, list[Value]]]) -> tuple[list[Graph], lis
     graphs = []
     for graph, captured in traced:
         own = dict(zip(map(id, captured), graph.inputs, strict=False))
-        leading = [own.get(id(x)) or Var(x.type) for x in values]
+        leading = [own[id(x)] if id(x) in own else Var(x.type) for x in values]
         graphs.append(Graph([*leading, *graph.inputs[len(captured) :]], graph.nodes, graph.outputs, graph.name))
     return graphs, values

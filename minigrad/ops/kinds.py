@@ -18,7 +18,7 @@ from minigrad.types import TensorType
 
 @dataclass(frozen=True)
 class Draw:
-    """How the law harness draws one operand: uniform in `domain` (integers included, both ends), all different if `distinct`."""
+    """How the law harness draws one operand: uniform in `domain` (integers: both ends), all different if `distinct`."""
 
     shape: tuple[int, ...]
     dtype: str = "float64"

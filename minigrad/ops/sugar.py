@@ -1,6 +1,7 @@
 """Operators and indexing on values: `x + y` is `add(x, y)`, from tables, for every kind of Value at once.
 
-Floor 2. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
+Floor 2. What Python asks of numbers and sequences (`float(x)`, `if x`, `len(x)`, `print(x)`) is in
+protocol.py. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
 """
 
 from __future__ import annotations
@@ -20,8 +21,15 @@ BINARY: dict[str, Callable[..., Any]] = {
     "sub": e.sub,
     "mul": e.mul,
     "truediv": e.div,
+    "floordiv": e.floor_div,
+    "mod": e.rem,
     "pow": e.pow_,
     "matmul": matmul,
+    "and": e.and_,
+    "or": e.or_,
+    "xor": e.xor,
+    "lshift": e.shift_left,
+    "rshift": e.shift_right,
 }
 COMPARE: dict[str, Op] = {
     "eq": e.equal,
@@ -31,14 +39,14 @@ COMPARE: dict[str, Op] = {
     "gt": e.greater,
     "ge": e.greater_equal,
 }
-UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_}
+UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_, "invert": e.not_}
 
-_OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
+OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
 
 
 def _binary(op: Callable[..., Any], swap: bool = False) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if not isinstance(other, _OPERANDS):
+        if not isinstance(other, OPERANDS):
             return NotImplemented
         return op(other, self) if swap else op(self, other)
 

@@ -1,0 +1,77 @@
+"""Backends: from a graph to something that runs. One interface, `compile(graph, backend) -> Executable`.
+
+Floor 4. `numpy` is the reference: each node one NumPy call. The others are held to its results.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from minigrad import config, passes
+from minigrad.backends import numpy
+from minigrad.errors import BackendError, SymbolicSizeError
+from minigrad.graph import Graph
+from minigrad.op import ndarray
+from minigrad.passes import PassRecord
+from minigrad.types import symbols_of
+
+
+class Executable(Protocol):
+    """A compiled graph: a list of ndarrays in, a list of fresh ndarrays out.
+
+    Outputs never share memory with inputs, constants or each other: the caller may write into them.
+    """
+
+    graph: Graph  # what is run, after the passes
+    history: list[PassRecord]  # what each pass did
+    seconds: float  # how long compiling took, passes included
+
+    @property
+    def nodes(self) -> int: ...
+
+    def __call__(self, arrays: list[ndarray]) -> list[ndarray]: ...
+
+
+# Known by name; None: planned, not built yet.
+_COMPILERS: dict[str, Callable[[Graph], Any] | None] = {"numpy": numpy.NumpyExecutable, "numba": None, "llvm": None}
+
+
+def available() -> list[str]:
+    """The names of the backends that can run graphs here.
+
+    >>> "numpy" in available()
+    True
+    """
+    return [name for name, compiler in _COMPILERS.items() if compiler is not None]
+
+
+def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) -> Executable:
+    """The graph made ready to run, on `backend` (default: the setting of that name), after the default passes.
+
+    Raises BackendError for a backend that is unknown or not built yet, and SymbolicSizeError for a graph with
+    sizes still open (`graph.specialize` fixes them).
+    """
+    compiler = _compiler(config.backend.get() if backend is None else backend)
+    open_sizes = sorted(symbols_of((*graph.in_types, *graph.out_types)))
+    if open_sizes:
+        raise SymbolicSizeError(
+            f"compile: the graph {graph.name} has sizes that are not known yet: {', '.join(open_sizes)}",
+            hint="fix them first: specialize(graph, {name: size})",
+        )
+    start = time.perf_counter()
+    optimized, history = passes.run(graph) if optimize else (graph, [])
+    executable: Executable = compiler(optimized)
+    executable.history = history
+    executable.seconds = time.perf_counter() - start
+    return executable
+
+
+def _compiler(name: str) -> Callable[[Graph], Any]:
+    if name not in _COMPILERS:
+        raise BackendError(f"unknown backend {name!r}", hint="known: " + ", ".join(_COMPILERS))
+    compiler = _COMPILERS[name]
+    if compiler is None:
+        raise BackendError(f"the backend {name!r} is not built yet", hint="available: " + ", ".join(available()))
+    return compiler

@@ -1,0 +1,363 @@
+"""Making arrays: from data, from a shape, from a range.
+
+Floor 5. Python floats become float32, Python ints int64; NumPy arrays keep their dtype (float64 included). A list
+may hold traced values and tensors: it is stacked by ops.
+"""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import ArgumentError, ShapeError, ValueTypeError
+from minigrad.numpy.dtypes import check_device, float32
+from minigrad.op import Array, Operand, Value, lift, ndarray
+from minigrad.ops import axes, movement
+from minigrad.ops.elementwise import convert, mul, where
+from minigrad.ops.movement import Concatenate, Expand, Reshape
+from minigrad.types import INT64, Dim, DType, as_dtype, promote, scalar_dtype
+
+_SCALARS = (builtins.bool, int, float, complex)
+
+
+def asarray(obj: Any, /, dtype: Any = None, *, device: Any = None, copy: Any = None) -> Any:
+    """An array of the data: a number, nested lists of numbers (and of values), a NumPy array (copied), a value.
+
+    Without `dtype`: Python floats give float32, ints int64, bools bool; whatever has a dtype keeps it.
+    Lists that are not rectangular are a ShapeError.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.asarray([[1, 2.5], [3, 4]]).dtype.name
+    'float32'
+    """
+    check_device("asarray", device)
+    wanted = None if dtype is None else as_dtype(dtype)
+    if not isinstance(obj, (list, tuple, range)):
+        x = lift(obj, "asarray")
+        return x if wanted is None else convert(x, wanted)
+    leaves = _leaf_types(obj)
+    if any(isinstance(t, type) and issubclass(t, Value) for t in leaves):
+        x = _stack_nested(obj)
+        return x if wanted is None else convert(x, wanted)
+    found = wanted or _dtype_of_leaves(leaves)
+    try:
+        return Array(_from_lists(obj, found))
+    except OverflowError as error:
+        raise ArgumentError(f"asarray: {error}") from None
+    except (ValueError, TypeError) as error:
+        if "inhomogeneous" in str(error):
+            raise ShapeError("asarray: the nested lists are not rectangular", hint="rows: one length") from None
+        raise ValueTypeError(f"asarray: cannot make {found.name} of the list: {error}") from None
+
+
+array = asarray
+
+
+def _from_lists(obj: Any, dtype: DType) -> ndarray:
+    if dtype.kind in "iu":  # NumPy would wrap 1.5 to 1 silently, or refuse: convert as astype does
+        loose = np.asarray(obj)
+        return loose.astype(dtype) if loose.dtype.kind in "biufc" else np.asarray(obj, dtype)
+    return np.array(obj, dtype)
+
+
+def _leaf_types(obj: Any) -> set[Any]:
+    """The Python types of the numbers in nested lists; for what has a dtype, the dtype; for values, their class."""
+    found: set[Any] = set()
+    for t in set(map(type, obj)):
+        if t in _SCALARS or issubclass(t, Value):
+            found.add(t)
+        elif issubclass(t, (list, tuple, range)):
+            for inner in obj:
+                if isinstance(inner, (list, tuple, range)):
+                    found |= _leaf_types(inner)
+        else:
+            found |= {lift(x, "asarray").dtype for x in obj if type(x) is t}
+    return found
+
+
+def _dtype_of_leaves(leaves: set[Any]) -> DType:
+    return promote(*sorted(leaves, key=str)) if leaves else scalar_dtype(0.0)
+
+
+def _stack_nested(obj: Any) -> Any:
+    """A list with values in it, by ops: [x, [..]] -> stack."""
+    rows = [_stack_nested(o) if isinstance(o, (list, tuple)) else o for o in obj]
+    dtype = promote(*[type(r) if type(r) in _SCALARS else lift(r, "asarray").dtype for r in rows])
+    rows = [convert(lift(r, "asarray"), dtype) for r in rows]
+    shape = rows[0].shape
+    for r in rows:
+        if r.shape != shape:
+            raise ShapeError(f"asarray: the list holds {rows[0].type} and {r.type}", hint="all must have one shape")
+    return Concatenate(0)(*[Reshape((1, *shape))(r) for r in rows])
+
+
+def from_dlpack(x: Any, /, *, device: Any = None, copy: Any = None) -> Any:
+    """An array from any library's, by the DLPack protocol. The data is copied, as arrays are immutable.
+
+    >>> import numpy as np, minigrad.numpy as mnp
+    >>> mnp.from_dlpack(np.arange(3)).tolist()
+    [0, 1, 2]
+    """
+    check_device("from_dlpack", device)
+    return Array(np.from_dlpack(x).copy())
+
+
+# ── from a shape ─────────────────────────────────────────────────────────────────────────────────
+def shape_of(who: str, shape: Any) -> tuple[Any, ...]:
+    """A shape as the user gives it (a size, or a sequence of them), checked."""
+    sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else (shape,)
+    return tuple([_size(who, n, shape) for n in sizes])
+
+
+def _size(who: str, n: Any, shape: Any) -> Any:
+    if isinstance(n, Dim):
+        return n
+    try:
+        n = n.__index__()
+    except AttributeError:
+        raise ArgumentError(f"{who}: a shape is a tuple of integers, got {shape!r}") from None
+    if n < 0:
+        raise ArgumentError(f"{who}: a size cannot be negative, got shape {shape!r}")
+    return n
+
+
+def full(shape: Any, fill_value: Operand, dtype: Any = None, *, device: Any = None) -> Any:
+    """An array of one value, of the value's dtype unless `dtype` says otherwise.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.full((2, 2), 7).tolist()
+    [[7, 7], [7, 7]]
+    """
+    check_device("full", device)
+    shape = shape_of("full", shape)
+    if type(fill_value) in _SCALARS:
+        return _constant(shape, fill_value, as_dtype(dtype or type(fill_value)))
+    x = lift(fill_value, "full")
+    return movement.expand_to(x if dtype is None else convert(x, as_dtype(dtype)), shape)
+
+
+def _constant(shape: tuple[Any, ...], value: Any, dtype: DType) -> Any:
+    if any(isinstance(n, Dim) for n in shape):
+        return movement.full(shape, value, dtype)
+    try:
+        return Array(np.full(shape, value, dtype))
+    except (OverflowError, TypeError) as error:
+        raise ArgumentError(f"full: {value!r} does not fit in {dtype.name}: {error}") from None
+
+
+def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
+    """Zeros, float32 unless `dtype` says otherwise.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.zeros(3).tolist()
+    [0.0, 0.0, 0.0]
+    """
+    check_device("zeros", device)
+    return _constant(shape_of("zeros", shape), 0, as_dtype(dtype or float32))
+
+
+def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
+    """Ones, float32 unless `dtype` says otherwise.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.ones((1, 2), dtype=int).tolist()
+    [[1, 1]]
+    """
+    check_device("ones", device)
+    return _constant(shape_of("ones", shape), 1, as_dtype(dtype or float32))
+
+
+def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
+    """An array whose values do not matter: zeros, since an immutable array nobody can fill had better be defined.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.empty((2, 0)).shape
+    (2, 0)
+    """
+    return zeros(shape, dtype, device=device)
+
+
+def full_like(x: Operand, /, fill_value: Operand, dtype: Any = None, *, device: Any = None) -> Any:
+    """One value in the shape and dtype of x.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.full_like(mnp.ones((2,)), 3).tolist()
+    [3.0, 3.0]
+    """
+    check_device("full_like", device)
+    x = lift(x, "full_like")
+    found = as_dtype(dtype) if dtype is not None else x.dtype
+    if type(fill_value) in _SCALARS:
+        return axes.full_like(x, fill_value, found)
+    return movement.expand_to(convert(lift(fill_value, "full_like"), found), x.shape)
+
+
+def zeros_like(x: Operand, /, dtype: Any = None, *, device: Any = None) -> Any:
+    """Zeros in the shape and dtype of x.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.zeros_like(mnp.asarray([1, 2])).tolist()
+    [0, 0]
+    """
+    return full_like(x, 0, dtype, device=device)
+
+
+def ones_like(x: Operand, /, dtype: Any = None, *, device: Any = None) -> Any:
+    """Ones in the shape and dtype of x.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.ones_like(mnp.asarray([1, 2])).tolist()
+    [1, 1]
+    """
+    return full_like(x, 1, dtype, device=device)
+
+
+def empty_like(x: Operand, /, dtype: Any = None, *, device: Any = None) -> Any:
+    """An array like x whose values do not matter (see `empty`).
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.empty_like(mnp.ones((2, 0))).shape
+    (2, 0)
+    """
+    return full_like(x, 0, dtype, device=device)
+
+
+# ── ranges and matrices ──────────────────────────────────────────────────────────────────────────
+def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None) -> Any:
+    """start, start + step, ... up to but without stop; `arange(n)` counts from 0. Integers give int64, floats float32.
+
+    The size depends on the arguments' values, so they must be known: a traced value is a ConcretizationError.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.arange(2, 8, 3).tolist()
+    [2, 5]
+    """
+    check_device("arange", device)
+    if stop is None:
+        start, stop = 0, start
+    ends = [x.concrete("arange()").item() if isinstance(x, Value) else x for x in (start, stop, step)]
+    if ends[2] == 0:
+        raise ArgumentError("arange: the step is 0")
+    found = as_dtype(dtype) if dtype is not None else promote(*[t if t in _SCALARS else lift(x).dtype
+                                                              for x, t in zip(ends, map(type, ends), strict=True)])
+    size = builtins.max(0, math.ceil((ends[1] - ends[0]) / ends[2]))
+    if all(type(x) is int for x in ends):
+        size = len(range(*ends))  # exact for integers beyond 2**53
+        return Array(np.arange(*ends, dtype=found if found.kind in "iufc" else INT64).astype(found))
+    return Array((ends[0] + np.arange(size) * ends[2]).astype(found))
+
+
+def linspace(
+    start: Operand, stop: Operand, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: Any = True
+) -> Any:
+    """`num` evenly spaced numbers from start to stop, both included unless `endpoint=False`. Differentiable in both.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.linspace(0, 1, 5).tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
+    check_device("linspace", device)
+    (num,) = shape_of("linspace", num)
+    if type(start) in _SCALARS and type(stop) in _SCALARS:
+        found = as_dtype(dtype) if dtype is not None else promote(float, type(start), type(stop))
+        return Array(np.linspace(start, stop, num, endpoint=endpoint).astype(found))
+    fraction = np.arange(num) / builtins.max(num - 1 if endpoint else num, 1)
+    dtypes = [type(x) if type(x) in _SCALARS else lift(x).dtype for x in (start, stop)]
+    found = promote(float, *dtypes)
+    ramp = Array(fraction.astype(found))
+    y = mul(start, 1 - ramp) + mul(stop, ramp)
+    return y if dtype is None else convert(y, as_dtype(dtype))
+
+
+def eye(
+    n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None, *, device: Any = None
+) -> Any:
+    """Ones on the k-th diagonal (k > 0: above), zeros elsewhere.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.eye(2, 3, k=1).tolist()
+    [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
+    check_device("eye", device)
+    shape = shape_of("eye", (n_rows, n_rows if n_cols is None else n_cols))
+    return Array(np.eye(*shape, k=k, dtype=as_dtype(dtype or float32)))
+
+
+def identity(n: int, dtype: Any = None) -> Any:
+    """The n×n identity matrix.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.identity(2, dtype=int).tolist()
+    [[1, 0], [0, 1]]
+    """
+    return eye(n, dtype=dtype)
+
+
+def tri(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None) -> Any:
+    """Ones at and below the k-th diagonal.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.tri(2, 3).tolist()
+    [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
+    """
+    shape = shape_of("tri", (n_rows, n_rows if n_cols is None else n_cols))
+    return Array(np.tri(*shape, k=k, dtype=as_dtype(dtype or float32)))
+
+
+def _triangle(who: str, x: Operand, k: int, lower: Any) -> Any:
+    x = lift(x, who)
+    if x.ndim < 2:
+        raise ShapeError(f"{who}: needs at least 2 axes, got {x.type}")
+    inside = np.tri(x.shape[-2], x.shape[-1], k=k if lower else k - 1, dtype=np.bool_)
+    return where(Array(inside if lower else ~inside), x, movement.zero(x.dtype))
+
+
+def tril(x: Operand, /, k: int = 0) -> Any:
+    """x with zeros above the k-th diagonal of its last two axes.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.tril(mnp.ones((2, 2))).tolist()
+    [[1.0, 0.0], [1.0, 1.0]]
+    """
+    return _triangle("tril", x, k, True)
+
+
+def triu(x: Operand, /, k: int = 0) -> Any:
+    """x with zeros below the k-th diagonal of its last two axes.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.triu(mnp.ones((2, 2))).tolist()
+    [[1.0, 1.0], [0.0, 1.0]]
+    """
+    return _triangle("triu", x, k, False)
+
+
+def meshgrid(*arrays: Operand, indexing: str = "xy") -> list[Any]:
+    """The coordinate grids of one-dimensional arrays; "xy" swaps the first two axes, "ij" does not.
+
+    >>> import minigrad.numpy as mnp
+    >>> [g.tolist() for g in mnp.meshgrid(mnp.arange(2), mnp.arange(3), indexing="ij")]
+    [[[0, 0, 0], [1, 1, 1]], [[0, 1, 2], [0, 1, 2]]]
+    """
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError(f"meshgrid: indexing must be 'xy' or 'ij', got {indexing!r}")
+    xs = [lift(x, "meshgrid") for x in arrays]
+    for x in xs:
+        if x.ndim > 1:
+            raise ShapeError(f"meshgrid: takes one-dimensional arrays, got {x.type}")
+    place = list(range(len(xs)))
+    if indexing == "xy" and len(xs) > 1:
+        place[:2] = [1, 0]
+    shape: list[Any] = [1] * len(xs)
+    for x, d in zip(xs, place, strict=True):
+        shape[d] = math.prod(x.shape)
+    grids = []
+    for x, d in zip(xs, place, strict=True):
+        line = [1] * len(xs)
+        line[d] = shape[d]
+        grids.append(Expand(tuple(shape))(Reshape(tuple(line))(x)))
+    return grids

@@ -1,0 +1,259 @@
+"""Changing shape and order: reshape, squeeze, transpose, flip, roll.
+
+Floor 5. All of it is movement: linear, without arithmetic, the reverse of each made of the others.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import ArgumentError, ShapeError
+from minigrad.numpy.creation import shape_of
+from minigrad.op import Operand, Value, lift
+from minigrad.ops.axes import axes_of, axis_of
+from minigrad.ops.movement import Concatenate, Flip, Permute, Reshape, expand_to, slice_axis
+from minigrad.types import Dim, broadcast_shapes, shape_text
+
+
+# ── the same elements under another shape ────────────────────────────────────────────────────────
+def reshape(x: Operand, /, shape: Any, *, copy: Any = None) -> Any:
+    """The same elements in row-major order; one size may be -1, which stands for what is left.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.reshape(mnp.arange(6), (2, -1)).tolist()
+    [[0, 1, 2], [3, 4, 5]]
+    """
+    x = lift(x, "reshape")
+    sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if -1 in sizes:
+        sizes = _filled(x, sizes)
+    sizes = shape_of("reshape", sizes)
+    return x if sizes == x.shape else Reshape(sizes)(x)
+
+
+def _filled(x: Value, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
+    if sizes.count(-1) > 1:
+        raise ArgumentError(f"reshape: only one size may be -1, got shape {shape_text(sizes)}")
+    known = math.prod(n for n in sizes if n != -1)
+    rest: Any = x.size // known if isinstance(known, Dim) or known else 0
+    if isinstance(x.size, int) and isinstance(known, int) and rest * known != x.size:
+        raise ShapeError(f"reshape: {x.size} elements of {x.type} cannot fill shape {shape_text(sizes)}")
+    return tuple(rest if n == -1 else n for n in sizes)
+
+
+def ravel(x: Operand, /) -> Any:
+    """All elements in a row.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.ravel(mnp.ones((2, 2))).shape
+    (4,)
+    """
+    x = lift(x, "ravel")
+    return x if x.ndim == 1 else Reshape((x.size,))(x)
+
+
+def expand_dims(x: Operand, /, axis: Any = 0) -> Any:
+    """New axes of size 1 at the given places of the result.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.expand_dims(mnp.ones((2, 3)), axis=(0, -1)).shape
+    (1, 2, 3, 1)
+    """
+    x = lift(x, "expand_dims")
+    new = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    rank = x.ndim + len(new)
+    for a in new:
+        if not isinstance(a, (int, np.integer)) or not -rank <= a < rank:
+            raise ArgumentError(f"expand_dims: axis {a!r} is out of range for {x.type} with {len(new)} new axes")
+    places = {int(a) % rank for a in new}
+    if len(places) != len(new):
+        raise ArgumentError(f"expand_dims: axes {new} name an axis twice")
+    old = iter(x.shape)
+    return Reshape(tuple(1 if d in places else next(old) for d in range(rank)))(x)
+
+
+def squeeze(x: Operand, /, axis: Any = None) -> Any:
+    """Without the given axes, which must have size 1 (None: without every axis of size 1).
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.squeeze(mnp.ones((1, 2, 1)), axis=0).shape
+    (2, 1)
+    """
+    x = lift(x, "squeeze")
+    shape = x.shape
+    gone = tuple(d for d, n in enumerate(shape) if n == 1) if axis is None else axes_of("squeeze", axis, x)
+    for d in gone:
+        if shape[d] != 1:
+            raise ShapeError(f"squeeze: axis {d} of {x.type} has size {shape[d]}, not 1")
+    return Reshape(tuple(n for d, n in enumerate(shape) if d not in gone))(x) if gone else x
+
+
+def atleast_1d(x: Operand, /) -> Any:
+    """x, a scalar as a vector of one.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.atleast_1d(2.0).shape
+    (1,)
+    """
+    x = lift(x, "atleast_1d")
+    return x if x.ndim else Reshape((1,))(x)
+
+
+def atleast_2d(x: Operand, /) -> Any:
+    """x, a vector as one row.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.atleast_2d(mnp.ones(3)).shape
+    (1, 3)
+    """
+    x = lift(x, "atleast_2d")
+    return x if x.ndim > 1 else Reshape((1, *(x.shape or (1,))))(x)
+
+
+def atleast_3d(x: Operand, /) -> Any:
+    """x with axes added to make three: a vector [n] becomes [1, n, 1], a matrix [n, m] becomes [n, m, 1].
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.atleast_3d(mnp.ones(3)).shape
+    (1, 3, 1)
+    """
+    x = lift(x, "atleast_3d")
+    return x if x.ndim > 2 else Reshape((*atleast_2d(x).shape, 1))(x)
+
+
+def broadcast_to(x: Operand, /, shape: Any) -> Any:
+    """x repeated to `shape` by the broadcasting rule (no memory is used).
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.broadcast_to(mnp.arange(2), (2, 2)).tolist()
+    [[0, 1], [0, 1]]
+    """
+    return expand_to(lift(x, "broadcast_to"), shape_of("broadcast_to", shape))
+
+
+def broadcast_arrays(*arrays: Operand) -> list[Any]:
+    """All arrays broadcast to their common shape.
+
+    >>> import minigrad.numpy as mnp
+    >>> [a.shape for a in mnp.broadcast_arrays(mnp.ones((3, 1)), mnp.ones(2))]
+    [(3, 2), (3, 2)]
+    """
+    xs = [lift(x, "broadcast_arrays") for x in arrays]
+    if not xs:
+        return []
+    shape = broadcast_shapes("broadcast_arrays", *[x.shape for x in xs])
+    return [expand_to(x, shape) for x in xs]
+
+
+# ── the same elements in another order ───────────────────────────────────────────────────────────
+def permute_dims(x: Operand, /, axes: Any) -> Any:
+    """Axis k of the result is axis axes[k] of x.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.permute_dims(mnp.ones((2, 3, 4)), (2, 0, 1)).shape
+    (4, 2, 3)
+    """
+    x = lift(x, "permute_dims")
+    if not isinstance(axes, (tuple, list)) or len(axes) != x.ndim:
+        raise ArgumentError(f"permute_dims: {axes!r} is not an order of the {x.ndim} axes of {x.type}")
+    return Permute(tuple([axis_of("permute_dims", a, x) for a in axes]))(x)
+
+
+def transpose(x: Operand, /, axes: Any = None) -> Any:
+    """The axes in the given order, or reversed.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.transpose(mnp.ones((2, 3, 4))).shape
+    (4, 3, 2)
+    """
+    x = lift(x, "transpose")
+    return permute_dims(x, tuple(range(x.ndim))[::-1] if axes is None else axes)
+
+
+def matrix_transpose(x: Operand, /) -> Any:
+    """The last two axes swapped.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.matrix_transpose(mnp.ones((5, 2, 3))).shape
+    (5, 3, 2)
+    """
+    x = lift(x, "matrix_transpose")
+    if x.ndim < 2:
+        raise ShapeError(f"matrix_transpose: needs at least 2 axes, got {x.type}")
+    return swapaxes(x, -1, -2)
+
+
+def swapaxes(x: Operand, /, axis1: int, axis2: int) -> Any:
+    """Two axes change places.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.swapaxes(mnp.ones((2, 3, 4)), 0, 2).shape
+    (4, 3, 2)
+    """
+    x = lift(x, "swapaxes")
+    a, b = axis_of("swapaxes", axis1, x), axis_of("swapaxes", axis2, x)
+    order = list(range(x.ndim))
+    order[a], order[b] = b, a
+    return Permute(tuple(order))(x)
+
+
+def moveaxis(x: Operand, source: Any, destination: Any, /) -> Any:
+    """Axes moved to new places; the others keep their order.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.moveaxis(mnp.ones((2, 3, 4)), 0, -1).shape
+    (3, 4, 2)
+    """
+    x = lift(x, "moveaxis")
+    from_, to = (
+        [axis_of("moveaxis", a, x) for a in (axes if isinstance(axes, (tuple, list)) else (axes,))]
+        for axes in (source, destination)
+    )
+    if len(from_) != len(to) or len(set(from_)) != len(from_) or len(set(to)) != len(to):
+        raise ArgumentError(f"moveaxis: cannot move axes {source} of {x.type} to {destination}")
+    order = [d for d in range(x.ndim) if d not in from_]
+    for place, d in sorted(zip(to, from_, strict=True)):
+        order.insert(place, d)
+    return Permute(tuple(order))(x)
+
+
+def flip(x: Operand, /, axis: Any = None) -> Any:
+    """Reversed along the given axes (None: along all).
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.flip(mnp.arange(3)).tolist()
+    [2, 1, 0]
+    """
+    x = lift(x, "flip")
+    return Flip(axes_of("flip", axis, x))(x)
+
+
+def roll(x: Operand, /, shift: Any, axis: Any = None) -> Any:
+    """Shifted along axes, what falls off one end coming back at the other; without `axis`, all elements as one row.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.roll(mnp.arange(4), 1).tolist()
+    [3, 0, 1, 2]
+    """
+    x = lift(x, "roll")
+    if axis is None:
+        flat = ravel(x)
+        return reshape(_rolled(flat, shift, 0), x.shape)
+    axes = tuple(axis) if isinstance(axis, (tuple, list)) else (axis,)
+    shifts = tuple(shift) if isinstance(shift, (tuple, list)) else (shift,) * len(axes)
+    if len(axes) == 1 and len(shifts) > 1:
+        axes = axes * len(shifts)
+    if len(shifts) != len(axes):
+        raise ArgumentError(f"roll: {len(shifts)} shifts for {len(axes)} axes")
+    for s, a in zip(shifts, axes, strict=True):
+        x = _rolled(x, s, axis_of("roll", a, x))
+    return x
+
+
+def _rolled(x: Any, shift: int, axis: int) -> Any:
+    n = x.shape[axis]
+    k = int(shift) % n if n else 0
+    return Concatenate(axis)(slice_axis(x, axis, n - k, n), slice_axis(x, axis, 0, n - k)) if k else x
