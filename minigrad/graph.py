@@ -163,15 +163,19 @@ def subgraphs(op: Op) -> Iterator[Graph]:
 
 
 def map_subgraphs(op: Op, f: Any) -> Op:
-    """The same op with every graph it holds replaced by f(graph)."""
+    """The same op with every graph it holds replaced by f(graph): the op itself if f gives each graph back."""
     changed: dict[str, Any] = {}
     if is_dataclass(op):
         for field in fields(op):
             held = getattr(op, field.name)
             if isinstance(held, Graph):
-                changed[field.name] = f(held)
+                new = f(held)
+                if new is not held:
+                    changed[field.name] = new
             elif isinstance(held, tuple) and any(isinstance(g, Graph) for g in held):
-                changed[field.name] = tuple(f(g) if isinstance(g, Graph) else g for g in held)
+                news = tuple(f(g) if isinstance(g, Graph) else g for g in held)
+                if any(a is not b for a, b in zip(news, held, strict=True)):
+                    changed[field.name] = news
     return replace(op, **changed) if changed else op  # type: ignore[type-var]
 
 

@@ -195,8 +195,14 @@ def require_one_front_end(op: Op, handles: Sequence[Handle]) -> None:
             )
 
 
-def leaked(op: Op, x: Any) -> LeakError:
+def leaked(op: Op, x: Any) -> LeakError | MixedFrontEndsError:
     """The error for a value whose interpreter is not in force here."""
+    if isinstance(x, Handle):
+        return MixedFrontEndsError(
+            f"{op.label}: a {x.front_end} value cannot be used in code that is being traced",
+            hint="pass it in as an argument, or take the numbers out of it first",
+            lines=[("made at", x.origin())],
+        )
     made = getattr(x, "line", None)
     state = "outlived its trace" if not x.owner.alive else "is used outside the code that is being traced"
     return LeakError(
@@ -244,6 +250,10 @@ class NoGradient:
             )
 
 
+# Every op by the name it has in the text of a graph: classes of ops, and rows (which are single ops).
+registry: dict[str, Any] = {}
+
+
 class Op:
     """A primitive. Subclasses are frozen dataclasses: the fields are the parameters, the methods the rules.
 
@@ -254,6 +264,12 @@ class Op:
     many: ClassVar[bool] = False  # several outputs: out_type, impl and rules deal in tuples
     effect: ClassVar[bool] = False  # does something besides returning: kept, and kept in order
     no_gradient: ClassVar[NoGradient | None] = None
+
+    def __init_subclass__(cls, listed: bool = True, **more: Any) -> None:
+        """List the class in `registry`; `listed=False` is for kinds whose ops are listed one by one."""
+        super().__init_subclass__(**more)
+        if listed:
+            registry[cls.__name__] = cls
 
     def __call__(self, *xs: Operand) -> Any:
         return interpreter.get().apply(self, xs)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from minigrad import passes
+from minigrad import config, passes
 from minigrad.backends import numpy
 from minigrad.errors import BackendError, SymbolicSizeError
 from minigrad.graph import Graph
@@ -53,7 +53,7 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
     Raises BackendError for a backend that is unknown or not built yet, and SymbolicSizeError for a graph with
     sizes still open (`graph.specialize` fixes them).
     """
-    compiler = _compiler(_default() if backend is None else backend)
+    compiler = _compiler(config.backend.get() if backend is None else backend)
     open_sizes = sorted(symbols_of((*graph.in_types, *graph.out_types)))
     if open_sizes:
         raise SymbolicSizeError(
@@ -66,10 +66,6 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
     executable.history = history
     executable.seconds = time.perf_counter() - start
     return executable
-
-
-def _default() -> str:
-    return "numpy"
 
 
 def _compiler(name: str) -> Callable[[Graph], Any]:

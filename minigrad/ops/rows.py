@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError
-from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray
+from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray, registry
 from minigrad.ops.kinds import zeros
 from minigrad.ops.movement import expand_to, full, pad_rank, sum_to
 from minigrad.types import (
@@ -89,7 +89,7 @@ _KIND_NAMES = {"b": "bool", "i": "integers", "u": "unsigned integers", "f": "flo
 
 
 @dataclass(frozen=True, eq=False)
-class Row(Elementwise):
+class Row(Elementwise, listed=False):
     """One row of the table.
 
     takes: NumPy kind letters of the operands it computes with (b bool, i int, u uint, f float, c complex); what is
@@ -111,6 +111,7 @@ class Row(Elementwise):
         n = self.numpy.nin if isinstance(self.numpy, np.ufunc) else len(signature(self.numpy).parameters)
         object.__setattr__(self, "operands", n)
         object.__setattr__(self, "impl", self.numpy)  # no method in between: a tenth of an eager op's time
+        registry[self.name] = self
 
     @property
     def label(self) -> str:
@@ -179,7 +180,7 @@ class Row(Elementwise):
         return None if rule is None else rule(y, *xs)
 
 
-class LinearRow(Row):
+class LinearRow(Row, listed=False):
     """Linear over the reals, but no multiplication by a number: in place of partials stand transposes (ȳ, *xs) ↦ x̄.
 
     Cotangents pair as Re(ȳ·ẏ), without a conjugation: a linear map is transposed, not adjoined. This is JAX's

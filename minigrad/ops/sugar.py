@@ -1,4 +1,4 @@
-"""Operators on values: `x + y` is `add(x, y)`, from one table, for every kind of Value at once.
+"""Operators and indexing on values: `x + y` is `add(x, y)`, from tables, for every kind of Value at once.
 
 Floor 2. What Python asks of a number (`float(x)`, `if x:`, `print(x)`) is in protocol.py.
 Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.op import Op, Value
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import matmul
+from minigrad.ops.indexing import METHODS as INDEXING
 
 BINARY: dict[str, Callable[..., Any]] = {
     "add": e.add,
@@ -40,12 +41,12 @@ COMPARE: dict[str, Op] = {
 }
 UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_, "invert": e.not_}
 
-_OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
+OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
 
 
 def _binary(op: Callable[..., Any], swap: bool = False) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if not isinstance(other, _OPERANDS):
+        if not isinstance(other, OPERANDS):
             return NotImplemented
         return op(other, self) if swap else op(self, other)
 
@@ -68,6 +69,8 @@ def install(cls: type) -> None:
         setattr(cls, f"__{name}__", _binary(op))
     for name, op in UNARY.items():
         setattr(cls, f"__{name}__", _unary(op))
+    for name, method in INDEXING.items():
+        setattr(cls, name, method)
 
 
 install(Value)

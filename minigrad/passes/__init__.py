@@ -9,14 +9,18 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 
-from minigrad import graph as graphs
-from minigrad.graph import Graph
+from minigrad import config
+from minigrad.graph import Graph, check
 from minigrad.passes.cse import cse
 from minigrad.passes.dce import dce
 from minigrad.passes.fold import fold
 from minigrad.passes.record import Pass, PassRecord
+from minigrad.passes.simplify import simplify
 
-DEFAULT: tuple[Pass, ...] = (dce, fold, cse)
+__all__ = ["DEFAULT", "PassRecord", "cse", "dce", "fold", "run", "simplify"]
+
+# fold before simplify: what it finds constant the equations can use; cse last: equal things are then written equally
+DEFAULT: tuple[Pass, ...] = (dce, fold, simplify, cse, dce)
 
 
 def run(graph: Graph, passes: Sequence[Pass] = DEFAULT) -> tuple[Graph, list[PassRecord]]:
@@ -27,14 +31,11 @@ def run(graph: Graph, passes: Sequence[Pass] = DEFAULT) -> tuple[Graph, list[Pas
         start = time.perf_counter()
         after = one_pass(graph, used)
         seconds = time.perf_counter() - start
-        if _checking():
-            graphs.check(after)
+        if config.check_graphs.get():
+            check(after)
         name = getattr(one_pass, "__name__", "pass")
         equations = tuple(used.most_common())
         history.append(PassRecord(name, len(graph.nodes), len(after.nodes), equations, seconds))
         graph = after
     return graph, history
 
-
-def _checking() -> bool:
-    return True

@@ -1,25 +1,22 @@
 """dce: dead code elimination. A node whose outputs nobody reads is dropped, unless it has an effect.
 
-Floor 4. One sweep from the end.
+Floor 4. One sweep from the end (`graph.live`).
 """
 
 from __future__ import annotations
 
 from collections import Counter
 
-from minigrad.graph import Graph, Node, map_subgraphs
+from minigrad.graph import Graph, live, map_subgraphs
 from minigrad.passes.rewrite import rebuilt
 
 
 def dce(graph: Graph, used: Counter[str] | None = None) -> Graph:
     """The graph without the nodes that nothing depends on; also inside the graphs its ops hold."""
     used = Counter() if used is None else used
-    needed: set[object] = set(graph.outputs)
-    kept: list[Node] = []
-    for n in reversed(graph.nodes):
-        if n.op.effect or not needed.isdisjoint(n.outs):
-            needed.update(n.ins)
-            kept.append(rebuilt(n, map_subgraphs(n.op, lambda g: dce(g, used)), n.ins))
-        else:
-            used["dead"] += 1
-    return Graph(graph.inputs, kept[::-1], graph.outputs, graph.name)
+    kept = [rebuilt(n, map_subgraphs(n.op, lambda g: dce(g, used)), n.ins) for n in live(graph.nodes, graph.outputs)]
+    if len(kept) < len(graph.nodes):
+        used["nobody reads y = f(x)"] += len(graph.nodes) - len(kept)
+    elif all(a is b for a, b in zip(kept, graph.nodes, strict=True)):
+        return graph
+    return Graph(graph.inputs, kept, graph.outputs, graph.name)

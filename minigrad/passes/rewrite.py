@@ -90,6 +90,10 @@ class Sweep:
         return uniform_element(a.array)
 
     def graph(self) -> Graph:
+        """What has been written: the old graph itself if nothing changed."""
+        if not self._instead and len(self.nodes) == len(self.old.nodes):
+            if all(map(lambda a, b: a is b, self.nodes, self.old.nodes)):
+                return self.old
         return Graph(self.old.inputs, self.nodes, self.atoms(self.old.outputs), self.old.name)
 
 

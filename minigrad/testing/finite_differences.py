@@ -1,0 +1,146 @@
+"""Derivatives from values alone: extrapolated central differences that know how far they may be off.
+
+Floor 7. Everything here works on plain lists of ndarrays, so it shares nothing with the rules it judges. The
+method is Ridders' (C. Ridders, Adv. Eng. Softw. 4, 1982): central differences at shrinking steps, Richardson
+extrapolation to step 0, and for every element the entry of the table with the least estimated error. Functions
+that are linear or quadratic along the direction are recognised; for them a step of 1 is exact up to rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+
+from minigrad.op import ndarray
+from minigrad.types import is_differentiable, real_of
+
+Arrays: TypeAlias = "Sequence[ndarray]"
+Function: TypeAlias = "Callable[[list[ndarray]], Arrays]"
+
+STEPS = tuple(2.0**-k for k in range(4, 13))
+FINER = 2.0**-10  # how much smaller the steps get when a whole table of them did not settle
+TABLES = 3
+ORDER = 5  # columns of the extrapolation table: beyond the error h^10, rounding has the last word
+# Rounding in a difference: half an ulp in each of two values, a few times over for the arithmetic inside f.
+ROUNDING = 8.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A derivative and, element by element, how far it may be from the truth (inf: no idea)."""
+
+    value: ndarray
+    error: ndarray
+
+    def settled(self, tolerance: float = 1e-4) -> ndarray:
+        """Where the estimate is good to a relative `tolerance`: elsewhere it can convict nobody."""
+        with np.errstate(invalid="ignore"):
+            return np.asarray(self.error <= tolerance * (1.0 + np.abs(self.value)))
+
+
+def directional(f: Function, xs: Arrays, dots: Sequence[ndarray | None], step: float = 1.0) -> list[Estimate]:
+    """d/dt f(xs + t·dots) at t = 0, for each output of f. `step` scales the steps; a dot of None holds its x."""
+    line = _Line(f, xs, dots)
+    best = _exact(line, step)
+    for table in range(TABLES):
+        if all(np.all(e.settled(1e-7)) for e in best):
+            break
+        found = _extrapolated(line, [h * step * FINER**table for h in STEPS])
+        best = [_better(a, b) for a, b in zip(best, found)]
+    return best
+
+
+def one_sided(f: Function, xs: Arrays, dots: Sequence[ndarray | None], step: float) -> tuple[Arrays, Arrays]:
+    """(f(x) − f(x − h·ẋ))/h and (f(x + h·ẋ) − f(x))/h: at a kink they stay apart however small h is."""
+    line = _Line(f, xs, dots)
+    here = line(0.0)
+    left = [(a - b) / step for a, b in zip(here, line(-step))]
+    right = [(b - a) / step for a, b in zip(here, line(step))]
+    return left, right
+
+
+class _Line:
+    """t ↦ f(xs + t·dots), and how much rounding to expect of it."""
+
+    def __init__(self, f: Function, xs: Arrays, dots: Sequence[ndarray | None]) -> None:
+        self.f, self.xs, self.dots = f, xs, dots
+        self.reach = max([float(np.max(np.abs(x), initial=0.0)) for x, d in zip(xs, dots) if d is not None] + [0.0])
+
+    def __call__(self, t: float) -> list[ndarray]:
+        moved = [x if d is None else (x + t * d).astype(x.dtype) for x, d in zip(self.xs, self.dots)]
+        with np.errstate(all="ignore"):
+            return [np.asarray(y) for y in self.f(moved)]
+
+    def difference(self, h: float) -> list[tuple[ndarray, ndarray]]:
+        """For each output the central difference at step h, and the rounding it carries."""
+        found = []
+        for above, below in zip(self(h), self(-h)):
+            eps = np.finfo(real_of(above.dtype)).eps if is_differentiable(above.dtype) else 0.0
+            with np.errstate(all="ignore"):
+                slope = (widened(above) - widened(below)) / (2 * h)
+                size = np.maximum(np.abs(above), np.abs(below)) + np.abs(slope) * self.reach
+                found.append((slope, ROUNDING * eps * size / h))
+        return found
+
+
+def widened(y: ndarray) -> ndarray:
+    """y with 64-bit parts, so that the arithmetic of the table adds no rounding to that of f."""
+    return y.astype(np.complex128 if y.dtype.kind == "c" else np.float64)
+
+
+def _exact(line: _Line, step: float) -> list[Estimate]:
+    """Where the differences at steps 1, 1/2 and a tiny one agree to rounding, f is (multi)linear: that is it."""
+    triples = zip(*[line.difference(h * step) for h in (1.0, 0.5, STEPS[-1])])
+    found = []
+    for (slope, noise), (half, half_noise), (tiny, tiny_noise) in triples:
+        with np.errstate(invalid="ignore"):
+            same = (np.abs(slope - half) <= noise + half_noise) & (np.abs(slope - tiny) <= noise + tiny_noise)
+        found.append(Estimate(slope, np.where(same, noise, np.inf)))
+    return found
+
+
+def _extrapolated(line: _Line, steps: Sequence[float]) -> list[Estimate]:
+    tables = zip(*[line.difference(h) for h in steps])
+    return [_neville(table, steps[0] / steps[1]) for table in tables]
+
+
+def _neville(table: Sequence[tuple[ndarray, ndarray]], ratio: float) -> Estimate:
+    """Central differences have an error in h², h⁴, ...: each column of Neville's table removes one power."""
+    before: list[ndarray] = []
+    best = Estimate(table[-1][0], np.full(table[0][0].shape, np.inf))
+    for slope, noise in table:
+        now = [slope]
+        with np.errstate(all="ignore"):
+            for j, previous in zip(range(1, ORDER), before):
+                factor = ratio ** (2 * j)
+                now.append((factor * now[-1] - previous) / (factor - 1))
+                apart = np.maximum(np.abs(now[j] - now[j - 1]), np.abs(now[j] - previous))
+                best = _better(best, Estimate(now[j], apart + noise))
+        before = now
+    return best
+
+
+def _better(a: Estimate, b: Estimate) -> Estimate:
+    second = b.error < a.error
+    return Estimate(np.where(second, b.value, a.value), np.where(second, b.error, a.error))
+
+
+def directions(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> ndarray:  # type: ignore[type-arg]
+    """A random direction whose every part has size between 1/2 and 1, of either sign: no element hides."""
+
+    def part() -> ndarray:
+        return rng.uniform(0.5, 1.0, shape) * rng.choice((-1.0, 1.0), shape)
+
+    return np.asarray(part() + 1j * part() if dtype.kind == "c" else part(), dtype)
+
+
+def basis(x: ndarray) -> Iterator[tuple[tuple[int, ...], ndarray]]:
+    """Every unit direction of x with its index; for complex x also the imaginary one."""
+    for index in np.ndindex(x.shape):
+        for unit in (1.0, 1j) if x.dtype.kind == "c" else (1.0,):
+            e = np.zeros_like(x)
+            e[index] = unit
+            yield index, e

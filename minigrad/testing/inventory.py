@@ -1,0 +1,125 @@
+"""Every primitive there is, found by looking: rows of the tables, and op classes with their samples.
+
+Floor 7. The laws, the mutants and the table of rules all start here, so an op is tested by being there.
+"""
+
+from __future__ import annotations
+
+import pkgutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from types import ModuleType
+
+import numpy as np
+
+import minigrad
+from minigrad.op import Op, ndarray
+from minigrad.ops.elementwise import Row
+from minigrad.ops.kinds import Draw
+
+MODULES: tuple[ModuleType, ...] = tuple(
+    import_module(found.name)
+    for found in pkgutil.walk_packages(minigrad.__path__, "minigrad.")
+    if found.name.startswith(("minigrad.ops.", "minigrad.control."))
+)
+
+
+def rows() -> list[Row]:
+    """The elementwise ops, in the order of their tables."""
+    found: dict[int, Row] = {}
+    for module in MODULES:
+        for value in vars(module).values():
+            if isinstance(value, Row):
+                found.setdefault(id(value), value)
+    return list(found.values())
+
+
+def op_classes() -> list[type[Op]]:
+    """The concrete op classes other than `Row`, by name. A class that says no `impl` is a kind, not an op."""
+    names = {module.__name__ for module in MODULES}
+
+    def below(cls: type[Op]) -> Iterator[type[Op]]:
+        for sub in cls.__subclasses__():
+            yield sub
+            yield from below(sub)
+
+    found = {c for c in below(Op) if c.impl is not Op.impl and c is not Row and c.__module__ in names}
+    return sorted(found, key=lambda c: (c.__name__, c.__module__))
+
+
+def label(op: Op) -> str:
+    """A name for tests and tables: the row's, or the class's."""
+    return op.name if isinstance(op, Row) else type(op).__name__
+
+
+# ── cases: an op with parameters, and how to draw its operands ───────────────────────────────────
+@dataclass(frozen=True)
+class Case:
+    """An op and one way to draw operands for it."""
+
+    op: Op
+    draws: tuple[Draw, ...]
+    name: str
+
+    def operands(self, rng: np.random.Generator) -> list[ndarray]:
+        return [draw(d, rng) for d in self.draws]
+
+
+def draw(d: Draw, rng: np.random.Generator) -> ndarray:
+    """An array as a Draw asks for it. Distinct values keep apart by at least half their mean distance."""
+    dtype, (low, high) = np.dtype(d.dtype), d.domain
+    if dtype.kind == "b":
+        return np.asarray(rng.integers(0, 2, d.shape), dtype)
+    if dtype.kind in "iu":
+        low, high = int(np.ceil(low)), int(np.floor(high))
+        if d.distinct:
+            return rng.permutation(np.arange(low, high + 1))[: int(np.prod(d.shape))].reshape(d.shape).astype(dtype)
+        return np.asarray(rng.integers(low, high, d.shape, endpoint=True), dtype)
+    if dtype.kind == "c":
+        return np.asarray(rng.uniform(low, high, d.shape) + 1j * rng.uniform(low, high, d.shape), dtype)
+    if d.distinct:
+        n = int(np.prod(d.shape))
+        places = (rng.permutation(n) + rng.uniform(0.25, 0.75, n)) / max(n, 1)
+        return np.asarray(low + (high - low) * places.reshape(d.shape), dtype)
+    return np.asarray(rng.uniform(low, high, d.shape), dtype)
+
+
+# How many elements the operands of a row have in the standard cases: () is a scalar, and one case broadcasts.
+_ROW_SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (((),), ((3,),), ((2, 3), (3,), (2, 1)), ((0, 2),))
+
+
+def row_case(op: Row, shapes: Sequence[tuple[int, ...]], dtype: str = "float64") -> Case:
+    """A row on operands of these shapes (taken in turn) and this dtype, drawn from its domains."""
+    drawn = [Draw(shapes[i % len(shapes)], dtype, op.sample_domain(i)) for i in range(op.operands)]
+    shown = "-".join("x".join(map(str, d.shape)) or "scalar" for d in drawn)
+    return Case(op, tuple(drawn), f"{shown}-{dtype}")
+
+
+def dtypes(op: Row) -> list[str]:
+    """One dtype of each kind and width a row computes in."""
+    of_kind = {
+        "b": ["bool"], "i": ["int8", "int32", "int64"], "u": ["uint8", "uint64"],
+        "f": ["float32", "float64"], "c": ["complex64", "complex128"],
+    }  # fmt: skip
+    return [dtype for kind in op.takes for dtype in of_kind[kind]]
+
+
+def float_dtype(op: Row) -> str:
+    """The dtype in which a row is differentiated: float64, or what it takes."""
+    return "float64" if "f" in op.takes else "complex128" if "c" in op.takes else dtypes(op)[-1]
+
+
+def cases() -> list[Case]:
+    """The standard cases of every op: rows over a few shapes, classes over their samples."""
+    found = [row_case(op, shapes, float_dtype(op)) for op in rows() for shapes in _ROW_SHAPES]
+    found += [row_case(op, ((2,),), "complex128") for op in rows() if "c" in op.takes and "f" in op.takes]
+    return found + [case for cls in op_classes() for case in class_cases(cls)]
+
+
+def class_cases(cls: type[Op]) -> list[Case]:
+    """The samples an op class offers; none when it offers none (which a test does not forgive)."""
+    samples = getattr(cls, "samples", None)
+    if samples is None:
+        return []
+    return [Case(op, tuple(draws), f"{i}") for i, (op, draws) in enumerate(samples())]
