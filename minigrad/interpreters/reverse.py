@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol
 
 from minigrad.graph import Node, Var
+from minigrad.interpreters.forward import push_through
 from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
 from minigrad.ops.elementwise import add
 from minigrad.ops.kinds import zeros
@@ -130,17 +131,22 @@ class Reverse(Interpreter):
         return tuple(outs) if op.many else outs[0]
 
 
-def vjp(
-    f: Callable[..., Sequence[Operand]], xs: Sequence[Value]
-) -> tuple[list[Any], Callable[[Sequence[Any]], list[Any]]]:
-    """(ys, pull) of a flat f; pull(y_bars) gives the x_bars, None where nothing depends on x."""
+def record(f: Callable[..., Sequence[Operand]], xs: Sequence[Value]) -> tuple[Reverse, list[Any], list[Any]]:
+    """Run a flat f on a new trail: the interpreter, its stand-ins for xs, and what f returned."""
     it = Reverse(interpreter.get())
     recorded = [Recorded(it, x) if is_differentiable(x.dtype) else x for x in xs]
     try:
         with using(it):
-            ys = [lift(y, "return") for y in f(*recorded)]
+            return it, recorded, [lift(y, "return") for y in f(*recorded)]
     finally:
         it.alive = False
+
+
+def vjp(
+    f: Callable[..., Sequence[Operand]], xs: Sequence[Value]
+) -> tuple[list[Any], Callable[[Sequence[Any]], list[Any]]]:
+    """(ys, pull) of a flat f; pull(y_bars) gives the x_bars, None where nothing depends on x."""
+    it, recorded, ys = record(f, xs)
     keys = [it.key(y) for y in ys]
 
     def pull(y_bars: Sequence[Any]) -> list[Any]:
@@ -152,6 +158,25 @@ def vjp(
         return [bars.get(r) if isinstance(r, Recorded) else None for r in recorded]
 
     return [y if k is None else k.x for y, k in zip(ys, keys, strict=True)], pull
+
+
+def linearize(
+    f: Callable[..., Sequence[Operand]], xs: Sequence[Value]
+) -> tuple[list[Any], Callable[[Sequence[Any]], list[Any]]]:
+    """(ys, push) of a flat f: push(x_dots) walks the trail *forward*, with the values it holds; f is not run again."""
+    it, recorded, ys = record(f, xs)
+    keys = [it.key(y) for y in ys]
+
+    def push(x_dots: Sequence[Any]) -> list[Any]:
+        dots = {r: d for r, d in zip(recorded, x_dots, strict=True) if isinstance(r, Recorded) and d is not None}
+        for step in it.trail:
+            ins = [None if k is None else dots.get(k) for k in step.ins]
+            if any(d is not None for d in ins):
+                y_dots = push_through(step.op, step.y, step.xs, ins)
+                dots.update((k, d) for k, d in zip(step.outs, y_dots, strict=True) if d is not None)
+        return [None if k is None else dots.get(k) for k in keys]
+
+    return [y if k is None else k.x for y, k in zip(ys, keys, strict=True)], push
 
 
 # ── over a graph ─────────────────────────────────────────────────────────────────────────────────

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError, ValueTypeError
+from minigrad.numpy.dtypes import check_device, float32
 from minigrad.op import Array, Operand, Value, lift, ndarray
 from minigrad.ops import axes, movement
 from minigrad.ops.elementwise import convert, mul, where
 from minigrad.ops.movement import Concatenate, Expand, Reshape
 from minigrad.types import INT64, Dim, DType, as_dtype, promote, scalar_dtype
-
-from minigrad.numpy.dtypes import check_device, float32  # isort: skip
 
 _SCALARS = (builtins.bool, int, float, complex)
 
@@ -51,7 +50,7 @@ def asarray(obj: Any, /, dtype: Any = None, *, device: Any = None, copy: Any = N
         raise ArgumentError(f"asarray: {error}") from None
     except (ValueError, TypeError) as error:
         if "inhomogeneous" in str(error):
-            raise ShapeError("asarray: the nested lists are not rectangular", hint="rows must be equally long") from None
+            raise ShapeError("asarray: the nested lists are not rectangular", hint="rows: one length") from None
         raise ValueTypeError(f"asarray: cannot make {found.name} of the list: {error}") from None
 
 

@@ -1,6 +1,7 @@
-"""Operators on values: `x + y` is `add(x, y)`, from one table, for every kind of Value at once.
+"""Operators and indexing on values: `x + y` is `add(x, y)`, from tables, for every kind of Value at once.
 
-Floor 2. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
+Floor 2. What Python asks of numbers and sequences (`float(x)`, `if x`, `len(x)`, `print(x)`) is in
+protocol.py. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
 """
 
 from __future__ import annotations
@@ -13,14 +14,22 @@ import numpy as np
 from minigrad.op import Op, Value
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import matmul
+from minigrad.ops.indexing import METHODS as INDEXING
 
 BINARY: dict[str, Callable[..., Any]] = {
     "add": e.add,
     "sub": e.sub,
     "mul": e.mul,
     "truediv": e.div,
+    "floordiv": e.floor_div,
+    "mod": e.rem,
     "pow": e.pow_,
     "matmul": matmul,
+    "and": e.and_,
+    "or": e.or_,
+    "xor": e.xor,
+    "lshift": e.shift_left,
+    "rshift": e.shift_right,
 }
 COMPARE: dict[str, Op] = {
     "eq": e.equal,
@@ -30,7 +39,7 @@ COMPARE: dict[str, Op] = {
     "gt": e.greater,
     "ge": e.greater_equal,
 }
-UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_}
+UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_, "invert": e.not_}
 
 OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
 
@@ -60,6 +69,8 @@ def install(cls: type) -> None:
         setattr(cls, f"__{name}__", _binary(op))
     for name, op in UNARY.items():
         setattr(cls, f"__{name}__", _unary(op))
+    for name, method in INDEXING.items():
+        setattr(cls, name, method)
 
 
 install(Value)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from minigrad.ops import bits, complex, elementwise, rows, special
+from minigrad.ops import bits, complex, elementwise, rows, special, stop
 from minigrad.ops.rows import Row
 
 ROWS: dict[str, Row] = {
     op.name: op
-    for module in (rows, elementwise, complex, bits, special)
+    for module in (rows, elementwise, complex, bits, special, stop)
     for op in vars(module).values()
     if isinstance(op, Row)
 }

@@ -308,7 +308,8 @@ class _Check:
     def explained(self, p: Problem, f: Failure) -> CheckFailedError:
         x = _place(p.inputs, f.inward.place) or "the arguments along a random direction"
         y = _place(p.outputs, f.outward.place) or "a random combination of the outputs"
-        cause = diagnose.likely_cause(p.smooth, p.numbers, p.xs, f.inward.along, f.outward.along, f.got, self.rng)
+        along = (f.inward.along, f.outward.along)
+        cause = diagnose.likely_cause(p.smooth, p.numbers, p.xs, *along, f.got, f.expected, self.rng)
         what = (
             f"check_grads: {f.mode} mode, order {p.order}: the derivative of {y} by {x} "
             f"is {_number(f.got)}, differences give {_number(f.expected)} ± {f.error:.1g}"
@@ -320,27 +321,36 @@ class _Check:
     def narrow_against_wide(self, p: Problem, wide: Problem) -> None:
         """The float32 gradient is the float64 gradient of the same program, as far as float32 inputs can tell."""
         eps = float(np.finfo(np.float32).eps)
-        bars = [directions(y.shape, y.dtype, self.rng) for y in wide.numbers(wide.xs)]
-        nudged = [x * (1 + eps * self.rng.choice((-1.0, 1.0), x.shape)) for x in wide.xs]
-        fine, coarse = self.pulled(wide, bars), self.pulled(p, bars)
-        moved = self.pulled(replace(wide, xs=[n.astype(x.dtype) for n, x in zip(nudged, wide.xs)]), bars)
-        for name, a, b, c in zip(p.inputs, fine, coarse, moved):
-            with np.errstate(all="ignore"):
-                scale = np.abs(a) + np.max(np.abs(a), initial=0.0)
-                rtol = 512 * eps if self.rtol is None else self.rtol
-                bad = ~(np.abs(widened(b) - a) <= 32 * np.abs(c - a) + rtol * scale + (self.atol or 0.0))
-            if np.any(bad):
-                at = tuple(int(i) for i in np.argwhere(bad)[0])
-                raise CheckFailedError(
-                    f"check_grads: reverse mode, order 1: the float32 derivative by {_place([name], (0, at))} "
-                    f"is {_number(b[at])}, in float64 the same program gives {_number(a[at])}",
-                    hint="likely cause: float32 is too coarse for this program (cancellation, overflow or underflow); "
-                    f"compute that part in float64 or rearrange it\n  repeat with seed={self.seed}",
-                )
+        nudged = [(x * (1 + eps * self.rng.choice((-1.0, 1.0), x.shape))).astype(x.dtype) for x in wide.xs]
+        for mode in self.modes:
+            at_fine, at_coarse = wide.numbers(wide.xs), p.xs
+            along = [directions(v.shape, v.dtype, self.rng) for v in (at_coarse if mode == "forward" else at_fine)]
+            fine, coarse, moved = (self.derived(q, mode, along) for q in (wide, p, replace(wide, xs=nudged)))
+            for name, a, b, c in zip(p.outputs if mode == "forward" else p.inputs, fine, coarse, moved):
+                with np.errstate(all="ignore"):
+                    scale = np.abs(a) + np.max(np.abs(a), initial=0.0)
+                    rtol = 512 * eps if self.rtol is None else self.rtol
+                    bad = ~(np.abs(widened(b) - a) <= 32 * np.abs(c - a) + rtol * scale + (self.atol or 0.0))
+                if np.any(bad):
+                    raise self.too_coarse(mode, name, tuple(int(i) for i in np.argwhere(bad)[0]), a, b)
 
-    def pulled(self, p: Problem, bars: Sequence[ndarray]) -> list[ndarray]:
-        ys = p.numbers(p.xs)
-        return self.cotangents(p, Probe([b.astype(y.dtype) for b, y in zip(bars, ys)]))
+    def derived(self, p: Problem, mode: str, along: Sequence[ndarray]) -> list[ndarray]:
+        """The tangents of the outputs, or the cotangents of the inputs, in the dtype of the program."""
+        if mode == "reverse":
+            bars = [v.astype(y.dtype) for v, y in zip(along, p.numbers(p.xs))]
+            return self.cotangents(p, Probe(bars))
+        dots = [Array(v.astype(x.dtype)) for v, x in zip(along, p.xs)]
+        ys, y_dots = jvp(p.smooth, p.values(), dots)
+        return [np.zeros(y.shape) if d is None else d.concrete("check_grads") for y, d in zip(ys, y_dots)]
+
+    def too_coarse(self, mode: str, name: str, at: tuple[int, ...], fine: ndarray, coarse: ndarray) -> CheckFailedError:
+        whose = "of" if mode == "forward" else "by"
+        return CheckFailedError(
+            f"check_grads: {mode} mode, order 1: the float32 derivative {whose} {_place([name], (0, at))} is "
+            f"{_number(coarse[at])}, in float64 the same program gives {_number(fine[at])}",
+            hint="likely cause: float32 is too coarse for this program (cancellation, overflow or underflow); "
+            f"compute that part in float64 or rearrange it\n  repeat with seed={self.seed}",
+        )
 
 
 def _real(dtype: DType) -> DType:

@@ -24,6 +24,7 @@ from minigrad.types import is_differentiable, real_of
 
 # Two steps for the one-sided slopes: between them a smooth function closes the gap 64 times over, a kink does not.
 NEAR, NEARER = 2.0**-12, 2.0**-18
+OF_WHAT = " (as abs, max, sort, rounding and comparisons make it)"
 
 
 @dataclass(frozen=True)
@@ -80,6 +81,7 @@ def likely_cause(
     dots: list[ndarray],
     bars: list[ndarray],
     got: complex,
+    expected: complex,
     rng: np.random.Generator,
 ) -> Cause:
     """What explains that ⟨bars, derivative of f along dots⟩ is wrong at xs."""
@@ -91,6 +93,12 @@ def likely_cause(
     found = wrong_rule(f, xs, rng)
     if found is not None:
         return found
+    shaken = _rounding(f, xs, dots, bars)
+    if shaken > 0.05 * abs(got - expected):
+        return Cause(
+            f"rounding: changing the arguments in their last bits moves the derivative by {shaken:.1g}; "
+            "the function cancels there, so rearrange it (expm1, log1p, logsumexp, a series near 0)"
+        )
     narrow = [y for y in numbers(xs) if real_of(y.dtype) == np.float32]
     if narrow:
         return Cause("float32 is too coarse: f computes in float32 even for float64 arguments; let it keep their dtype")
@@ -116,12 +124,25 @@ def _kink(numbers: Function, xs: list[ndarray], dots: list[ndarray], bars: list[
     gap, nearer = abs(right - left), abs(nearer_right - nearer_left)
     size = sum(float(np.sum(np.abs(b * y))) for b, y in zip(bars, numbers(xs)))
     noise = ROUNDING * max(float(np.finfo(real_of(y.dtype)).eps) for y in numbers(xs)) * (size + 1.0) / NEARER
-    if nearer > max(gap / 2, 10 * noise, 1e-3 * (abs(nearer_left) + abs(nearer_right))):
+    steep, steeper = abs(left) + abs(right), abs(nearer_left) + abs(nearer_right)
+    if steeper > 16 * steep + 10 * noise:
+        return Cause(f"not differentiable here: it jumps{OF_WHAT}; move the argument away from it")
+    if nearer > max(gap / 2, 10 * noise, 1e-3 * steeper):
         return Cause(
-            f"not differentiable here: the slope is {nearer_left:.6g} from one side and {nearer_right:.6g} from the other "
-            "(a kink or a jump, as abs, max, sort or rounding have); move the argument away from it"
+            f"not differentiable here: the slope is {nearer_left:.6g} from one side and {nearer_right:.6g} from "
+            f"the other{OF_WHAT}; move the argument away from it"
         )
     return None
+
+
+def _rounding(f: Callable[..., list[Any]], xs: list[ndarray], dots: list[ndarray], bars: list[ndarray]) -> float:
+    """How far ⟨bars, derivative along dots⟩ wanders when the arguments move by an ulp or two."""
+    found = []
+    for ulps in range(-3, 4):
+        moved = [(x * (1 + ulps * np.finfo(x.dtype).eps)).astype(x.dtype) for x in xs]
+        y_dots = jvp(f, [Array(x) for x in moved], [Array(d.astype(x.dtype)) for d, x in zip(dots, xs)])[1]
+        found.append(laws.inner(list(zip(bars, y_dots)))[0])
+    return max(found) - min(found)
 
 
 class Watch(Interpreter):

@@ -34,7 +34,7 @@ LANES = 3
 # the value. Rules of special functions are the least exact: their series stop at about 1e-9.
 SAFETY, RELATIVE, ABSOLUTE = 10.0, 1e-7, 1e-9
 # Two ways to the same numbers may round differently: this many ulps of the largest magnitude that took part.
-ULPS = 1e3
+ULPS = 4096.0
 
 
 # ── what laws are made of ────────────────────────────────────────────────────────────────────────
@@ -96,12 +96,18 @@ def require_near(op: Op, xs: Sequence[ndarray], what: str, truth: Sequence[Estim
             raise broken(op, xs, f"{what}: the differences of result {k} do not settle; choose a better domain")
         with np.errstate(all="ignore"):
             off = np.abs(got - e.value)
-            allowed = SAFETY * e.error + RELATIVE * (np.abs(got) + np.abs(e.value)) + ABSOLUTE
+            relative = RELATIVE + 32 * precision([got, *xs])
+            allowed = SAFETY * e.error + relative * (np.abs(got) + np.abs(e.value)) + ABSOLUTE
         wrong = settled & ~(off <= allowed)
         if np.any(wrong):
             at = tuple(int(i) for i in np.argwhere(wrong)[0])
             says = f"{got[at]} where differences give {e.value[at]} ± {e.error[at]:.1g}"
             raise broken(op, xs, f"{what}: result {k} at {at} is {says}")
+
+
+def precision(xs: Sequence[Any]) -> float:
+    """The unit of rounding of the coarsest float dtype among these."""
+    return max([float(np.finfo(real_of(x.dtype)).eps) for x in xs if carries(x)], default=0.0)
 
 
 def inner(pairs: Sequence[tuple[Any, Any]]) -> tuple[float, float]:
@@ -288,7 +294,7 @@ def require_adjoint(op: Op, xs: Sequence[ndarray], f: Flat, what: str, rng: Rng,
             slack = SAFETY * sum(float(np.sum(e.error * np.abs(b))) for e, b in zip(found, bars) if e is not None)
         left, left_size = inner(list(zip(bars, y_dots)))
         right, right_size = inner(list(zip(x_bars, dots)))
-        allowed = slack + 1e-10 * (left_size + right_size)
+        allowed = slack + ULPS * precision([*zs, *ys]) * (left_size + right_size)
         if not abs(left - right) <= allowed:
             raise broken(op, xs, f"{what}: ⟨ȳ, Jẋ⟩ = {left} but ⟨Jᵀȳ, ẋ⟩ = {right} (allowed {allowed:.1g})")
 

@@ -1,0 +1,120 @@
+"""What Python asks of a number and of a sequence: `float(x)`, `if x:`, `len(x)`, `for row in x`, `print(x)`.
+
+Floor 2. Whatever needs the numbers goes through `x.concrete(why)`, which a value without numbers (traced, mapped,
+symbolic) answers with a ConcretizationError that says what to use instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.op import Array, Value, ndarray
+from minigrad.ops.movement import Reshape, slice_axis
+
+
+def number(x: Value, why: str) -> Any:
+    """The one number of a tensor with one element, as Python's own."""
+    array = x.concrete(why)
+    if array.size != 1:
+        hint = "use any(x) or all(x)" if why == "bool()" else "pick one element, or use tolist()"
+        raise ArgumentError(f"{why} of {x.type}: it has {array.size} elements, not one", hint=hint)
+    return array.item()
+
+
+def _as_number(python: Callable[[Any], Any], why: str) -> Callable[[Any], Any]:
+    def method(self: Value) -> Any:
+        found = number(self, why)
+        if type(found) is complex and python is not complex and python is not bool:
+            raise DtypeError(f"{why} of {self.type}: a complex number has none", hint="take real(x) first")
+        return python(found)
+
+    return method
+
+
+def index(self: Value) -> int:
+    """As an index: an integer scalar only."""
+    if self.dtype.kind not in "iu" or self.ndim:
+        raise DtypeError(f"{self.type} cannot be an index", hint="an integer scalar can")
+    return int(self.concrete("int()").item())
+
+
+def item(self: Value) -> Any:
+    """The number of a tensor with one element, as Python's own."""
+    return number(self, "item()")
+
+
+def tolist(self: Value) -> Any:
+    """The numbers as nested Python lists."""
+    return self.concrete("tolist()").tolist()
+
+
+def length(self: Value) -> int:
+    """The size of the first axis."""
+    if not self.ndim:
+        raise ShapeError(f"len() of {self.type}: a scalar has no axis")
+    return self.shape[0].__index__()
+
+
+def rows(self: Value) -> Iterator[Any]:
+    """The slices along the first axis."""
+    if not self.ndim:
+        raise ShapeError(f"iteration over {self.type}: a scalar has no axis")
+    rest = self.shape[1:]
+    return iter([Reshape(rest)(slice_axis(self, 0, i, i + 1)) for i in range(self.shape[0])])
+
+
+def to_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> ndarray:
+    """For NumPy: a view that cannot be written, or a copy."""
+    array = self.concrete("__array__()")
+    if copy or (dtype is not None and array.dtype != dtype):
+        return np.array(array, dtype)
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def show(self: Value) -> str:
+    """`<Var f32[2,3]>`: there are no numbers to show."""
+    return f"<{type(self).__name__} {self.type}>"
+
+
+def show_array(self: Array) -> str:
+    """`Array([1., 2.], dtype=float32)`."""
+    text = np.array2string(self.array, separator=", ", prefix="Array(")
+    shape = f", shape={self.shape}" if 0 in self.shape and self.shape != (0,) else ""
+    return f"Array({text}{shape}, dtype={self.dtype.name})"
+
+
+def format_value(self: Value, spec: str) -> str:
+    """A scalar formats as its number: f"{loss:.3f}"."""
+    return format(number(self, "format()"), spec) if spec else str(self)
+
+
+METHODS: dict[str, Callable[..., Any]] = {
+    "__bool__": _as_number(bool, "bool()"),
+    "__int__": _as_number(int, "int()"),
+    "__float__": _as_number(float, "float()"),
+    "__complex__": _as_number(complex, "complex()"),
+    "__index__": index,
+    "__len__": length,
+    "__iter__": rows,
+    "__array__": to_numpy,
+    "__repr__": show,
+    "__format__": format_value,
+    "item": item,
+    "tolist": tolist,
+}
+
+
+def install(cls: type) -> None:
+    """Put the methods on a class of values."""
+    for name, method in METHODS.items():
+        setattr(cls, name, method)
+
+
+install(Value)
+Array.__repr__ = show_array  # type: ignore[method-assign]
