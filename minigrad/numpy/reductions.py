@@ -18,7 +18,6 @@ from minigrad.ops.movement import Reshape, Sum, expand_to
 from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
 from minigrad.types import INT64, LONG, DType, as_dtype
 
-
 F = TypeVar("F", bound=Callable[..., Any])
 
 
