@@ -10,11 +10,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from minigrad.control.call import call
-from minigrad.control.transform import Holding, batch_all, differentiable, evaluate, filled, pick, place
+from minigrad.control.transform import Holding, batch_all, closed, differentiable, evaluate, filled, pick, place
 from minigrad.graph import Graph
 from minigrad.op import Value
+from minigrad.ops.elementwise import cos, mul, sin
+from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand
-from minigrad.types import TensorType
+from minigrad.types import FLOAT64, TensorType
 
 
 class Deferred:
@@ -81,6 +83,16 @@ class CustomJvp(_Custom):
         graph = batch_all(self.graph, (True,) * len(lanes), size)
         return CustomJvp(graph, _over_lanes(self.rule, size))(*[_mapped(x, m, size) for x, m in zip(xs, lanes, strict=True)])
 
+    @classmethod
+    def samples(cls) -> Samples:
+        x, k = types = [TensorType((2,), FLOAT64), TensorType((), FLOAT64)]
+
+        def rule(x: Value, k: Value, x_dot: Value, k_dot: Value) -> list[Any]:
+            return [mul(sin(x), k), mul(mul(cos(x), k), x_dot) + mul(sin(x), k_dot)]
+
+        graph = closed(lambda x, k: [mul(sin(x), k)], types, "f")
+        yield cls(graph, closed(rule, [*types, *types], "rule")), (Draw((2,)), Draw(()))
+
 
 @dataclass(frozen=True)
 class CustomVjp(_Custom):
@@ -107,6 +119,14 @@ class CustomVjp(_Custom):
         graph = batch_all(self.graph, (True,) * len(mapped), size)
         rules = _over_lanes(self.there, size), _over_lanes(self.back, size)
         return CustomVjp(graph, *rules)(*[_mapped(x, m, size) for x, m in zip(xs, mapped, strict=True)])
+
+    @classmethod
+    def samples(cls) -> Samples:
+        t = TensorType((2,), FLOAT64)
+        graph = closed(lambda x, k: [mul(sin(x), k)], [t, t], "f")
+        there = closed(lambda x, k: [mul(sin(x), k), x, k], [t, t], "there")
+        back = closed(lambda x, k, y_bar: [mul(mul(cos(x), k), y_bar), mul(sin(x), y_bar)], [t, t, t], "back")
+        yield cls(graph, there, back), (Draw((2,)), Draw((2,)))
 
 
 def _mapped(x: Value, is_mapped: bool, size: int) -> Any:
