@@ -138,8 +138,7 @@ def pad(x: Operand, padding_value: Operand, padding_config: Sequence[tuple[int, 
     """x with (low, high, interior) padding per axis: before, after (negative: cut off) and between its elements."""
     low, high, interior = (tuple(column) for column in zip(*padding_config))
     value = lift(x, "pad")
-    inside = Pad(low, high, interior)(full(value.shape, True, bool))
-    return _where(inside, Pad(low, high, interior)(value), convert(padding_value, value.dtype))
+    return Pad(low, high, interior)(value, convert(padding_value, value.dtype))
 
 
 def concatenate(operands: Sequence[Operand], dimension: int) -> Any:
