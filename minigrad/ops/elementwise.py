@@ -118,7 +118,7 @@ clip = row(
 
 
 # ── sign, size and angle ─────────────────────────────────────────────────────────────────────────
-class PartsRow(Row):
+class PartsRow(Row, listed=False):
     """A row for reals that also takes complex operands, by a composite of their parts."""
 
     parts: Any
