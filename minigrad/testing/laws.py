@@ -13,14 +13,15 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from minigrad.errors import CheckFailedError, NotDifferentiableError
+from minigrad.errors import CheckFailedError, MinigradError, NotDifferentiableError
 from minigrad.graph import check, run
 from minigrad.interpreters.batch import batched
 from minigrad.interpreters.build import trace
 from minigrad.interpreters.forward import jvp
 from minigrad.interpreters.reverse import vjp
 from minigrad.op import Array, Op, Value, ndarray
-from minigrad.ops.elementwise import Convert
+from minigrad.ops.kinds import zeros
+from minigrad.ops.rows import Convert
 from minigrad.testing.finite_differences import Estimate, directional, directions
 from minigrad.types import TensorType, is_differentiable, real_of
 
@@ -130,10 +131,6 @@ def lifted(dots: Sequence[Any]) -> list[Any]:
     return [None if d is None else Array(d) for d in dots]
 
 
-def zeros_for(dots: Sequence[Any], ys: Sequence[Any]) -> list[Any]:
-    return [np.zeros(y.shape, y.dtype) if d is None else d.concrete("law") for d, y in zip(dots, ys)]
-
-
 # ── what an op says of itself ────────────────────────────────────────────────────────────────────
 def type_is_value(op: Op, operands: Operands, rng: Rng) -> None:
     """`out_type` says exactly the shape and dtype that running gives; staged, the graph checks and runs the same."""
@@ -154,7 +151,7 @@ def narrow_stays_narrow(op: Op, operands: Operands, rng: Rng) -> None:
     """Nothing computed from 32-bit floats is a 64-bit float, in the values and in both derivatives."""
     wide = {np.dtype(np.float64): np.float32, np.dtype(np.complex128): np.complex64}
     xs = [x.astype(wide[x.dtype]) if x.dtype in wide else x for x in operands(rng)]
-    if isinstance(op, Convert) or not any(carries(x) for x in xs):
+    if isinstance(op, Convert) or not any(carries(x) for x in xs) or not takes(op, xs):
         return
     found = flat(op)(*values(xs))
     if differentiable(op):
@@ -166,6 +163,15 @@ def narrow_stays_narrow(op: Op, operands: Operands, rng: Rng) -> None:
     for y in found:
         if y.dtype in wide:
             raise broken(op, xs, f"{y.type} came out of 32-bit operands")
+
+
+def takes(op: Op, xs: Sequence[ndarray]) -> bool:
+    """Does the op take operands of these types? (One that holds graphs takes what they were traced for.)"""
+    try:
+        op.out_type(*[x.type for x in op.coerce(values(xs))])
+    except MinigradError:
+        return False
+    return True
 
 
 def inputs_unmodified(op: Op, operands: Operands, rng: Rng) -> None:
@@ -309,7 +315,7 @@ def pullback_of(op: Op, xs: Sequence[ndarray], rng: Rng) -> tuple[Flat, list[nda
         given = iter(both[n:])
         ys, back = vjp(flat(op), both[:n])
         x_bars = back([next(given) if carries(y) else None for y in ys])
-        return [b for b in x_bars if b is not None]
+        return [zeros(x.type) if b is None else b for x, b in zip(both, x_bars) if carries(x)]
 
     return pull, [*xs, *bars]
 
@@ -327,7 +333,7 @@ def second_order(op: Op, operands: Operands, rng: Rng) -> None:
 
         def push(*zs: Any) -> list[Any]:
             ys, y_dots = jvp(flat(op), zs, dots)
-            return [d for y, d in zip(ys, y_dots) if d is not None]
+            return [zeros(y.type) if d is None else d for y, d in zip(ys, y_dots) if carries(y)]
 
         require_forward(op, xs, push, "forward over forward", rng)
     else:

@@ -158,11 +158,16 @@ class Flat:
 def describe(x: Any) -> str:
     """A type for a message: `f32[3]`, or the container with the types of its leaves."""
     leaves, structure = tree.flatten(x)
-    shown = [str(leaf.type if isinstance(leaf, Value) else lift(leaf).type) if is_tensor(leaf) else _short(leaf)
-             for leaf in leaves]  # fmt: skip
+    shown = [_type_text(leaf) for leaf in leaves]
     if structure == tree.structure(0):
         return shown[0]
     return repr(structure.unflatten([_Verbatim(s) for s in shown]))
+
+
+def _type_text(leaf: Any) -> str:
+    if isinstance(leaf, TensorType):
+        return str(leaf)
+    return str(leaf.type if isinstance(leaf, Value) else lift(leaf).type) if is_tensor(leaf) else _short(leaf)
 
 
 class _Verbatim:
