@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from minigrad.containers import register_leaf
 from minigrad.errors import ArgumentError, BroadcastError, DtypeError, SymbolicSizeError
 
 # ── dtypes ───────────────────────────────────────────────────────────────────────────────────────
@@ -219,7 +220,7 @@ def substitute(x: Any, sizes: Mapping[str, Size]) -> Any:
         return x.substitute(sizes)
     if isinstance(x, TensorType):
         return TensorType(substitute(x.shape, sizes), x.dtype)
-    if type(x) is tuple:
+    if isinstance(x, tuple):
         return tuple(substitute(y, sizes) for y in x)
     return x
 
@@ -301,6 +302,7 @@ def same_size(a: Size, b: Size) -> bool:
 
 
 # ── types ────────────────────────────────────────────────────────────────────────────────────────
+@register_leaf  # in a tree of types a type stands where its tensor would
 @dataclass(frozen=True, slots=True)
 class TensorType:
     """What is known of a tensor without running: its shape (a tuple of int or Dim) and its dtype."""

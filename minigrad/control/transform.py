@@ -193,6 +193,6 @@ def unify(traced: Sequence[tuple[Graph, list[Value]]]) -> tuple[list[Graph], lis
     graphs = []
     for graph, captured in traced:
         own = dict(zip(map(id, captured), graph.inputs, strict=False))
-        leading = [own.get(id(x)) or Var(x.type) for x in values]
+        leading = [own[id(x)] if id(x) in own else Var(x.type) for x in values]
         graphs.append(Graph([*leading, *graph.inputs[len(captured) :]], graph.nodes, graph.outputs, graph.name))
     return graphs, values

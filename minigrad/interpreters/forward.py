@@ -52,17 +52,23 @@ class Forward(Interpreter):
             if op.no_gradient is not None:
                 op.no_gradient.check(op)
                 return y
-            y_dot = op.jvp(y, values, dots)
+            y_dots = push_through(op, y, values, dots)
         finally:
             interpreter.reset(token)
-        if y_dot is NotImplemented:
-            raise NotDifferentiableError(f"{op.label} has a rule for reverse mode only", hint="use grad or vjp")
         if op.many:
-            return tuple([self.join(a, d) for a, d in zip(y, y_dot, strict=True)])
-        return self.join(y, y_dot)
+            return tuple([self.join(a, d) for a, d in zip(y, y_dots, strict=True)])
+        return self.join(y, y_dots[0])
 
     def join(self, y: Value, y_dot: Any) -> Value:
         return y if y_dot is None or not is_differentiable(y.dtype) else Dual(self, y, y_dot)
+
+
+def push_through(op: Op, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Sequence[Any]:
+    """The tangents of op's results."""
+    y_dot = op.jvp(y, xs, dots)
+    if y_dot is NotImplemented:
+        raise NotDifferentiableError(f"{op.label} has a rule for reverse mode only", hint="use grad or vjp")
+    return y_dot if op.many else (y_dot,)  # type: ignore[no-any-return]
 
 
 def jvp(f: Callable[..., Sequence[Operand]], xs: Sequence[Value], dots: Sequence[Any]) -> tuple[list[Any], list[Any]]:

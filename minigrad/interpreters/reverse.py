@@ -11,6 +11,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, Protocol
 
 from minigrad.graph import Node, Var
+from minigrad.interpreters.forward import push_through
 from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
 from minigrad.ops.elementwise import add
 from minigrad.ops.kinds import zeros
@@ -22,7 +23,7 @@ class Step(Protocol):
     """What the walk needs to know of one recorded application: keys of its operands and results, and its way back."""
 
     ins: Sequence[Hashable | None]  # None: no cotangent is wanted for this operand
-    outs: Sequence[Hashable]
+    outs: Sequence[Hashable | None]  # None: an integer or bool, which has no cotangent
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]: ...
 
@@ -30,8 +31,10 @@ class Step(Protocol):
 def walk(steps: Iterable[Step], bars: dict[Any, Any]) -> dict[Any, Any]:
     """Cotangents of everything reached: `bars` starts with those of the outputs; steps come latest first."""
     for step in steps:
-        y_bars = [bars.pop(key, None) for key in step.outs]
-        if all(b is None for b in y_bars):
+        outs = step.outs
+        # one result is the common case, and this loop most of what eager mode pays for the way back
+        y_bars = [bars.pop(outs[0], None)] if len(outs) == 1 else [bars.pop(key, None) for key in outs]
+        if y_bars[0] is None and all(b is None for b in y_bars):
             continue
         for key, x_bar in zip(step.ins, step.pull(y_bars), strict=True):
             if key is not None and x_bar is not None:
@@ -124,21 +127,26 @@ class Reverse(Interpreter):
         finally:
             interpreter.reset(token)
         outs = [Recorded(self, v) if is_differentiable(v.dtype) else v for v in (y if op.many else (y,))]
-        self.trail.append(Record(op, values, y, pull, keys, outs))
+        self.trail.append(Record(op, values, y, pull, keys, [self.key(v) for v in outs]))
         return tuple(outs) if op.many else outs[0]
+
+
+def record(f: Callable[..., Sequence[Operand]], xs: Sequence[Value]) -> tuple[Reverse, list[Any], list[Any]]:
+    """Run a flat f on a new trail: the interpreter, its stand-ins for xs, and what f returned."""
+    it = Reverse(interpreter.get())
+    recorded = [Recorded(it, x) if is_differentiable(x.dtype) else x for x in xs]
+    try:
+        with using(it):
+            return it, recorded, [lift(y, "return") for y in f(*recorded)]
+    finally:
+        it.alive = False
 
 
 def vjp(
     f: Callable[..., Sequence[Operand]], xs: Sequence[Value]
 ) -> tuple[list[Any], Callable[[Sequence[Any]], list[Any]]]:
     """(ys, pull) of a flat f; pull(y_bars) gives the x_bars, None where nothing depends on x."""
-    it = Reverse(interpreter.get())
-    recorded = [Recorded(it, x) if is_differentiable(x.dtype) else x for x in xs]
-    try:
-        with using(it):
-            ys = [lift(y, "return") for y in f(*recorded)]
-    finally:
-        it.alive = False
+    it, recorded, ys = record(f, xs)
     keys = [it.key(y) for y in ys]
 
     def pull(y_bars: Sequence[Any]) -> list[Any]:
@@ -150,6 +158,25 @@ def vjp(
         return [bars.get(r) if isinstance(r, Recorded) else None for r in recorded]
 
     return [y if k is None else k.x for y, k in zip(ys, keys, strict=True)], pull
+
+
+def linearize(
+    f: Callable[..., Sequence[Operand]], xs: Sequence[Value]
+) -> tuple[list[Any], Callable[[Sequence[Any]], list[Any]]]:
+    """(ys, push) of a flat f: push(x_dots) walks the trail *forward*, with the values it holds; f is not run again."""
+    it, recorded, ys = record(f, xs)
+    keys = [it.key(y) for y in ys]
+
+    def push(x_dots: Sequence[Any]) -> list[Any]:
+        dots = {r: d for r, d in zip(recorded, x_dots, strict=True) if isinstance(r, Recorded) and d is not None}
+        for step in it.trail:
+            ins = [None if k is None else dots.get(k) for k in step.ins]
+            if any(d is not None for d in ins):
+                y_dots = push_through(step.op, step.y, step.xs, ins)
+                dots.update((k, d) for k, d in zip(step.outs, y_dots, strict=True) if d is not None)
+        return [None if k is None else dots.get(k) for k in keys]
+
+    return [y if k is None else k.x for y, k in zip(ys, keys, strict=True)], push
 
 
 # ── over a graph ─────────────────────────────────────────────────────────────────────────────────

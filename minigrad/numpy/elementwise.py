@@ -6,12 +6,19 @@ an op in a function with the Array API's signature, a docstring and an example.
 
 from __future__ import annotations
 
+import builtins
+import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
+
+import numpy as np
 
 from minigrad.op import Op, Operand, interpreter, lift
 from minigrad.ops import elementwise as e
+from minigrad.ops.composite import floating
+from minigrad.types import BOOL
 
+F = TypeVar("F", bound=Callable[..., Any])
 _in_force = interpreter.get  # asking here instead of in op.__call__ saves a call
 
 
@@ -33,7 +40,7 @@ def binary(name: str, op: Op, doc: str, example: str = "") -> Callable[[Operand,
     return _named(function, name, doc, example)
 
 
-def _named(function: Any, name: str, doc: str, example: str) -> Any:
+def _named(function: F, name: str, doc: str, example: str) -> F:
     function.__name__ = function.__qualname__ = name
     call, _, result = example.partition(" -> ")
     shown = f"\n\n>>> import minigrad.numpy as mnp\n>>> mnp.{name}({call}).tolist()\n{result}\n" if example else ""
@@ -46,31 +53,73 @@ add = binary("add", e.add, "x1 + x2.", "1, 2 -> 3")
 subtract = binary("subtract", e.sub, "x1 - x2.", "1, 2 -> -1")
 multiply = binary("multiply", e.mul, "x1 · x2.", "2, 3 -> 6")
 divide = true_divide = binary("divide", e.div, "x1 / x2; integers give float32.", "1, 2 -> 0.5")
+floor_divide = binary("floor_divide", e.floor_div, "x1 / x2 rounded down, as Python's //.", "-7, 2 -> -4")
+remainder = mod = binary("remainder", e.rem, "What floor_divide leaves; it has the sign of x2.", "-7, 2 -> 1")
 pow = power = binary("pow", e.pow_, "x1 to the power x2.", "2, 3 -> 8")
-maximum = binary("maximum", e.max_, "The larger of x1 and x2; at a tie each gets half the gradient.", "2, 3 -> 3")
-minimum = binary("minimum", e.min_, "The smaller of x1 and x2; at a tie each gets half the gradient.", "2, 3 -> 2")
+maximum = binary("maximum", e.max_, "The larger of x1 and x2; nan wins; a tie shares the gradient.", "2, 3 -> 3")
+minimum = binary("minimum", e.min_, "The smaller of x1 and x2; nan wins; a tie shares the gradient.", "2, 3 -> 2")
 negative = unary("negative", e.neg, "-x.", "2 -> -2")
-abs = absolute = unary("abs", e.abs_, "|x|; of a complex number its modulus. The derivative at 0 is 0.", "-2 -> 2")
+abs = absolute = unary("abs", e.abs_, "|x|, real for complex x. The derivative at 0 is 0.", "-2 -> 2")
 sign = unary("sign", e.sign, "-1, 0 or 1; for complex x, x/|x|.", "-2.5 -> -1.0")
 reciprocal = unary("reciprocal", e.reciprocal, "1 / x; integers give float32.", "2.0 -> 0.5")
+hypot = binary("hypot", e.hypot, "√(x1² + x2²), without overflow.", "3, 4 -> 5.0")
+copysign = binary("copysign", e.copysign, "|x1| with the sign of x2.", "2.0, -0.0 -> -2.0")
+nextafter = binary("nextafter", e.nextafter, "The float next to x1 on the way to x2.", "0.0, 0.0 -> 0.0")
 
-# ── comparisons ──────────────────────────────────────────────────────────────────────────────────
+# ── comparisons and bits ─────────────────────────────────────────────────────────────────────────
 equal = binary("equal", e.equal, "x1 == x2.", "1, 2 -> False")
 not_equal = binary("not_equal", e.not_equal, "x1 != x2.", "1, 2 -> True")
 less = binary("less", e.less, "x1 < x2.", "1, 2 -> True")
 less_equal = binary("less_equal", e.less_equal, "x1 <= x2.", "1, 2 -> True")
 greater = binary("greater", e.greater, "x1 > x2.", "1, 2 -> False")
 greater_equal = binary("greater_equal", e.greater_equal, "x1 >= x2.", "1, 2 -> False")
+isfinite = unary("isfinite", e.isfinite, "Neither infinite nor nan?", "1 -> True")
+isnan = unary("isnan", e.isnan, "Not a number?", "1 -> False")
+bitwise_and = binary("bitwise_and", e.and_, "x1 & x2, of integers or bools.", "6, 3 -> 2")
+bitwise_or = binary("bitwise_or", e.or_, "x1 | x2, of integers or bools.", "6, 3 -> 7")
+bitwise_xor = binary("bitwise_xor", e.xor, "x1 ^ x2, of integers or bools.", "6, 3 -> 5")
+bitwise_invert = bitwise_not = invert = unary("bitwise_invert", e.not_, "~x, of integers or bools.", "6 -> -7")
+bitwise_left_shift = left_shift = binary("bitwise_left_shift", e.shift_left, "x1 · 2**x2.", "3, 2 -> 12")
+bitwise_right_shift = right_shift = binary("bitwise_right_shift", e.shift_right, "x1 // 2**x2.", "12, 2 -> 3")
 
-# ── exponentials, logarithms, roots, circles ─────────────────────────────────────────────────────
+# ── rounding ─────────────────────────────────────────────────────────────────────────────────────
+floor = unary("floor", e.floor, "The largest integer not above x, in x's dtype.", "-1.5 -> -2.0")
+ceil = unary("ceil", e.ceil, "The smallest integer not below x, in x's dtype.", "-1.5 -> -1.0")
+trunc = unary("trunc", e.trunc, "x without its fraction.", "-1.5 -> -1.0")
+rint = unary("rint", e.round_, "The nearest integer, halves to the even one.", "2.5 -> 2.0")
+
+# ── exponentials, logarithms, roots ──────────────────────────────────────────────────────────────
 exp = unary("exp", e.exp, "e to the power x.", "0 -> 1.0")
+exp2 = unary("exp2", e.exp2, "2 to the power x.", "3 -> 8.0")
+expm1 = unary("expm1", e.expm1, "eˣ - 1, exact near 0.", "0 -> 0.0")
 log = unary("log", e.log, "The natural logarithm; -inf at 0, nan below.", "1 -> 0.0")
+log2 = unary("log2", e.log2, "The logarithm to base 2.", "8 -> 3.0")
+log10 = unary("log10", e.log10, "The logarithm to base 10.", "1 -> 0.0")
+log1p = unary("log1p", e.log1p, "log(1 + x), exact near 0.", "0 -> 0.0")
+logaddexp = binary("logaddexp", e.logaddexp, "log(exp(x1) + exp(x2)), without overflow.", "-1e9, 0 -> 0.0")
 sqrt = unary("sqrt", e.sqrt, "The square root; nan below 0.", "4 -> 2.0")
+rsqrt = unary("rsqrt", e.rsqrt, "1 / √x.", "4 -> 0.5")
+cbrt = unary("cbrt", e.cbrt, "The cube root, of negative numbers too.", "-8 -> -2.0")
+
+# ── circles and hyperbolas ───────────────────────────────────────────────────────────────────────
 sin = unary("sin", e.sin, "The sine.", "0 -> 0.0")
 cos = unary("cos", e.cos, "The cosine.", "0 -> 1.0")
+tan = unary("tan", e.tan, "The tangent.", "0 -> 0.0")
+asin = arcsin = unary("asin", e.asin, "The angle in [-π/2, π/2] whose sine is x.", "0 -> 0.0")
+acos = arccos = unary("acos", e.acos, "The angle in [0, π] whose cosine is x.", "1 -> 0.0")
+atan = arctan = unary("atan", e.atan, "The angle in (-π/2, π/2) whose tangent is x.", "0 -> 0.0")
+atan2 = arctan2 = binary("atan2", e.atan2, "The angle of the point (x2, x1), in [-π, π].", "0, 1 -> 0.0")
+sinh = unary("sinh", e.sinh, "The hyperbolic sine.", "0 -> 0.0")
+cosh = unary("cosh", e.cosh, "The hyperbolic cosine.", "0 -> 1.0")
 tanh = unary("tanh", e.tanh, "The hyperbolic tangent.", "0 -> 0.0")
+asinh = arcsinh = unary("asinh", e.asinh, "The inverse of sinh.", "0 -> 0.0")
+acosh = arccosh = unary("acosh", e.acosh, "The inverse of cosh, nan below 1.", "1 -> 0.0")
+atanh = arctanh = unary("atanh", e.atanh, "The inverse of tanh.", "0 -> 0.0")
 
-real = unary("real", e.real, "The real part.", "2 -> 2")
+# ── complex numbers ──────────────────────────────────────────────────────────────────────────────
+real = unary("real", e.real, "The real part.", "1 + 2j -> 1.0")
+imag = unary("imag", e.imag, "The imaginary part; 0 of a real number.", "1 + 2j -> 2.0")
+conj = conjugate = unary("conj", e.conj, "The conjugate.", "1 + 2j -> (1-2j)")
 
 
 def positive(x: Operand, /) -> Any:
@@ -94,24 +143,185 @@ def square(x: Operand, /) -> Any:
     return e.mul(x, x)
 
 
-def where(condition: Operand, x1: Operand, x2: Operand, /) -> Any:
-    """x1 where the condition holds, else x2. The untaken one adds nothing to the gradient, not even nan.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.where(mnp.asarray([True, False]), 1, 2).tolist()
-    [1, 2]
-    """
-    return e.where(condition, x1, x2)
-
-
 def clip(x: Operand, /, min: Operand | None = None, max: Operand | None = None) -> Any:
-    """x held between min and max (either may be None); its dtype is kept. On an edge the derivative is 1/2 (a tie).
+    """x held between min and max (either may be None); it keeps its dtype. An edge belongs to the inside.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.clip(mnp.asarray([-1.0, 0.5, 3.0]), 0, 1).tolist()
     [0.0, 0.5, 1.0]
     """
     x = lift(x, "clip")
-    if min is not None:
-        x = e.max_(x, min)
-    return x if max is None else e.min_(x, max)
+    if min is None and max is None:
+        return x
+    if x.dtype.kind in "iu" and all(b is None or type(b) is int for b in (min, max)):
+        info = np.iinfo(x.dtype)  # a bound beyond the dtype's own does not bound
+        min = info.min if min is None else builtins.max(min, info.min)
+        max = info.max if max is None else builtins.min(max, info.max)
+    min, max = -math.inf if min is None else min, math.inf if max is None else max
+    return e.clip(x, min, max)
+
+
+def round(x: Operand, /, decimals: int = 0) -> Any:
+    """Rounded to so many decimals, halves to the even neighbour.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.round(mnp.asarray([0.5, 1.5, 2.25]), 1).tolist()
+    [0.5, 1.5, 2.200000047683716]
+    """
+    x = lift(x, "round")
+    if decimals == 0 or x.dtype.kind in "biu":
+        return e.round_(x)
+    scale = 10.0 ** builtins.abs(decimals)
+    return e.round_(x * scale) / scale if decimals > 0 else e.round_(x / scale) * scale
+
+
+around = round
+
+
+def signbit(x: Operand, /) -> Any:
+    """Is the sign negative? That of -0.0 is.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.signbit(mnp.asarray([-0.0, 0.0])).tolist()
+    [True, False]
+    """
+    x = floating(x, "signbit")
+    return e.less(e.copysign(1.0, x), 0)
+
+
+def isinf(x: Operand, /) -> Any:
+    """Infinite, of either sign?
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.isinf(mnp.asarray([1.0, -mnp.inf])).tolist()
+    [False, True]
+    """
+    x = floating(x, "isinf")
+    if x.dtype.kind == "c":
+        return e.or_(isinf(e.real(x)), isinf(e.imag(x)))
+    return e.equal(e.abs_(x), math.inf)
+
+
+# ── logic: anything that is not 0 is true ────────────────────────────────────────────────────────
+def truth(x: Operand, who: str) -> Any:
+    """x as bools."""
+    x = lift(x, who)
+    return x if x.dtype == BOOL else e.not_equal(x, 0)
+
+
+def logical_and(x1: Operand, x2: Operand, /) -> Any:
+    """Are both true?
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.logical_and(True, 0).tolist()
+    False
+    """
+    return e.and_(truth(x1, "logical_and"), truth(x2, "logical_and"))
+
+
+def logical_or(x1: Operand, x2: Operand, /) -> Any:
+    """Is either true?
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.logical_or(True, 0).tolist()
+    True
+    """
+    return e.or_(truth(x1, "logical_or"), truth(x2, "logical_or"))
+
+
+def logical_xor(x1: Operand, x2: Operand, /) -> Any:
+    """Is exactly one of them true?
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.logical_xor(True, 1).tolist()
+    False
+    """
+    return e.xor(truth(x1, "logical_xor"), truth(x2, "logical_xor"))
+
+
+def logical_not(x: Operand, /) -> Any:
+    """Is it false?
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.logical_not(0).tolist()
+    True
+    """
+    return e.not_(truth(x, "logical_not"))
+
+
+# ── comparing floats ─────────────────────────────────────────────────────────────────────────────
+def isclose(
+    x1: Operand, x2: Operand, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: Any = False
+) -> Any:
+    """|x1 - x2| <= atol + rtol·|x2|, or equal (as infinities are).
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.isclose(1.0, 1.0 + 1e-6).tolist()
+    True
+    """
+    a, b = floating(x1, "isclose"), floating(x2, "isclose")
+    near = e.less_equal(e.abs_(e.sub(a, b)), e.add(atol, e.mul(rtol, e.abs_(b))))
+    close = e.or_(e.and_(near, e.isfinite(b)), e.equal(a, b))
+    return e.or_(close, e.and_(e.isnan(a), e.isnan(b))) if equal_nan else close
+
+
+def nan_to_num(
+    x: Operand, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Any:
+    """x with nan replaced, and infinities by numbers (the dtype's largest unless given).
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.nan_to_num(mnp.asarray([mnp.nan, 1.0])).tolist()
+    [0.0, 1.0]
+    """
+    x = lift(x, "nan_to_num")
+    if x.dtype.kind in "biu":
+        return x
+    largest = float(np.finfo(x.dtype).max)
+    high, low = largest if posinf is None else posinf, -largest if neginf is None else neginf
+    x = e.where(e.isnan(x), nan, x)
+    return e.where(e.equal(x, math.inf), high, e.where(e.equal(x, -math.inf), low, x))
+
+
+def sinc(x: Operand, /) -> Any:
+    """sin(πx) / (πx), 1 at 0 (where the first derivative, 0, is right and the second is taken as 0).
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.sinc(0.0).tolist()
+    1.0
+    """
+    x = floating(x, "sinc")
+    zero = e.equal(x, 0)
+    angle = e.mul(e.where(zero, 1, x), math.pi)
+    return e.where(zero, 1, e.div(e.sin(angle), angle))
+
+
+def deg2rad(x: Operand, /) -> Any:
+    """Degrees as radians.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.deg2rad(0).tolist()
+    0.0
+    """
+    return e.mul(floating(x, "deg2rad"), math.pi / 180)
+
+
+def rad2deg(x: Operand, /) -> Any:
+    """Radians as degrees.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.rad2deg(0).tolist()
+    0.0
+    """
+    return e.mul(floating(x, "rad2deg"), 180 / math.pi)
+
+
+def heaviside(x1: Operand, x2: Operand, /) -> Any:
+    """0 below 0, 1 above, x2 at 0.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.heaviside(mnp.asarray([-1.0, 0.0, 2.0]), 0.5).tolist()
+    [0.0, 0.5, 1.0]
+    """
+    x = floating(x1, "heaviside")
+    return e.where(e.equal(x, 0), x2, e.where(e.isnan(x), x, e.where(e.less(x, 0), 0.0, 1.0)))

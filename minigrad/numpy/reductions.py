@@ -6,17 +6,22 @@ so it does not wrap; means of integers are float32; `dtype=` converts before any
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeVar
 
-from minigrad.op import Operand, Value, lift
+from minigrad.errors import ShapeError
+from minigrad.op import Op, Operand, Value, lift
 from minigrad.ops import composite
-from minigrad.ops.axes import axes_of, kept
-from minigrad.ops.elementwise import convert
-from minigrad.ops.movement import Sum
+from minigrad.ops.axes import axes_of, axis_of, kept
+from minigrad.ops.elementwise import convert, not_equal
+from minigrad.ops.movement import Reshape, Sum, expand_to
+from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
 from minigrad.types import INT64, LONG, DType, as_dtype
 
+F = TypeVar("F", bound=Callable[..., Any])
 
-def _accumulator(x: Value, dtype: Any) -> DType:
+
+def accumulator(x: Value, dtype: Any) -> DType:
     """The dtype a sum or product is computed in."""
     if dtype is not None:
         return as_dtype(dtype)
@@ -33,8 +38,83 @@ def sum(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = F
     """
     x = lift(x, "sum")
     axes = axes_of("sum", axis, x)
-    y = Sum(axes)(convert(x, _accumulator(x, dtype)))
+    y = Sum(axes)(convert(x, accumulator(x, dtype)))
     return kept(y, x.shape, axes) if keepdims else y
+
+
+def prod(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
+    """The product over axes; of nothing it is 1. The gradient is exact where factors are 0.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.prod(mnp.asarray([2, 3, 4])).tolist()
+    24
+    """
+    x = lift(x, "prod")
+    axes = axes_of("prod", axis, x)
+    y = Prod(axes)(convert(x, accumulator(x, dtype)))
+    return kept(y, x.shape, axes) if keepdims else y
+
+
+def _over_axes(name: str, op: Callable[[tuple[int, ...]], Op], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of a reduction that keeps its dtype."""
+
+    def function(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+        x = lift(x, name)
+        axes = axes_of(name, axis, x)
+        y = op(axes)(x)
+        return kept(y, x.shape, axes) if keepdims else y
+
+    return _named(function, name, doc, example)
+
+
+def _position(name: str, op: Callable[[int], Op], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of a reduction to a position."""
+
+    def function(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+        x = lift(x, name)
+        if axis is None:
+            y = op(0)(Reshape((x.size,))(x))
+            return Reshape((1,) * x.ndim)(y) if keepdims else y
+        place = axis_of(name, axis, x)
+        y = op(place)(x)
+        return kept(y, x.shape, (place,)) if keepdims else y
+
+    return _named(function, name, doc, example)
+
+
+def _named(function: F, name: str, doc: str, example: str) -> F:
+    function.__name__ = function.__qualname__ = name
+    call, _, result = example.partition(" -> ")
+    function.__doc__ = (
+        f"{doc}\n\n>>> import minigrad.numpy as mnp\n>>> mnp.{name}(mnp.asarray({call})).tolist()\n{result}\n"
+    )
+    return function
+
+
+max = amax = _over_axes(
+    "max", Max, "The largest element over axes; nan wins; elements that tie share the gradient.", "[1, 3, 2] -> 3"
+)
+min = amin = _over_axes(
+    "min", Min, "The smallest element over axes; nan wins; elements that tie share the gradient.", "[1, 3, 2] -> 1"
+)
+any = _over_axes("any", Any_, "Is an element over axes true (not 0)? Of nothing: False.", "[0, 3] -> True")
+all = _over_axes("all", All, "Are all elements over axes true (not 0)? Of nothing: True.", "[0, 3] -> False")
+argmax = _position(
+    "argmax", ArgMax, "Where (int64) the first largest element is along an axis, or in ravel(x).", "[1, 3, 3] -> 1"
+)
+argmin = _position(
+    "argmin", ArgMin, "Where (int64) the first smallest element is along an axis, or in ravel(x).", "[3, 1, 1] -> 1"
+)
+
+
+def count_nonzero(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """How many elements (int64) over axes are not 0.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.count_nonzero(mnp.asarray([0, 3, 4])).tolist()
+    2
+    """
+    return sum(not_equal(lift(x, "count_nonzero"), 0), axis, keepdims=keepdims)
 
 
 def mean(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
@@ -66,3 +146,33 @@ def std(x: Operand, /, axis: Any = None, *, correction: float = 0.0, keepdims: A
     2.0
     """
     return composite.std(lift(x, "std"), axis, correction=correction, keepdims=keepdims)
+
+
+def ptp(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """The largest minus the smallest element over axes.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.ptp(mnp.asarray([1, 5, 3])).tolist()
+    4
+    """
+    return max(x, axis, keepdims=keepdims) - min(x, axis, keepdims=keepdims)
+
+
+def average(x: Operand, /, axis: Any = None, weights: Operand | None = None, *, keepdims: Any = False) -> Any:
+    """The weighted mean over axes: Σ w·x / Σ w. Weights have x's shape, or are a vector along the one axis.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.average(mnp.asarray([1.0, 4.0]), weights=mnp.asarray([2.0, 1.0])).tolist()
+    2.0
+    """
+    x = lift(x, "average")
+    if weights is None:
+        return mean(x, axis, keepdims=keepdims)
+    w = lift(weights, "average")
+    if w.shape != x.shape:
+        if axis is None or isinstance(axis, (tuple, list)) or w.ndim != 1:
+            raise ShapeError(f"average: weights {w.type} for {x.type}", hint="give them x's shape, or one axis")
+        place = axis_of("average", axis, x)
+        w = expand_to(Reshape(tuple(w.size if d == place else 1 for d in range(x.ndim)))(w), x.shape)
+    total = composite.floating(sum(w, axis, keepdims=keepdims), "average")
+    return sum(x * w, axis, keepdims=keepdims) / total

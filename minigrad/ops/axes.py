@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigrad.op import Array, NoGradient, Op, Value, ndarray
+from minigrad.ops.cumulative import CumSum
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Reshape, keep_axes
 from minigrad.types import INT64, Dim, DType, TensorType, normal_axes, normal_axis
@@ -78,3 +79,12 @@ def full_like(x: Value, value: Any, dtype: DType) -> Any:
     if any(isinstance(n, Dim) for n in x.shape):
         return Expand(x.shape)(SizeOf((), dtype)(x) * Array(np.asarray(value, dtype)))  # SizeOf over no axes: 1
     return Array(np.full(x.shape, value, dtype))
+
+
+def positions(x: Value, axis: int) -> Any:
+    """0, 1, 2, ... (int64) along an axis of x, as a vector."""
+    axis %= x.ndim
+    n = x.shape[axis]
+    if isinstance(n, int):
+        return Array(np.arange(n))
+    return CumSum(0)(Expand((n,))(SizeOf((), INT64)(x))) - 1

@@ -1,18 +1,42 @@
-"""Statistics, softmax, normalisation: functions made of ops, so they need no rules.
+"""Statistics, softmax, normalisation, attention: functions made of ops, so they need no rules.
 
 Floor 2. Whatever differentiates, batches, stages or compiles ops does so with these. Activations are in
-activations.py, losses in losses.py, attention in attention.py.
+activations.py, losses in losses.py.
 """
 
 from __future__ import annotations
 
+import builtins
+import math
 from typing import Any
 
-from minigrad.op import Operand, lift
-from minigrad.ops.axes import axes_of, kept, size_value
-from minigrad.ops.elementwise import convert, div, max_, mul, sqrt, sub
-from minigrad.ops.movement import Sum
-from minigrad.types import FLOAT32, is_differentiable, real_of
+import numpy as np
+
+from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.op import Array, Operand, Value, lift
+from minigrad.ops.axes import axes_of, full_like, kept, positions, size_value
+from minigrad.ops.contract import matmul
+from minigrad.ops.elementwise import (
+    add,
+    convert,
+    div,
+    equal,
+    exp,
+    greater_equal,
+    imag,
+    isfinite,
+    log,
+    max_,
+    mul,
+    real,
+    sqrt,
+    sub,
+    where,
+)
+from minigrad.ops.movement import Permute, Reshape, Sum
+from minigrad.ops.reduce import Max
+from minigrad.ops.stop import stop_gradient
+from minigrad.types import FLOAT32, DType, is_differentiable, real_of
 
 
 def floating(x: Operand, who: str) -> Any:
@@ -21,6 +45,7 @@ def floating(x: Operand, who: str) -> Any:
     return x if is_differentiable(x.dtype) else convert(x, FLOAT32)
 
 
+# ── statistics ───────────────────────────────────────────────────────────────────────────────────
 def mean(x: Operand, axis: Any = None, *, keepdims: Any = False) -> Any:
     """The arithmetic mean over axes (None: all): [.., n, ..] -> [..]. A symbolic n is known when it is fed."""
     x = floating(x, "mean")
@@ -34,10 +59,14 @@ def var(x: Operand, axis: Any = None, *, correction: float = 0.0, keepdims: Any 
     x = floating(x, who)
     axes = axes_of(who, axis, x)
     away = sub(x, mean(x, axes, keepdims=True))
-    square = square_modulus(away)
+    if x.dtype.kind == "c":
+        away_re, away_im = real(away), imag(away)
+        square = add(mul(away_re, away_re), mul(away_im, away_im))
+    else:
+        square = mul(away, away)
     n = size_value(x, axes, square.dtype) - correction
-    # as NumPy: no degrees of freedom left gives nan or inf, never a negative variance
-    n = max(n, 0) if isinstance(n, (int, float)) else max_(n, 0)
+    # as NumPy: with no degrees of freedom left the result is nan or inf, never a negative variance
+    n = builtins.max(n, 0) if isinstance(n, (int, float)) else max_(n, 0)
     y = div(Sum(axes)(square), n)
     return kept(y, x.shape, axes) if keepdims else y
 
@@ -47,6 +76,127 @@ def std(x: Operand, axis: Any = None, *, correction: float = 0.0, keepdims: Any 
     return sqrt(var(x, axis, correction=correction, keepdims=keepdims, who="std"))
 
 
-def square_modulus(x: Any) -> Any:
-    """|x|²."""
-    return mul(x, x)
+# ── softmax ──────────────────────────────────────────────────────────────────────────────────────
+def _shift(x: Any, axes: tuple[int, ...]) -> Any:
+    """The largest element over axes, kept, as a constant: subtracting it changes nothing but the rounding.
+
+    0 where it is not finite, so that rows of -inf (all masked) do not become inf - inf.
+    """
+    largest = kept(Max(axes)(stop_gradient(x)), x.shape, axes)
+    return where(isfinite(largest), largest, 0)
+
+
+def logsumexp(x: Operand, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """log Σ exp(x) over axes, without overflow; of nothing it is -inf."""
+    x = floating(x, "logsumexp")
+    axes = axes_of("logsumexp", axis, x)
+    if any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axes):
+        y = log(Sum(axes)(exp(x)))
+        return kept(y, x.shape, axes) if keepdims else y
+    shift = _shift(x, axes)
+    y = add(log(kept(Sum(axes)(exp(sub(x, shift))), x.shape, axes)), shift)
+    return y if keepdims else Reshape(tuple(n for d, n in enumerate(x.shape) if d not in axes))(y)
+
+
+def softmax(x: Operand, axis: Any = -1) -> Any:
+    """exp(x) / Σ exp(x) over an axis (or several): positive numbers that sum to 1, of x's shape."""
+    x = floating(x, "softmax")
+    axes = axes_of("softmax", axis, x)
+    if 0 in [x.shape[a] for a in axes]:
+        return x
+    raised = exp(sub(x, _shift(x, axes)))
+    return div(raised, kept(Sum(axes)(raised), x.shape, axes))
+
+
+def log_softmax(x: Operand, axis: Any = -1) -> Any:
+    """log(softmax(x)), without the underflow: x - logsumexp(x)."""
+    x = floating(x, "log_softmax")
+    axes = axes_of("log_softmax", axis, x)
+    if 0 in [x.shape[a] for a in axes]:
+        return x
+    low = sub(x, _shift(x, axes))
+    return sub(low, log(kept(Sum(axes)(exp(low)), x.shape, axes)))
+
+
+# ── for models ───────────────────────────────────────────────────────────────────────────────────
+def one_hot(labels: Operand, classes: int, *, axis: int = -1, dtype: DType = FLOAT32) -> Any:
+    """1 at the label, 0 elsewhere: integers [*b] -> [*b, classes]. A label out of range gives a row of zeros."""
+    labels = lift(labels, "one_hot")
+    if labels.dtype.kind not in "iu":
+        raise DtypeError(f"one_hot: labels are integers, got {labels.type}")
+    rank = labels.ndim + 1
+    if not -rank <= axis < rank:
+        raise ArgumentError(f"one_hot: axis {axis} is out of range for {labels.type} with an axis added")
+    place = axis % rank
+    column = Reshape((*labels.shape[:place], 1, *labels.shape[place:]))(labels)
+    line = [1] * rank
+    line[place] = classes
+    return convert(equal(column, Array(np.arange(classes, dtype=labels.dtype).reshape(line))), dtype)
+
+
+def layer_norm(
+    x: Operand, weight: Operand | None = None, bias: Operand | None = None, *, axis: Any = -1, eps: float = 1e-5
+) -> Any:
+    """(x - mean) / √(var + eps) over axes, then · weight + bias, which broadcast (Ba et al. 2016)."""
+    x = floating(x, "layer_norm")
+    axes = axes_of("layer_norm", axis, x)
+    away = sub(x, mean(x, axes, keepdims=True))
+    y = div(away, sqrt(add(mean(mul(away, away), axes, keepdims=True), eps)))
+    if weight is not None:
+        y = mul(y, weight)
+    return y if bias is None else add(y, bias)
+
+
+def dropout(x: Operand, keep: Operand, rate: float) -> Any:
+    """x / (1 - rate) where the bool mask `keep` holds, else 0, so that the expectation is x."""
+    if not 0 <= rate < 1:
+        raise ArgumentError(f"dropout: rate must be in [0, 1), got {rate}")
+    return where(keep, mul(x, 1 / (1 - rate)), 0)
+
+
+def causal_mask(scores: Value) -> Any:
+    """Which keys a query may see: bool [t, s] for scores [.., t, s]; the last query sees every key."""
+    t, s = scores.shape[-2:]
+    if isinstance(t, int) and isinstance(s, int):
+        return Array(np.tri(t, s, k=s - t, dtype=np.bool_))
+    rows, columns = positions(scores, -2), positions(scores, -1)
+    ahead = sub(size_value(scores, (scores.ndim - 1,)), size_value(scores, (scores.ndim - 2,)))
+    return greater_equal(add(Reshape((t, 1))(rows), ahead), Reshape((1, s))(columns))
+
+
+def attention(
+    query: Operand,
+    key: Operand,
+    value: Operand,
+    mask: Operand | None = None,
+    *,
+    causal: Any = False,
+    scale: float | None = None,
+) -> Any:
+    """softmax(query·keyᵀ·scale + mask)·value: [.., t, d], [.., s, d], [.., s, e] -> [.., t, e] (Vaswani et al. 2017).
+
+    `mask` is bool (true: may be seen) or added to the scores, and broadcasts to [.., t, s]. scale is 1/√d unless
+    given. A query that may see nothing gets zeros.
+    """
+    query, key, value = (floating(x, "attention") for x in (query, key, value))
+    for x in (query, key, value):
+        if x.ndim < 2:
+            raise ShapeError(f"attention: needs [.., tokens, features], got {x.type}")
+    if scale is None:
+        d = size_value(query, (query.ndim - 1,), real_of(query.dtype))
+        scale = 1 / math.sqrt(d) if isinstance(d, int) else div(1, sqrt(d))
+    order = (*range(key.ndim - 2), key.ndim - 1, key.ndim - 2)
+    scores = matmul(mul(query, scale), Permute(order)(key))
+    visible = causal_mask(scores) if causal else None
+    if mask is not None:
+        mask = lift(mask, "attention")
+        if mask.dtype.kind != "b":
+            scores = add(scores, mask)
+        else:
+            visible = mask if visible is None else where(visible, mask, False)
+    if visible is not None:
+        scores = where(visible, scores, full_like(scores, -math.inf, scores.dtype))
+    weights = softmax(scores)
+    if mask is not None:  # a row without any visible key is 0/0: see nothing, get nothing
+        weights = where(equal(weights, weights), weights, 0)
+    return matmul(weights, value)

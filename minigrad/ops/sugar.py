@@ -1,6 +1,7 @@
-"""Operators on values: `x + y` is `add(x, y)`, from one table, for every kind of Value at once.
+"""Operators and indexing on values: `x + y` is `add(x, y)`, from tables, for every kind of Value at once.
 
-Floor 2. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
+Floor 2. There are no in-place operators: `x += y` makes a new value. What Python asks of numbers and sequences (`float(x)`, `if x`, `len(x)`, `print(x)`) is in
+protocol.py. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
 """
 
 from __future__ import annotations
@@ -13,14 +14,22 @@ import numpy as np
 from minigrad.op import Op, Value
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import matmul
+from minigrad.ops.indexing import METHODS as INDEXING
 
 BINARY: dict[str, Callable[..., Any]] = {
     "add": e.add,
     "sub": e.sub,
     "mul": e.mul,
     "truediv": e.div,
+    "floordiv": e.floor_div,
+    "mod": e.rem,
     "pow": e.pow_,
     "matmul": matmul,
+    "and": e.and_,
+    "or": e.or_,
+    "xor": e.xor,
+    "lshift": e.shift_left,
+    "rshift": e.shift_right,
 }
 COMPARE: dict[str, Op] = {
     "eq": e.equal,
@@ -30,14 +39,14 @@ COMPARE: dict[str, Op] = {
     "gt": e.greater,
     "ge": e.greater_equal,
 }
-UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_}
+UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_, "invert": e.not_}
 
-_OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
+OPERANDS = (Value, float, int, np.ndarray, np.generic, complex)  # the commonest first; bool is an int
 
 
 def _binary(op: Callable[..., Any], swap: bool = False) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
-        if not isinstance(other, _OPERANDS):
+        if not isinstance(other, OPERANDS):
             return NotImplemented
         return op(other, self) if swap else op(self, other)
 
@@ -51,6 +60,26 @@ def _unary(op: Op) -> Callable[[Any], Any]:
     return operator
 
 
+def _divmod(a: Any, b: Any) -> tuple[Any, Any]:
+    return e.floor_div(a, b), e.rem(a, b)
+
+
+def _round(self: Any, digits: int | None = None) -> Any:
+    """round(x): to the nearest integer, ties to even; round(x, digits): to that many decimals. The dtype is kept."""
+    if not digits:
+        return e.round_(self)
+    scale = 10.0**digits
+    return e.convert(e.div(e.round_(e.mul(self, scale)), scale), self.dtype)
+
+
+MORE: dict[str, Callable[..., Any]] = {
+    "__divmod__": _binary(_divmod),
+    "__rdivmod__": _binary(_divmod, swap=True),
+    "__pos__": lambda self: self,
+    "__round__": _round,
+}
+
+
 def install(cls: type) -> None:
     """Put the operators on a class of values."""
     for name, op in BINARY.items():
@@ -60,6 +89,8 @@ def install(cls: type) -> None:
         setattr(cls, f"__{name}__", _binary(op))
     for name, op in UNARY.items():
         setattr(cls, f"__{name}__", _unary(op))
+    for name, method in (MORE | INDEXING).items():
+        setattr(cls, name, method)
 
 
 install(Value)

@@ -10,15 +10,31 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad.errors import ArgumentError, ImmutableError
-from minigrad.numpy import elementwise, manipulation, reductions
+from minigrad.numpy import (
+    cumulative,
+    elementwise,
+    indexing,
+    joining,
+    linear_algebra,
+    manipulation,
+    ordering,
+    reductions,
+)
 from minigrad.numpy.dtypes import DEVICE, astype, check_device
 from minigrad.op import Value
+from minigrad.ops import protocol as protocol  # puts float(), len(), print() on values
+from minigrad.ops import sugar as sugar  # and the operators
 
 # methods that are a function of the namespace, its first operand being the array
 FROM: dict[Any, tuple[str, ...]] = {
-    reductions: ("sum", "mean", "var", "std"),
+    reductions: ("sum", "prod", "mean", "var", "std", "max", "min", "any", "all", "argmax", "argmin", "ptp"),
+    cumulative: ("cumsum", "cumprod"),
     manipulation: ("ravel", "squeeze", "swapaxes"),
-    elementwise: ("clip",),
+    joining: ("repeat",),
+    elementwise: ("clip", "round", "conj"),
+    linear_algebra: ("dot", "diagonal", "trace"),
+    indexing: ("take", "nonzero"),
+    ordering: ("sort", "argsort"),
 }
 
 
@@ -44,8 +60,9 @@ def to_device(x: Value, device: Any, /, *, stream: Any = None) -> Any:
 def dlpack(
     x: Value, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
 ) -> Any:
-    """The numbers as a DLPack capsule, for other libraries to read. They must not write to it."""
-    return x.concrete("__dlpack__()").__dlpack__(max_version=max_version, dl_device=dl_device, copy=copy)
+    """The numbers for other libraries: a copy, which they may write to, unless they insist on `copy=False`."""
+    array = x.concrete("__dlpack__()")
+    return (array if copy is False else array.copy()).__dlpack__(max_version=max_version, dl_device=dl_device)
 
 
 def dlpack_device(x: Value, /) -> tuple[int, int]:
@@ -68,11 +85,6 @@ def refuse_assignment(x: Value, key: Any, value: Any, /) -> None:
     raise ImmutableError(f"an array is immutable, {x.type} cannot be assigned to", hint="use x = x.at[i].set(value)")
 
 
-def tolist(x: Value, /) -> Any:
-    """The numbers as nested Python lists."""
-    return x.concrete("tolist()").tolist()
-
-
 def itself(x: Value, /) -> Any:
     """x: arrays are immutable, so a copy is the array itself."""
     return x
@@ -80,7 +92,6 @@ def itself(x: Value, /) -> Any:
 
 METHODS: dict[str, Callable[..., Any]] = {
     **{name: getattr(module, name) for module, names in FROM.items() for name in names},
-    "tolist": tolist,
     "reshape": reshape,
     "transpose": transpose,
     "flatten": manipulation.ravel,
@@ -98,6 +109,8 @@ PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "T": manipulation.transpose,
     "mT": manipulation.matrix_transpose,
     "device": lambda x: DEVICE,
+    "real": elementwise.real,
+    "imag": elementwise.imag,
 }
 
 

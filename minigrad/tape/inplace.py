@@ -1,0 +1,92 @@
+"""In-place ops: `x.op_(...)` computes `x.op(...)` and assigns the result: numbers to x's memory, history to x.
+
+Floor 6. So an in-place op has no derivative rules of its own. What records saved of the old numbers is found
+overwritten when (and only if) a rule reads it: see memory.py and Note [Saved before the change].
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import BackwardError, DtypeError, ShapeError
+from minigrad.op import ndarray
+from minigrad.source import UNKNOWN
+from minigrad.tape.grad_mode import GRAD
+from minigrad.tape.memory import MEMORY
+from minigrad.tape.record import Record
+from minigrad.tape.tensor import Tensor
+from minigrad.tape.views import View, base_of, renew_views, write_through
+from minigrad.types import shape_text
+
+
+def assign(x: Tensor, y: Tensor, who: str) -> Tensor:
+    """Make x what y is. y must be fresh: computed for this, known to nobody else."""
+    check_writable(x, y, who)
+    if GRAD.get() and (y.requires_grad or x.requires_grad):
+        check_not_leaf(x, who)
+        _keep_old(y, x)
+        write(x, y._array)
+        _take_history(x, y)
+    else:
+        write(x, y._array)
+    return x
+
+
+def write(x: Tensor, numbers: Any) -> None:
+    """Numbers into x's memory, past the tape; the memory's log knows."""
+    np.copyto(x._array, numbers)
+    MEMORY.touch(x._array)
+
+
+def _take_history(x: Tensor, y: Tensor) -> None:
+    if type(x._kin) is View:
+        write_through(x, y)
+        return
+    x._node, x.requires_grad = y._node, y.requires_grad
+    if x._kin:
+        renew_views(x)
+
+
+# Note [Saved before the change]
+# The record of y = op(x) may need the old x for its way back (x.mul_(w) does, for w). Its numbers are about to be
+# overwritten by y, so it gets a copy, as PyTorch's do; other records that saved x do not: there the change is an error.
+def _keep_old(y: Tensor, x: Tensor) -> None:
+    record = y._node
+    if isinstance(record, Record) and record.xs is not None:
+        record.xs = tuple([a.copy() if _shares(a, x._array) else a for a in record.xs])
+
+
+def _shares(a: Any, b: ndarray) -> bool:
+    return isinstance(a, np.ndarray) and np.may_share_memory(a, b)
+
+
+def check_not_leaf(x: Tensor, who: str) -> None:
+    """A leaf's numbers are what gradients are taken at: while recording, they may not change under its name."""
+    base = base_of(x)
+    if base.requires_grad and base._node is None:
+        what = "a leaf that requires grad" if base is x else "a view of a leaf that requires grad"
+        raise BackwardError(
+            f"{who}: {what} cannot be changed in place while the tape is recording",
+            hint="to update a parameter, do it inside `with no_grad():`; to compute on, make a new tensor",
+        )
+
+
+def check_writable(x: Tensor, y: Tensor, who: str) -> None:
+    if y.shape != x.shape:
+        raise ShapeError(
+            f"{who}: a result of shape {shape_text(y.shape)} does not fit into {x.type}, which is changed in place",
+            hint="the other operand may be broadcast, the tensor itself may not grow",
+        )
+    if not np.can_cast(y.dtype, x.dtype, "same_kind"):
+        raise DtypeError(
+            f"{who}: a {y.dtype.name} result cannot be stored in place in {x.type}",
+            hint="make a new tensor, or convert x first",
+        )
+    if not x._array.flags.writeable:
+        raise BackwardError(
+            f"{who}: several elements of {x.type} share one place in memory (it was expanded), or it is read-only",
+            hint="clone() it first",
+            lines=[("made at", x.origin())] if x.origin() is not UNKNOWN else (),
+        )

@@ -1,0 +1,217 @@
+"""jit: trace once for each combination of shapes, dtypes, structure and static values; compile; run.
+
+Floor 6. Under `Evaluate` a call finds its executable in a dictionary and runs it. Under any other interpreter (an
+outer jit, grad, vmap) the function becomes one `Call` op that holds the graph, and follows that op's rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache, partial, update_wrapper
+from threading import Lock
+from types import MethodType
+from typing import Any
+
+import numpy as np
+
+from minigrad import backends, config, tree
+from minigrad.control import Call, call
+from minigrad.errors import ShapeError
+from minigrad.graph import Graph, run
+from minigrad.op import EVALUATE, Array, Value, interpreter, ndarray
+from minigrad.tracer.arguments import argument_names, argument_values, is_tensor, require_callable
+from minigrad.tracer.staging import NOT_A_TENSOR, Staged, Statics, stage
+from minigrad.types import TensorType
+
+_LEAF = tree.structure(0)
+
+
+@lru_cache(maxsize=None)
+def compiler(backend: str) -> Callable[[Graph], Any]:
+    """The compiler of a backend: the same object each time, so that calls of equal graphs share what it made."""
+    return partial(backends.compile, backend=backend)
+
+
+class Entry:
+    """What the cache keeps for one key: the graph, its output structure, and the executable once it has been needed."""
+
+    __slots__ = ("_executable", "_op", "backend", "graph", "outputs", "single")
+
+    def __init__(self, staged: Staged, backend: str) -> None:
+        self.graph, self.outputs, self.backend = staged.graph, staged.outputs, backend
+        self.single = staged.outputs == _LEAF
+        self._executable: Any = None
+        self._op: Call | None = None
+
+    @property
+    def executable(self) -> Any:
+        if self._executable is None:
+            self._executable = compiler(self.backend)(self.graph)
+        return self._executable
+
+    @property
+    def op(self) -> Call:
+        if self._op is None:
+            self._op = call(self.graph, compiler(self.backend))
+        return self._op
+
+    def run(self, arrays: list[ndarray]) -> Any:
+        ys = (self._executable or self.executable)(arrays)
+        if self.single:
+            return Array(ys[0])
+        return self.outputs.unflatten([Array(y) for y in ys])
+
+
+class Jit:
+    """A compiled function. Made by `jit`; callable as the function was."""
+
+    def __init__(self, f: Any, statics: Statics, backend: str | None, inline: bool) -> None:
+        update_wrapper(self, f)
+        self.f, self.statics, self.backend, self.inline = f, statics, backend, inline
+        self.trace_count = 0
+        self._entries: dict[Any, Entry] = {}
+        self._quick: dict[Any, Entry] = {}  # the same entries, for calls with nothing but arrays, by a cheaper key
+        self._has_statics = bool(statics)
+        self._lock = Lock()
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        key: list[Any] = [self.backend or config.backend.get()]
+        if interpreter.get() is EVALUATE and not kwargs and not self._has_statics:
+            arrays: list[ndarray] = []
+            for x in args:
+                kind = type(x)
+                if kind is Array:
+                    x = x.array
+                elif kind is not np.ndarray:
+                    break
+                arrays.append(x)
+                key.append(x.shape)
+                key.append(x.dtype)
+            else:
+                quick = tuple(key)
+                entry = self._quick.get(quick)
+                if entry is not None:
+                    return entry.run(arrays)
+                return self._call(args, kwargs, key[0], quick)
+        return self._call(args, kwargs, key[0], None)
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any], backend: str, quick: Any) -> Any:
+        dynamic, named, static_key = self.statics.split(args, kwargs)
+        leaves, structure = tree.flatten((dynamic, named))
+        values = argument_values("jit", leaves, lambda: argument_names(self.f, dynamic, named), NOT_A_TENSOR)
+        types = [x.type for x in values]
+        key = (backend, structure, tuple(types), static_key)
+        entry, captured = self._entries.get(key), []
+        if entry is None:
+            staged = self._stage(dynamic, named, static_key, types)
+            entry, captured = Entry(staged, backend), staged.captured
+            if not captured:  # a graph that closes over traced values is good for this call only
+                entry = self._entries.setdefault(key, entry)
+        if interpreter.get() is EVALUATE and all(type(x) is Array for x in values):
+            if quick is not None:
+                self._quick[quick] = entry
+            return entry.run([x.array for x in values])  # type: ignore[attr-defined]
+        operands = [*captured, *values]
+        ys = run(entry.graph, operands) if self.inline else entry.op(*operands)
+        return entry.outputs.unflatten(ys)
+
+    def _stage(self, args: tuple[Any, ...], kwargs: dict[str, Any], static_key: Any, types: Any = None) -> Staged:
+        with self._lock:
+            self.trace_count += 1
+        return stage("jit", self.f, self.statics, args, kwargs, static_key, types)
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        return self if instance is None else MethodType(self, instance)
+
+    def __repr__(self) -> str:
+        return f"<jit of {getattr(self.f, '__qualname__', self.f)}, {len(self._entries)} compiled>"
+
+    def lower(self, *args: Any, **kwargs: Any) -> Lowered:
+        """The graph for these arguments (or their types), to look at or to compile ahead of time."""
+        staged = self._stage(*self.statics.split(args, kwargs))
+        return Lowered(staged, self.backend or config.backend.get())
+
+    def cache_size(self) -> int:
+        """How many combinations of types, structures and static values have been traced and kept."""
+        return len(self._entries)
+
+    def clear_cache(self) -> None:
+        self._entries.clear()
+        self._quick.clear()
+
+
+def jit(
+    f: Callable[..., Any] | None = None,
+    *,
+    static_argnums: int | Sequence[int] = (),
+    static_argnames: str | Iterable[str] = (),
+    backend: str | None = None,
+    inline: bool = False,
+) -> Any:
+    """f, traced into a graph at the first call with arguments of new types, compiled, and run.
+
+    Array arguments (also inside containers) are inputs, known by shape and dtype only; Python numbers are inputs of
+    dtype bool, int64, float32 or complex64. Static arguments are Python values the graph is made for: a new value
+    means a new trace. inline: inside another trace the nodes are copied in, instead of one call.
+
+    The result has `lower`, `trace_count`, `cache_size()` and `clear_cache()`.
+
+    >>> square = jit(lambda x: x * x)
+    >>> [float(square(x)) for x in (2.0, 3.0)], square.trace_count
+    ([4.0, 9.0], 1)
+    """
+    if f is None:
+        return partial(
+            jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend, inline=inline
+        )
+    require_callable("jit", f)
+    return Jit(f, Statics("jit", f, static_argnums, static_argnames), backend, inline)
+
+
+# ── ahead of time ────────────────────────────────────────────────────────────────────────────────
+class Lowered:
+    """A function traced for certain types: `graph`, its text, and `compile()`."""
+
+    def __init__(self, staged: Staged, backend: str) -> None:
+        self.staged, self.backend = staged, backend
+
+    @property
+    def graph(self) -> Graph:
+        return self.staged.graph
+
+    def compile(self) -> Compiled:
+        return Compiled(self.staged, Entry(self.staged, self.backend))
+
+
+class Compiled:
+    """A function compiled for certain types; calling it with others is an error instead of a new trace.
+
+    It takes the arguments that are not static: the static ones are compiled in.
+    """
+
+    def __init__(self, staged: Staged, entry: Entry) -> None:
+        self._inputs, self._entry, self._captured = staged.inputs, entry, staged.captured
+        self._static_places = [place for place, *_ in staged.statics if isinstance(place, int)]
+        self.executable = entry.executable
+
+    @property
+    def graph(self) -> Graph:
+        """The graph after the passes."""
+        return self.executable.graph  # type: ignore[no-any-return]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        placed = list(args)
+        for place in self._static_places:
+            placed.insert(place, None)
+        leaves = self._inputs.flatten_up_to((tuple(placed), kwargs))
+        expected = self._entry.graph.inputs[len(self._captured) :]
+        values: list[Value] = argument_values("compiled", leaves, lambda: [v.label for v in expected])
+        for x, v in zip(values, expected):
+            _require_type(x, v.label, v.type)
+        ys = self._entry.op(*self._captured, *values)
+        return self._entry.outputs.unflatten(ys)
+
+
+def _require_type(x: Value, name: str, t: TensorType) -> None:
+    if x.type != t:
+        raise ShapeError(f"compiled: argument {name} is {x.type}, but the function was compiled for {t}")
