@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from minigrad import backends
 from minigrad.errors import CheckFailedError, MinigradError, NotDifferentiableError
 from minigrad.graph import check, run
 from minigrad.interpreters.batch import batched
@@ -512,6 +513,32 @@ def batch_of_gradient(op: Op, operands: Operands, rng: Rng) -> None:
         require_equal(op, xs, f"batch {shown(mapped)} of gradient", stacked_loop(pull, lanes), arrays(found))
 
 
+# ── compiled ─────────────────────────────────────────────────────────────────────────────────────
+def compiled_is_eager(op: Op, operands: Operands, rng: Rng) -> None:
+    """Every backend, with and without the passes, gives what eager evaluation gives; so it does for the gradient."""
+    xs = operands(rng)
+    require_compiled(op, flat(op), xs, "op")
+    if differentiable(op) and any(carries(y) for y in flat(op)(*values(xs))) and any(active(op, xs)):
+        pull, both, _ = pullback_of(op, xs, rng)
+        require_compiled(op, pull, both, "gradient")
+
+
+def require_compiled(op: Op, f: Flat, xs: Sequence[ndarray], what: str) -> None:
+    eager = arrays(f(*values(xs)))
+    graph, captured = trace(f, types(xs))
+    if captured:
+        raise broken(op, xs, f"{what}: the graph captured {len(captured)} values")
+    for name, optimize in itertools.product(backends.available(), (True, False)):
+        given = [x.copy() for x in xs]
+        found = backends.compile(graph, name, optimize=optimize)(given)
+        passed = "after the passes" if optimize else "as written"
+        require_equal(op, xs, f"{what} compiled by {name} {passed}", eager, found)
+        require_equal(op, xs, f"{what} compiled by {name}: operands afterwards", xs, given)
+        for y in found:
+            if any(np.shares_memory(y, x) for x in given):
+                raise broken(op, xs, f"{what} compiled by {name} {passed}: a result shares memory with an operand")
+
+
 LAWS: dict[str, Law] = {
     "type": type_is_value,
     "narrow": narrow_stays_narrow,
@@ -526,5 +553,18 @@ LAWS: dict[str, Law] = {
     "batch": batch_is_loop,
     "nested": nested_batch_is_loop,
     "batchgrad": batch_of_gradient,
+    "compiled": compiled_is_eager,
 }
 DERIVATIVE_LAWS = ("forward", "adjoint", "second", "kink", "annihilate")
+
+
+def concerns(law: str, op: Op) -> bool:
+    """Has this law anything to say of this op?"""
+    match law:
+        case "forward" | "adjoint" | "second" | "batchgrad":
+            return differentiable(op)
+        case "refusal":
+            return not differentiable(op)
+        case "kink" | "annihilate":
+            return differentiable(op) and isinstance(op, Row)
+    return True
