@@ -74,8 +74,8 @@ def draw(d: Draw, rng: np.random.Generator) -> ndarray:
     return np.asarray(rng.uniform(low, high, d.shape), dtype)
 
 
-# How many elements the operands of a row have in the standard cases: () is a scalar, and one case broadcasts.
-_ROW_SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (((),), ((3,),), ((2, 3), (3,), (2, 1)), ((0, 2),))
+# The shapes of a row's operands in the standard cases, taken in turn: two of them broadcast, one is empty.
+_ROW_SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (((),), ((3,),), ((2, 3), (3,), (2, 1)), ((0, 2),), ((9, 4), (4,), (9, 1)))
 
 
 def row_case(op: Row, shapes: Sequence[tuple[int, ...]], dtype: str = "float64") -> Case:
