@@ -23,7 +23,7 @@ class Step(Protocol):
     """What the walk needs to know of one recorded application: keys of its operands and results, and its way back."""
 
     ins: Sequence[Hashable | None]  # None: no cotangent is wanted for this operand
-    outs: Sequence[Hashable]
+    outs: Sequence[Hashable | None]  # None: carries no derivative
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]: ...
 
@@ -125,7 +125,7 @@ class Reverse(Interpreter):
         finally:
             interpreter.reset(token)
         outs = [Recorded(self, v) if is_differentiable(v.dtype) else v for v in (y if op.many else (y,))]
-        self.trail.append(Record(op, values, y, pull, keys, outs))
+        self.trail.append(Record(op, values, y, pull, keys, [self.key(v) for v in outs]))
         return tuple(outs) if op.many else outs[0]
 
 
@@ -171,7 +171,7 @@ def linearize(
             ins = [None if k is None else dots.get(k) for k in step.ins]
             if any(d is not None for d in ins):
                 y_dots = push_through(step.op, step.y, step.xs, ins)
-                dots.update((k, d) for k, d in zip(step.outs, y_dots, strict=True) if d is not None)
+                dots.update((k, d) for k, d in zip(step.outs, y_dots, strict=True) if k is not None and d is not None)
         return [None if k is None else dots.get(k) for k in keys]
 
     return [y if k is None else k.x for y, k in zip(ys, keys, strict=True)], push

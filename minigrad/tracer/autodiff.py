@@ -282,7 +282,9 @@ def _require_scalar(flat: Flat, ys: Sequence[Value], holomorphic: bool) -> None:
             lines=where,
         )
     if not is_differentiable(t.dtype):
-        raise NotDifferentiableError(f"{flat.who}: the function returned {_long(t)}: only floats have gradients", lines=where)
+        raise NotDifferentiableError(
+            f"{flat.who}: the function returned {_long(t)}: only floats have gradients", lines=where
+        )
     if (t.dtype.kind == "c") != holomorphic:
         wanted = "a complex scalar, as holomorphic=True says" if holomorphic else "a real scalar"
         raise GradientError(f"{flat.who}: the function must return {wanted}, got {t}", lines=where)

@@ -87,7 +87,9 @@ def _roots(operands: tuple[Any, ...]) -> list[str]:
     return [f"operands[{i}]" for i in range(len(operands))]
 
 
-def _require_same_branches(who: str, flats: list[Flat], labels: Sequence[str], returned: list[list[TensorType]]) -> None:
+def _require_same_branches(
+    who: str, flats: list[Flat], labels: Sequence[str], returned: list[list[TensorType]]
+) -> None:
     """The branch just traced must return what the first one does."""
     k = len(returned) - 1
     lines = [(f"{labels[i]} is", function_line(flats[i].f)) for i in (0, k)]
@@ -140,7 +142,12 @@ class _Carry:
 
 
 def scan(
-    f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int = 1
+    f: Callable[[Any, Any], Any],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int = 1,
 ) -> Any:
     """`carry, y = f(carry, x)` for each slice x of xs along axis 0: the last carry, and the ys stacked.
 
