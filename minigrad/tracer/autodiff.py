@@ -103,7 +103,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
 
 def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
-    """`(f(*primals), push)`, and aux where has_aux: `push(*tangents)` is ∂f(*primals)·tangents, without running f again.
+    """`(f(*primals), push)`, and aux where has_aux: `push(*tangents)` is ∂f(*primals)·tangents; f is not run again.
 
     >>> y, push = linearize(lambda x: x * x * x, 2.0)
     >>> float(push(1.0)), float(push(10.0))

@@ -86,7 +86,7 @@ class _Custom:
 
     def whole(self, fixed: Sequence[Any], moving: Sequence[Any]) -> list[Any]:
         """All arguments in their order."""
-        given = {n: x for n, x in zip(self.nondiff, fixed)}
+        given = dict(zip(self.nondiff, fixed))
         rest = iter(moving)
         return [given[i] if i in given else next(rest) for i in range(len(given) + len(moving))]
 

@@ -131,10 +131,11 @@ class _Carry:
         for i, (x, leaf) in enumerate(zip(self.values, leaves)):
             if type(leaf) in (bool, int, float) and x.dtype.kind in {bool: "b", int: "iufc", float: "fc"}[type(leaf)]:
                 leaves[i] = leaf = Array(np.full(x.shape, leaf, x.dtype))
-            t = argument_values(self.who, [leaf], lambda i=i: [tree.path_text("carry", paths[i])])[0].type  # type: ignore[misc]
+            path = tree.path_text("carry", paths[i])
+            t = argument_values(self.who, [leaf], lambda path=path: [path])[0].type  # type: ignore[misc]
             if t != x.type:
                 raise ShapeError(
-                    f"{self.who}: the body changes the type of {tree.path_text('carry', paths[i])} from {x.type} to {t}",
+                    f"{self.who}: the body changes the type of {path} from {x.type} to {t}",
                     hint="a carry keeps its type: convert inside the body, or start with the type it ends with",
                     lines=lines,
                 )
