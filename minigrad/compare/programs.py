@@ -78,8 +78,8 @@ class SessionProgram(Program):
             self.session = tf.Session(graph=graph)
             self.session.run(initialize)
         with config.backend.using(self.backend), self.timed("compile", "prune, specialise, compile"):
-            compiled = self.session.compile([self.train, self.loss], self.feed(inputs, targets))
-        self.graph, self.kernels = compiled.source, len(compiled.graph.nodes)
+            self.graph, executable = self.session.compile([self.train, self.loss], self.feed(inputs, targets))
+        self.kernels = executable.nodes
 
     def feed(self, inputs: ndarray, targets: ndarray) -> dict[Any, Any]:
         return {self.inputs: inputs, self.targets: targets}
@@ -167,7 +167,7 @@ class JitProgram(TracerProgram):
             lowered = step.lower(*arguments)
         with self.timed("compile", "passes and kernels"):
             self.update = lowered.compile()
-        self.graph, self.kernels = lowered.graph, len(self.update.graph.nodes)
+        self.graph, self.kernels = lowered.graph, self.update.executable.nodes
 
     def gradient(self, inputs: ndarray, targets: ndarray) -> list[ndarray]:
         compiled = jax.jit(jax.grad(self.loss), backend=self.backend)

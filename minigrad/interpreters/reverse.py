@@ -23,7 +23,7 @@ class Step(Protocol):
     """What the walk needs to know of one recorded application: keys of its operands and results, and its way back."""
 
     ins: Sequence[Hashable | None]  # None: no cotangent is wanted for this operand
-    outs: Sequence[Hashable | None]  # None: carries no derivative
+    outs: Sequence[Hashable | None]  # None: an integer or bool, which has no cotangent
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]: ...
 
@@ -31,8 +31,10 @@ class Step(Protocol):
 def walk(steps: Iterable[Step], bars: dict[Any, Any]) -> dict[Any, Any]:
     """Cotangents of everything reached: `bars` starts with those of the outputs; steps come latest first."""
     for step in steps:
-        y_bars = [bars.pop(key, None) for key in step.outs]
-        if all(b is None for b in y_bars):
+        outs = step.outs
+        # one result is the common case, and this loop most of what eager mode pays for the way back
+        y_bars = [bars.pop(outs[0], None)] if len(outs) == 1 else [bars.pop(key, None) for key in outs]
+        if y_bars[0] is None and all(b is None for b in y_bars):
             continue
         for key, x_bar in zip(step.ins, step.pull(y_bars), strict=True):
             if key is not None and x_bar is not None:
@@ -171,7 +173,7 @@ def linearize(
             ins = [None if k is None else dots.get(k) for k in step.ins]
             if any(d is not None for d in ins):
                 y_dots = push_through(step.op, step.y, step.xs, ins)
-                dots.update((k, d) for k, d in zip(step.outs, y_dots, strict=True) if k is not None and d is not None)
+                dots.update((k, d) for k, d in zip(step.outs, y_dots, strict=True) if d is not None)
         return [None if k is None else dots.get(k) for k in keys]
 
     return [y if k is None else k.x for y, k in zip(ys, keys, strict=True)], push

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad.errors import ArgumentError, ImmutableError
-from minigrad.numpy import cumulative, elementwise, joining, linear_algebra, manipulation, reductions
+from minigrad.numpy import (
+    cumulative,
+    elementwise,
+    indexing,
+    joining,
+    linear_algebra,
+    manipulation,
+    ordering,
+    reductions,
+)
 from minigrad.numpy.dtypes import DEVICE, astype, check_device
 from minigrad.op import Value
 from minigrad.ops import protocol as protocol  # puts float(), len(), print() on values
@@ -24,6 +33,8 @@ FROM: dict[Any, tuple[str, ...]] = {
     joining: ("repeat",),
     elementwise: ("clip", "round", "conj"),
     linear_algebra: ("dot", "diagonal", "trace"),
+    indexing: ("take", "nonzero"),
+    ordering: ("sort", "argsort"),
 }
 
 
