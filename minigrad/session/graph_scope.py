@@ -16,7 +16,7 @@ from minigrad.op import Array, Handle, Interpreter, Op, Operand, Value, leaked
 from minigrad.session.names import Names
 from minigrad.session.stacks import Stack
 from minigrad.session.tensor import Assumption, Operation, Role, Tensor
-from minigrad.source import Line, user_line
+from minigrad.source import Line, node_line, user_line
 from minigrad.types import Dim, Size, TensorType, assume_equal
 
 graphs: Stack[Graph] = Stack("graphs")
@@ -104,7 +104,7 @@ class Graph:
     def add_node(self, op: Op, ins: Sequence[Atom]) -> Any:
         """Append op(*ins); the Tensor, or the tuple of them."""
         self.check_open(op.label)
-        line = user_line()
+        line = node_line()
         token = assume_equal.set(self._assume)
         try:
             self.builder.add_node(op, ins, self.interpreter, line)
