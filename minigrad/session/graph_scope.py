@@ -105,7 +105,7 @@ class Graph:
         """Append op(*ins); the Tensor, or the tuple of them."""
         self.check_open(op.label)
         line = node_line()
-        token = assume_equal.set(self._assume)
+        token = assume_equal.set(self.assume)
         try:
             self.builder.add_node(op, ins, self.interpreter, line)
         finally:
@@ -145,7 +145,8 @@ class Graph:
                 hint="build everything before graph.finalize(); inside a training loop only sess.run should stand",
             )
 
-    def _assume(self, a: Size, b: Size) -> None:
+    def assume(self, a: Size, b: Size) -> None:
+        """Remember, with the next node, that two sizes were taken to be equal."""
         self._assuming.append((a, b))
 
     def fresh_sizes(self, sizes: Sequence[int | Dim | None]) -> tuple[Size, ...]:
@@ -278,3 +279,16 @@ def reset_default_graph() -> None:
     if graphs.top() is not None:
         raise SessionError("reset_default_graph inside `with graph.as_default():`", hint="leave the block first")
     _process_graph[0] = Graph()
+
+
+def name_scope(name: str | None, default_name: str | None = None, values: Any = None) -> Any:
+    """`with name_scope("layer"):` names made inside stand under `layer/`."""
+    return get_default_graph().name_scope(default_name if name is None and default_name else name)
+
+
+def add_to_collection(name: str, value: Any) -> None:
+    get_default_graph().add_to_collection(name, value)
+
+
+def get_collection(key: str, scope: str | None = None) -> list[Any]:
+    return get_default_graph().get_collection(key, scope)
