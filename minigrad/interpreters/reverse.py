@@ -177,7 +177,7 @@ def linearize(
             ins = [None if k is None else dots.get(k) for k in step.ins]
             if any(d is not None for d in ins):
                 y_dots = push_through(step.op, step.y, step.xs, ins)
-                dots.update((k, d) for k, d in zip(step.outs, y_dots, strict=True) if d is not None)
+                dots.update((k, d) for k, d in zip(step.outs, y_dots, strict=True) if k is not None and d is not None)
         return [None if k is None else dots.get(k) for k in keys]
 
     return [y if k is None else k.x for y, k in zip(ys, keys, strict=True)], push
