@@ -97,7 +97,9 @@ def randn(*size: Any, dtype: Any = None, requires_grad: bool = False, generator:
     return _made(drawn, dtype, requires_grad, "randn")
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+def randint(
+    low: int, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Generator | None = None
+) -> Tensor:
     """Integers from low up to, not including, high: randint(10, (3,)) or randint(0, 10, (3,))."""
     if size is None:
         low, high, size = 0, low, high
@@ -141,4 +143,13 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
 
 def uniform(shape: Any, low: float, high: float, generator: Generator | None = None) -> ndarray:
     """Uniform numbers in [low, high)."""
-    return stream(generator).random(shape, np.float32) * np.float32(high - low) + np.float32(low)
+    drawn: ndarray = stream(generator).random(shape, np.float32)
+    return drawn * np.float32(high - low) + np.float32(low)
+
+
+RANDOM = {
+    f.__name__: f
+    for f in (
+        rand, randn, randint, randperm, rand_like, randn_like, multinomial, bernoulli, get_rng_state, set_rng_state,
+    )
+}  # fmt: skip
