@@ -113,7 +113,9 @@ def compare(model: Model, text: Text, comparison: Comparison, names: list[str], 
                 if kind.compiles:
                     backends.require(backend)
                 measure(program, result, text.batches(model.batch, model.length, c.seed), c.steps, watch)
-                reference.judge(result, kind(model, parameters, backend).gradient(inputs, targets))
+                fresh = kind(model, parameters, backend)  # the gradient at the start, not after training
+                fresh.prepare(inputs, targets)
+                reference.judge(result, fresh.gradient(inputs, targets))
             except BackendError as error:
                 result.status = error.what
             except MinigradError as error:

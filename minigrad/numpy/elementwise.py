@@ -28,7 +28,11 @@ def unary(name: str, op: Op, doc: str, example: str = "") -> Callable[[Operand],
     def function(x: Operand, /) -> Any:
         return _in_force().apply(op, (x,))
 
-    return _named(function, name, doc, example)
+    def whole(x: Operand, /) -> Any:  # of an op that does more when it is called
+        return op(x)
+
+    plain = type(op).__call__ is Op.__call__
+    return _named(function if plain else whole, name, doc, example)
 
 
 def binary(name: str, op: Op, doc: str, example: str = "") -> Callable[[Operand, Operand], Any]:

@@ -99,6 +99,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "copy": itself,
     "block_until_ready": itself,
     "to_device": to_device,
+    "__pos__": elementwise.positive,
+    "__round__": elementwise.round,
     "__dlpack__": dlpack,
     "__dlpack_device__": dlpack_device,
     "__array_namespace__": array_namespace,
