@@ -23,7 +23,7 @@ class Step(Protocol):
     """What the walk needs to know of one recorded application: keys of its operands and results, and its way back."""
 
     ins: Sequence[Hashable | None]  # None: no cotangent is wanted for this operand
-    outs: Sequence[Hashable]
+    outs: Sequence[Hashable | None]  # None: an integer or bool, which has no cotangent
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]: ...
 
@@ -31,8 +31,10 @@ class Step(Protocol):
 def walk(steps: Iterable[Step], bars: dict[Any, Any]) -> dict[Any, Any]:
     """Cotangents of everything reached: `bars` starts with those of the outputs; steps come latest first."""
     for step in steps:
-        y_bars = [bars.pop(key, None) for key in step.outs]
-        if all(b is None for b in y_bars):
+        outs = step.outs
+        # one result is the common case, and this loop most of what eager mode pays for the way back
+        y_bars = [bars.pop(outs[0], None)] if len(outs) == 1 else [bars.pop(key, None) for key in outs]
+        if y_bars[0] is None and all(b is None for b in y_bars):
             continue
         for key, x_bar in zip(step.ins, step.pull(y_bars), strict=True):
             if key is not None and x_bar is not None:
@@ -125,7 +127,7 @@ class Reverse(Interpreter):
         finally:
             interpreter.reset(token)
         outs = [Recorded(self, v) if is_differentiable(v.dtype) else v for v in (y if op.many else (y,))]
-        self.trail.append(Record(op, values, y, pull, keys, outs))
+        self.trail.append(Record(op, values, y, pull, keys, [self.key(v) for v in outs]))
         return tuple(outs) if op.many else outs[0]
 
 

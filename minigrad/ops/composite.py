@@ -202,4 +202,3 @@ def attention(
     if mask is not None:  # a row without any visible key is 0/0: see nothing, get nothing
         weights = where(equal(weights, weights), weights, 0)
     return matmul(weights, value)
-

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, DtypeError
+from minigrad.errors import ArgumentError, DtypeError, ValueTypeError
 from minigrad.op import Array, Value, ndarray
 
 
@@ -53,8 +53,10 @@ def tolist(self: Value) -> Any:
 
 def to_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> ndarray:
     """For NumPy: a view that cannot be written, or a copy."""
-    array = self.concrete("__array__()")
+    array = self.concrete("numpy.asarray()")
     if copy or (dtype is not None and array.dtype != dtype):
+        if copy is False:
+            raise DtypeError(f"numpy.asarray(): {self.type} is no {np.dtype(dtype).name} without a copy")
         return np.array(array, dtype)
     view = array.view()
     view.flags.writeable = False
@@ -62,8 +64,9 @@ def to_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> ndarra
 
 
 def show(self: Value) -> str:
-    """`<Var f32[2,3]>`: there are no numbers to show."""
-    return f"<{type(self).__name__} {self.type}>"
+    """`<traced f32[2,3], argument x>`: there are no numbers to show."""
+    label = getattr(self, "label", "")
+    return f"<traced {self.type}, argument {label}>" if label else f"<traced {self.type}>"
 
 
 def show_array(self: Array) -> str:
@@ -71,6 +74,14 @@ def show_array(self: Array) -> str:
     text = np.array2string(self.array, separator=", ", prefix="Array(")
     shape = f", shape={self.shape}" if 0 in self.shape and self.shape != (0,) else ""
     return f"Array({text}{shape}, dtype={self.dtype.name})"
+
+
+def no_hash(self: Array) -> int:
+    """Arrays are compared by their elements, so they cannot be looked up by equality."""
+    raise ValueTypeError(
+        f"an Array cannot be a dict key or in a set ({self.type}): == compares its elements",
+        hint="use its numbers, x.item() or tuple(x.tolist()), or id(x)",
+    )
 
 
 def formatted(self: Value, layout: str) -> str:
@@ -99,4 +110,5 @@ def install(cls: type) -> None:
 
 
 install(Value)
-Array.__repr__ = show_array  # type: ignore[method-assign, assignment]
+for _name, _method in (("__repr__", show_array), ("__str__", lambda self: str(self.array)), ("__hash__", no_hash)):
+    setattr(Array, _name, _method)

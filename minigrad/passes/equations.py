@@ -16,9 +16,10 @@ import numpy as np
 
 from minigrad.graph import Atom, Const, Node
 from minigrad.op import Op
+from minigrad.ops import bits, complex
 from minigrad.ops import elementwise as e
-from minigrad.ops.elementwise import Convert, Elementwise, Row, Where
 from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, Sum
+from minigrad.ops.rows import Convert, Elementwise, Row, Where
 from minigrad.passes.rewrite import Sweep, uniform_const
 from minigrad.types import DType, TensorType, broadcast_shapes
 
@@ -195,9 +196,16 @@ def _abs_abs(s: Sweep, n: Node) -> Atom | None:
     return n.ins[0] if s.maker(n.ins[0], e.abs_) else None
 
 
-@equation("real x -> x", e.real)
+@equation("real x -> x", complex.real, complex.conj)
 def _real(s: Sweep, n: Node) -> Atom | None:
     return n.ins[0] if n.ins[0].type.dtype.kind != "c" else None
+
+
+@equation("conj (conj x) -> x", complex.conj)
+@equation("not (not x) -> x", bits.not_)
+def _undone(s: Sweep, n: Node) -> Atom | None:
+    inner = s.maker(n.ins[0], n.op)
+    return inner.ins[0] if inner else None
 
 
 @equation("pow(x, 0) -> 1", e.pow_)
@@ -220,7 +228,7 @@ def _pow_two(s: Sweep, n: Node) -> Atom | None:
     return shaped(s, s.emit(e.mul, n.ins[0], n.ins[0]), n.out.type)
 
 
-@equation("max(x, x) -> x", e.max_, e.min_)
+@equation("max(x, x) -> x", e.max_, e.min_, bits.and_, bits.or_)
 def _max_self(s: Sweep, n: Node) -> Atom | None:
     return n.ins[0] if n.ins[0] is n.ins[1] else None
 
@@ -371,7 +379,7 @@ def _expand_later(s: Sweep, n: Node) -> Atom | None:
     bare = [bare_operand(s, a) for a in n.ins]
     shapes = [b.type.shape for b in bare]
     pays = any(s.maker(a, Expand) and s.read_once(a) for a in n.ins)  # else this would add a node
-    if not pays or len(shapes) > 1 and broadcast_shapes("simplify", *shapes) == n.out.type.shape:
+    if not pays or (len(shapes) > 1 and broadcast_shapes("simplify", *shapes) == n.out.type.shape):
         return None
     return s.emit(Expand(n.out.type.shape), s.emit(n.op, *bare))
 

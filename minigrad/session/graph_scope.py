@@ -95,6 +95,7 @@ class Graph:
         self.plans: dict[Any, Any] = {}
         self.seed: int | None = None
         self.finalized = False
+        self.sizes_of: dict[Var, Any] = {}  # what tf.shape gave, as sizes: a tuple for a vector, a size for a scalar
         self.unfeedable: set[Tensor] = set()
         self.symbols: dict[str, tuple[Tensor, int]] = {}  # where each unknown size came in
         self._assuming: list[tuple[Size, Size]] = []

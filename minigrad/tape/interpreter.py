@@ -100,6 +100,8 @@ def tape_values(op: Op, xs: Sequence[Operand]) -> Sequence[Any]:
     handles = [x for x in xs if isinstance(x, Handle)]
     if handles:
         require_one_front_end(op, handles)
+    for h in handles:
+        h.home()  # raises for a saved value that was overwritten
     values = op.coerce([Array(x) if type(x) is np.ndarray and x.dtype in SHORT else x for x in xs])
     for x in values:
         if not isinstance(x, (Tensor, Array)):
@@ -116,9 +118,8 @@ Tensor.tape = TAPE
 
 
 # ── operators ────────────────────────────────────────────────────────────────────────────────────
-def _binary(op: Op, swap: bool = False) -> Callable[[Any, Any], Any]:
+def _binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
     """`x + y` for tensors of one dtype, or a float tensor and a Python number; `Tape.apply` does the rest."""
-    assert isinstance(op, Row)
     numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
 
     def operator(self: Any, other: Any) -> Any:
@@ -149,17 +150,8 @@ def _binary(op: Op, swap: bool = False) -> Callable[[Any, Any], Any]:
     return operator
 
 
-def _unary(op: Op) -> Callable[[Any], Any]:
-    def operator(self: Any) -> Any:
-        return TAPE.apply(op, (self,))
-
-    return operator
-
-
-for _name, _op in sugar.BINARY.items():
-    setattr(Tensor, f"__{_name}__", _binary(_op))
-    setattr(Tensor, f"__r{_name}__", _binary(_op, swap=True))
-for _name, _op in sugar.COMPARE.items():
-    setattr(Tensor, f"__{_name}__", _binary(_op))
-for _name, _op in sugar.UNARY.items():
-    setattr(Tensor, f"__{_name}__", _unary(_op))
+for _name, _op in (*sugar.BINARY.items(), *sugar.COMPARE.items()):
+    if isinstance(_op, Row):
+        setattr(Tensor, f"__{_name}__", _binary(_op))
+        if _name in sugar.BINARY:
+            setattr(Tensor, f"__r{_name}__", _binary(_op, swap=True))
