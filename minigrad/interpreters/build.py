@@ -12,7 +12,7 @@ from typing import Any
 from minigrad.errors import ConcretizationError, MixedFrontEndsError
 from minigrad.graph import Atom, Builder, Const, Graph, Var, no_value_error
 from minigrad.op import Array, Handle, Interpreter, Op, Operand, Value, interpreter, leaked, lift, using
-from minigrad.source import user_line
+from minigrad.source import node_line, user_line
 from minigrad.types import TensorType
 
 USE_INSTEAD = (
@@ -32,7 +32,7 @@ class Build(Interpreter):
 
     def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
         ins = [self.atom(x, op) for x in op.coerce(xs)]
-        return self.builder.add_node(op, ins, self, user_line())
+        return self.builder.add_node(op, ins, self, node_line())
 
     def atom(self, x: Value, op: Op) -> Atom:
         """A Value as an operand of this graph: its own Var, a constant, or a captured input."""

@@ -156,12 +156,13 @@ def _div_one(s: Sweep, n: Node) -> Atom | None:
 @equation("x / 2^k -> x * 2^-k", e.div)
 def _div_power(s: Sweep, n: Node) -> Atom | None:
     c = s.uniform(n.ins[1])
-    if c is None or kind(n) != "f" or not np.isfinite(c) or c == 0:
+    if c is None or kind(n) != "f" or abs(np.frexp(c)[0]) != 0.5:
         return None
-    inverse = 1 / c
-    # a power of two with a normal inverse: both sides round the same real number
-    if abs(np.frexp(c)[0]) != 0.5 or not np.isfinite(inverse) or abs(inverse) < np.finfo(c.dtype).tiny:
+    sign, power, limits = np.sign(c), 1 - int(np.frexp(c)[1]), np.finfo(c.dtype)  # 1/c = sign · 2^power
+    # with a normal inverse both sides round the same real number
+    if not limits.minexp <= power < limits.maxexp:
         return None
+    inverse = np.ldexp(sign, power)
     return s.emit(e.mul, n.ins[0], uniform_const(s, inverse, n.ins[1].type))
 
 
@@ -228,8 +229,11 @@ def _pow_two(s: Sweep, n: Node) -> Atom | None:
     return shaped(s, s.emit(e.mul, n.ins[0], n.ins[0]), n.out.type)
 
 
-@equation("max(x, x) -> x", e.max_, e.min_, bits.and_, bits.or_)
-def _max_self(s: Sweep, n: Node) -> Atom | None:
+@equation("max(x, x) -> x", e.max_)
+@equation("min(x, x) -> x", e.min_)
+@equation("x & x -> x", bits.and_)
+@equation("x | x -> x", bits.or_)
+def _itself(s: Sweep, n: Node) -> Atom | None:
     return n.ins[0] if n.ins[0] is n.ins[1] else None
 
 
