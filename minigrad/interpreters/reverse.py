@@ -23,7 +23,7 @@ class Step(Protocol):
     """What the walk needs to know of one recorded application: keys of its operands and results, and its way back."""
 
     ins: Sequence[Hashable | None]  # None: no cotangent is wanted for this operand
-    outs: Sequence[Hashable]
+    outs: Sequence[Hashable | None]  # None: it carries no cotangent (an integer)
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]: ...
 
@@ -125,7 +125,7 @@ class Reverse(Interpreter):
         finally:
             interpreter.reset(token)
         outs = [Recorded(self, v) if is_differentiable(v.dtype) else v for v in (y if op.many else (y,))]
-        self.trail.append(Record(op, values, y, pull, keys, outs))
+        self.trail.append(Record(op, values, y, pull, keys, [self.key(v) for v in outs]))
         return tuple(outs) if op.many else outs[0]
 
 

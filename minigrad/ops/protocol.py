@@ -1,4 +1,4 @@
-"""What Python asks of a number and of a sequence: `float(x)`, `if x:`, `len(x)`, `for row in x`, `print(x)`.
+"""What Python asks of a number: `float(x)`, `if x:`, `print(x)`, `f"{x:.3f}"`, and NumPy of anything: `asarray(x)`.
 
 Floor 2. Whatever needs the numbers goes through `x.concrete(why)`, which a value without numbers (traced, mapped,
 symbolic) answers with a ConcretizationError that says what to use instead.
@@ -6,14 +6,13 @@ symbolic) answers with a ConcretizationError that says what to use instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, DtypeError, ShapeError, ValueTypeError
+from minigrad.errors import ArgumentError, DtypeError, ValueTypeError
 from minigrad.op import Array, Value, ndarray
-from minigrad.ops.movement import Reshape, slice_axis
 
 
 def number(x: Value, why: str) -> Any:
@@ -52,21 +51,6 @@ def tolist(self: Value) -> Any:
     return self.concrete("tolist()").tolist()
 
 
-def length(self: Value) -> int:
-    """The size of the first axis."""
-    if not self.ndim:
-        raise ShapeError(f"len() of {self.type}: a scalar has no axis")
-    return self.shape[0].__index__()
-
-
-def rows(self: Value) -> Iterator[Any]:
-    """The slices along the first axis, one at a time."""
-    if not self.ndim:
-        raise ShapeError(f"iteration over {self.type}: a scalar has no axis")
-    rest = self.shape[1:]
-    return (Reshape(rest)(slice_axis(self, 0, i, i + 1)) for i in range(length(self)))
-
-
 def to_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> ndarray:
     """For NumPy: a view that cannot be written, or a copy."""
     array = self.concrete("numpy.asarray()")
@@ -100,9 +84,9 @@ def no_hash(self: Array) -> int:
     )
 
 
-def format_value(self: Value, spec: str) -> str:
+def format_value(self: Value, how: str) -> str:
     """A scalar formats as its number: f"{loss:.3f}"."""
-    return format(number(self, "format()"), spec) if spec else str(self)
+    return format(number(self, "format()"), how) if how else str(self)
 
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -111,8 +95,6 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__float__": _as_number(float, "float()"),
     "__complex__": _as_number(complex, "complex()"),
     "__index__": index,
-    "__len__": length,
-    "__iter__": rows,
     "__array__": to_numpy,
     "__repr__": show,
     "__format__": format_value,
