@@ -1,6 +1,7 @@
 """The backends' common interface, and the numpy backend, which is the reference for the others."""
 
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -182,8 +183,6 @@ def test_threads_do_not_share_slots() -> None:
 
 def test_intermediates_die_after_their_last_use() -> None:
     """A chain of 50 arrays of 8 MB never holds more than a few at once."""
-    import tracemalloc
-
     def chain(x):
         for _ in range(50):
             x = e.tanh(x)
