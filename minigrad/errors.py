@@ -75,6 +75,16 @@ class ArgumentError(MinigradError, ValueError):
     """
 
 
+class IndexRangeError(MinigradError, IndexError):
+    """An index points outside its axis, or a key has more indices than the tensor has axes.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.ones((2, 3))[0, 3]
+    Traceback (most recent call last):
+    minigrad.errors.IndexRangeError: index: 3 is out of range for axis 1 of size 3 of f32[2,3]...
+    """
+
+
 class ValueTypeError(MinigradError, TypeError):
     """A value of a kind minigrad cannot compute with reached an op.
 

@@ -68,6 +68,11 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
     return executable
 
 
+def require(name: str) -> None:
+    """Raise a BackendError that says why, if this backend cannot run graphs here."""
+    _compiler(name)
+
+
 def _compiler(name: str) -> Callable[[Graph], Any]:
     if name not in _COMPILERS:
         raise BackendError(f"unknown backend {name!r}", hint="known: " + ", ".join(_COMPILERS))

@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad import backends, tree
 from minigrad.compare.models import Model, Parameters
-from minigrad.compare.programs import EAGER, PROGRAMS, Program
+from minigrad.compare.programs import EAGER, PLANNED, PROGRAMS, Program
 from minigrad.compare.result import Comparison, Result
 from minigrad.compare.text import Text
 from minigrad.errors import BackendError, MinigradError
@@ -113,13 +113,15 @@ def compare(model: Model, text: Text, comparison: Comparison, names: list[str], 
                 if kind.compiles:
                     backends.require(backend)
                 measure(program, result, text.batches(model.batch, model.length, c.seed), c.steps, watch)
-                reference.judge(result, kind(model, parameters, backend).gradient(inputs, targets))
+                fresh = kind(model, parameters, backend)  # the gradient at the start, not after training
+                fresh.prepare(inputs, targets)
+                reference.judge(result, fresh.gradient(inputs, targets))
             except BackendError as error:
                 result.status = error.what
             except MinigradError as error:
                 result.status = f"failed: {error}"
-            if program.graph is not None and kind.name not in c.drawings:
-                c.drawings[kind.name] = program.graph
+        for name, (front_end, when, why) in PLANNED.items():
+            c.results.append(Result(name, front_end, EAGER, when, status=why))
     except KeyboardInterrupt:
         c.interrupted = True
 

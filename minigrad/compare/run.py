@@ -11,7 +11,6 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from minigrad import draw
 from minigrad.compare import report, table
 from minigrad.compare.measure import compare, machine
 from minigrad.compare.models import MODELS

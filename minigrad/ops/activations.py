@@ -12,7 +12,6 @@ from minigrad.op import Operand
 from minigrad.ops.composite import floating
 from minigrad.ops.elementwise import (
     add,
-    erfc,
     expm1,
     less_equal,
     logaddexp,
@@ -22,6 +21,7 @@ from minigrad.ops.elementwise import (
     tanh,
     where,
 )
+from minigrad.ops.special import erfc
 
 
 def relu(x: Operand) -> Any:

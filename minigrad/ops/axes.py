@@ -15,6 +15,7 @@ import numpy as np
 
 from minigrad.op import Array, NoGradient, Op, Value, ndarray
 from minigrad.ops.cumulative import CumSum
+from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Reshape, keep_axes
 from minigrad.types import INT64, Dim, DType, TensorType, normal_axes, normal_axis
 
@@ -60,6 +61,11 @@ class SizeOf(Op):
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return Expand((size,))(SizeOf(tuple(a + 1 for a in self.axes), self.dtype)(xs[0]))
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape, axes in [((2, 3), (0, 1)), ((2, 3), (1,)), ((), ()), ((0, 2), (0,))]:
+            yield cls(axes), (Draw(shape),)
 
 
 def size_value(x: Value, axes: Sequence[int], dtype: DType = INT64) -> Any:

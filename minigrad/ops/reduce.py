@@ -127,6 +127,13 @@ class Logical(Reduction):
             yield cls(axes), (Draw(shape, "bool", (0, 1)),)
 
 
+class All(Logical):
+    """Are all of them true? (Of nothing: yes.)"""
+
+    def impl(self, x: ndarray) -> Any:
+        return np.logical_and.reduce(x, axis=self.axes)
+
+
 class Any_(Logical):
     """Is one of them true? (Of nothing: no.)"""
 
@@ -134,13 +141,6 @@ class Any_(Logical):
 
     def impl(self, x: ndarray) -> Any:
         return np.logical_or.reduce(x, axis=self.axes)
-
-
-class All(Logical):
-    """Are all of them true? (Of nothing: yes.)"""
-
-    def impl(self, x: ndarray) -> Any:
-        return np.logical_and.reduce(x, axis=self.axes)
 
 
 @dataclass(frozen=True)
@@ -151,7 +151,7 @@ class ArgExtremum(Op):
     no_gradient: ClassVar[NoGradient] = NoGradient("it returns positions")
 
     def admit(self, arrays: list[ndarray]) -> bool:
-        return arrays[0].dtype.kind != "c"
+        return arrays[0].dtype.kind in "biuf"
 
     def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
         x = lift(xs[0], self.label)

@@ -21,11 +21,13 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError
 from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray, registry
-from minigrad.ops.kinds import zeros
+from minigrad.ops.kinds import Draw, Samples, zeros
 from minigrad.ops.movement import expand_to, full, pad_rank, sum_to
 from minigrad.types import (
     BOOL,
+    COMPLEX128,
     FLOAT32,
+    FLOAT64,
     INT64,
     DType,
     TensorType,
@@ -259,6 +261,15 @@ class Convert(Elementwise):
     def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
         return [convert(y_bar, xs[0].dtype)]
 
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape, before, after in [((2,), "float64", FLOAT64), ((), "float64", FLOAT32), ((0, 2), "int64", FLOAT64)]:
+            yield cls(after), (Draw(shape, before),)
+        yield cls(FLOAT64), (Draw((3,), "complex128"),)
+        yield cls(COMPLEX128), (Draw((3,), "float64"),)
+        yield cls(INT64), (Draw((3,), "float64"),)
+        yield cls(BOOL), (Draw((3,), "int64", (-1, 1)),)
+
 
 def convert(x: Operand, dtype: DType) -> Any:
     """x in another dtype; from complex to real the real part."""
@@ -302,6 +313,18 @@ class Where(Elementwise):
             sum_to(where(condition, y_bar, nothing), a.shape) if wanted[1] else None,
             sum_to(where(condition, nothing, y_bar), b.shape) if wanted[2] else None,
         ]
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for condition, a, b in [
+            ((), (), ()),
+            ((3,), (3,), (3,)),
+            ((2, 1), (3,), ()),
+            ((3,), (2, 1), (2, 3)),
+            ((0,), (0,), ()),
+        ]:
+            yield cls(), (Draw(condition, "bool"), Draw(a), Draw(b))
+        yield cls(), (Draw((3,), "bool"), Draw((3,), "complex128"), Draw((), "complex128"))
 
 
 where = Where()

@@ -16,6 +16,7 @@ from minigrad.errors import ArgumentError
 from minigrad.lazy import lazy_module
 from minigrad.op import Operand, Value, ndarray
 from minigrad.ops.elementwise import Elementwise, exp, mul, neg, row
+from minigrad.ops.kinds import Draw, Samples
 
 special = lazy_module("scipy.special")
 
@@ -72,4 +73,7 @@ class Polygamma(Elementwise):
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:
         return Polygamma(self.n + 1)(xs[0])
 
-
+    @classmethod
+    def samples(cls) -> Samples:
+        for n, shape in [(1, (3,)), (2, ()), (1, (0, 2))]:
+            yield cls(n), (Draw(shape, domain=digamma.domain),)

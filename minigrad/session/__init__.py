@@ -10,11 +10,140 @@ Floor 6. Read `graph_scope` (how a program is built), then `plan` (what of it ru
 [2.0, 4.0]
 """
 
-from minigrad.session.control import control_dependencies, group, identity, no_op
+from minigrad.session import nn, train
+from minigrad.session.array_functions import (
+    broadcast_to,
+    concat,
+    expand_dims,
+    eye,
+    fill,
+    gather,
+    linspace,
+    one_hot,
+    ones,
+    ones_like,
+    pad,
+    rank,
+    reshape,
+    reverse,
+    shape,
+    size,
+    slice,
+    split,
+    squeeze,
+    stack,
+    tile,
+    transpose,
+    unstack,
+    where,
+    zeros,
+    zeros_like,
+)
+from minigrad.session.array_functions import range_ as range
+from minigrad.session.control import cond, control_dependencies, group, identity, no_op, while_loop
 from minigrad.session.control import tuple_ as tuple
 from minigrad.session.gradients import gradients
-from minigrad.session.graph_scope import Graph, GraphKeys, get_default_graph, reset_default_graph
+from minigrad.session.graph_scope import (
+    Graph,
+    GraphKeys,
+    add_to_collection,
+    get_collection,
+    get_default_graph,
+    name_scope,
+    reset_default_graph,
+)
 from minigrad.session.inputs import constant, convert_to_tensor, placeholder, placeholder_with_default
+from minigrad.session.math_functions import (
+    abs,
+    acos,
+    add,
+    add_n,
+    argmax,
+    argmin,
+    asin,
+    atan,
+    atan2,
+    cast,
+    ceil,
+    clip_by_global_norm,
+    clip_by_value,
+    cos,
+    cosh,
+    count_nonzero,
+    cumsum,
+    digamma,
+    div_no_nan,
+    divide,
+    equal,
+    erf,
+    exp,
+    expm1,
+    floor,
+    floordiv,
+    floormod,
+    greater,
+    greater_equal,
+    is_finite,
+    is_inf,
+    is_nan,
+    less,
+    less_equal,
+    lgamma,
+    log,
+    log1p,
+    logical_and,
+    logical_not,
+    logical_or,
+    logical_xor,
+    matmul,
+    maximum,
+    minimum,
+    mod,
+    multiply,
+    negative,
+    not_equal,
+    pow,
+    reciprocal,
+    reduce_all,
+    reduce_any,
+    reduce_logsumexp,
+    reduce_max,
+    reduce_mean,
+    reduce_min,
+    reduce_prod,
+    reduce_sum,
+    round,
+    rsqrt,
+    sigmoid,
+    sign,
+    sin,
+    sinh,
+    sqrt,
+    square,
+    squared_difference,
+    stop_gradient,
+    subtract,
+    tan,
+    tanh,
+    tensordot,
+    truediv,
+)
+from minigrad.session.random_functions import (
+    constant_initializer,
+    glorot_normal_initializer,
+    glorot_uniform_initializer,
+    ones_initializer,
+    random_normal,
+    random_normal_initializer,
+    random_shuffle,
+    random_uniform,
+    random_uniform_initializer,
+    set_random_seed,
+    truncated_normal,
+    truncated_normal_initializer,
+    zeros_initializer,
+)
+from minigrad.session.scopes import AUTO_REUSE, VariableScope, get_variable, get_variable_scope, variable_scope
 from minigrad.session.session import InteractiveSession, Session, get_default_session
 from minigrad.session.shape import TensorShape
 from minigrad.session.tensor import Operation, Tensor
@@ -29,10 +158,11 @@ from minigrad.session.variables import (
     trainable_variables,
     variables_initializer,
 )
-from minigrad.types import (
-    BOOL as bool,
-    FLOAT32 as float32,
-    FLOAT64 as float64,
-    INT32 as int32,
-    INT64 as int64,
-)
+from minigrad.types import BOOL as bool
+from minigrad.types import COMPLEX64 as complex64
+from minigrad.types import COMPLEX128 as complex128
+from minigrad.types import FLOAT32 as float32
+from minigrad.types import FLOAT64 as float64
+from minigrad.types import INT32 as int32
+from minigrad.types import INT64 as int64
+from minigrad.types import UINT32 as uint32

@@ -16,7 +16,7 @@ from minigrad.op import Array, Handle, Interpreter, Op, Operand, Value, leaked
 from minigrad.session.names import Names
 from minigrad.session.stacks import Stack
 from minigrad.session.tensor import Assumption, Operation, Role, Tensor
-from minigrad.source import Line, user_line
+from minigrad.source import Line, node_line, user_line
 from minigrad.types import Dim, Size, TensorType, assume_equal
 
 graphs: Stack[Graph] = Stack("graphs")
@@ -95,6 +95,7 @@ class Graph:
         self.plans: dict[Any, Any] = {}
         self.seed: int | None = None
         self.finalized = False
+        self.sizes_of: dict[Var, Any] = {}  # what tf.shape gave, as sizes: a tuple for a vector, a size for a scalar
         self.unfeedable: set[Tensor] = set()
         self.symbols: dict[str, tuple[Tensor, int]] = {}  # where each unknown size came in
         self._assuming: list[tuple[Size, Size]] = []
@@ -103,8 +104,8 @@ class Graph:
     def add_node(self, op: Op, ins: Sequence[Atom]) -> Any:
         """Append op(*ins); the Tensor, or the tuple of them."""
         self.check_open(op.label)
-        line = user_line()
-        token = assume_equal.set(self._assume)
+        line = node_line()
+        token = assume_equal.set(self.assume)
         try:
             self.builder.add_node(op, ins, self.interpreter, line)
         finally:
@@ -144,7 +145,8 @@ class Graph:
                 hint="build everything before graph.finalize(); inside a training loop only sess.run should stand",
             )
 
-    def _assume(self, a: Size, b: Size) -> None:
+    def assume(self, a: Size, b: Size) -> None:
+        """Remember, with the next node, that two sizes were taken to be equal."""
         self._assuming.append((a, b))
 
     def fresh_sizes(self, sizes: Sequence[int | Dim | None]) -> tuple[Size, ...]:
@@ -277,3 +279,16 @@ def reset_default_graph() -> None:
     if graphs.top() is not None:
         raise SessionError("reset_default_graph inside `with graph.as_default():`", hint="leave the block first")
     _process_graph[0] = Graph()
+
+
+def name_scope(name: str | None, default_name: str | None = None, values: Any = None) -> Any:
+    """`with name_scope("layer"):` names made inside stand under `layer/`."""
+    return get_default_graph().name_scope(default_name if name is None and default_name else name)
+
+
+def add_to_collection(name: str, value: Any) -> None:
+    get_default_graph().add_to_collection(name, value)
+
+
+def get_collection(key: str, scope: str | None = None) -> list[Any]:
+    return get_default_graph().get_collection(key, scope)
