@@ -177,4 +177,4 @@ class JitProgram(TracerProgram):
 EAGER = "–"  # the backend of a program that compiles nothing
 PROGRAMS: tuple[type[Program], ...] = (TracerProgram, TapeProgram, SessionProgram, JitProgram)
 # What the design has and the code has not yet: shown as such.
-PLANNED = {"tape compiled": ("tape", "during one run", "not built yet: compiling a recorded step is the next work on the tape")}
+PLANNED = {"tape compiled": ("tape", "during the first run")}

@@ -71,7 +71,7 @@ def table(c: Comparison) -> Any:
         if r.status == "ok":
             made.add_row(*(cell(r) for _, _, cell in COLUMNS))
         else:
-            made.add_row(r.name, r.backend, r.when, f"[dim]{r.status.splitlines()[0]}[/dim]", style="dim")
+            made.add_row(r.name, r.backend, r.when, *("–" for _ in COLUMNS[3:-5]), r.status.splitlines()[0], style="dim")
     return made
 
 

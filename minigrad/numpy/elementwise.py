@@ -148,7 +148,7 @@ def square(x: Operand, /) -> Any:
 
 
 def clip(x: Operand, /, min: Operand | None = None, max: Operand | None = None) -> Any:
-    """x held between min and max (either may be None); it keeps its dtype. An edge belongs to the inside.
+    """x held between min and max (either may be None). An edge belongs to the inside, so x has the gradient there.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.clip(mnp.asarray([-1.0, 0.5, 3.0]), 0, 1).tolist()

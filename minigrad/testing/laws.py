@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad import backends
 from minigrad.errors import CheckFailedError, MinigradError, NotDifferentiableError
-from minigrad.graph import check, run
+from minigrad.graph import check, run, subgraphs
 from minigrad.interpreters.batch import batched
 from minigrad.interpreters.build import trace
 from minigrad.interpreters.forward import jvp
@@ -168,7 +168,9 @@ def narrow_stays_narrow(op: Op, operands: Operands, rng: Rng) -> None:
 
 
 def takes(op: Op, xs: Sequence[ndarray]) -> bool:
-    """Does the op take operands of these types? (One that holds graphs takes what they were traced for.)"""
+    """Does the op take operands of these types? One that holds graphs takes only what they were traced for."""
+    if any(subgraphs(op)):
+        return False
     try:
         op.out_type(*[x.type for x in op.coerce(values(xs))])
     except MinigradError:
