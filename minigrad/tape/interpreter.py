@@ -126,6 +126,7 @@ Tensor.tape = TAPE
 def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
     """`x + y` for tensors of one dtype, or a float tensor and a Python number; `Tape.apply` does the rest."""
     numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
+    weak = isinstance(numpy, np.ufunc)  # ufuncs know what a Python number beside an array means
 
     def operator(self: Any, other: Any) -> Any:
         if not isinstance(self, Tensor):
@@ -137,7 +138,7 @@ def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
             fits = b.dtype is dtype and dtype.kind in takes
             grads = other.requires_grad or self.requires_grad
         elif isinstance(other, sugar.OPERANDS):
-            fits, grads = dtype.kind == "f" and type(other) in (float, int), self.requires_grad
+            fits, grads = weak and dtype.kind == "f" and type(other) in (float, int), self.requires_grad
         else:
             return NotImplemented
         if not fits:
