@@ -35,6 +35,7 @@ from minigrad.types import (
     as_dtype,
     broadcast_shapes,
     normal_axis,
+    real_of,
     shape_text,
 )
 
@@ -54,6 +55,10 @@ class RandomBits(Op):
     dtype: DType
     no_gradient: ClassVar[NoGradient | None] = NoGradient("random bits do not depend smoothly on their key")
 
+    def __post_init__(self) -> None:
+        if self.dtype not in (UINT32, UINT64):
+            raise DtypeError(f"randombits: gives uint32 or uint64, not {self.dtype.name}")
+
     def admit(self, arrays: list[ndarray]) -> bool:
         return len(arrays) == 2 and arrays[0].dtype == UINT32 and arrays[1].dtype == UINT64
 
@@ -64,8 +69,6 @@ class RandomBits(Op):
     def out_type(self, key: TensorType, start: TensorType) -> TensorType:  # type: ignore[override]
         if key.dtype != UINT32 or key.shape[-1:] != (2,) or key.shape[:-1] != start.shape:
             raise ShapeError(f"randombits: a key is u32[...,2] and its counter u64[...], got {key} and {start}")
-        if self.dtype not in (UINT32, UINT64):
-            raise DtypeError(f"randombits: gives uint32 or uint64, not {self.dtype.name}")
         return TensorType((*start.shape, *self.shape), self.dtype)
 
     def impl(self, key: ndarray, start: ndarray) -> ndarray:  # type: ignore[override]
@@ -189,10 +192,10 @@ def _float(dtype: Any, who: str) -> DType:
 
 
 def _fits(who: str, shape: Shape, *params: Any) -> None:
-    """Do the parameters broadcast to the shape asked for?"""
-    if broadcast_shapes(who, shape, *[p.shape for p in params]) != shape:
-        shapes = " and ".join(str(p.type) for p in params)
-        raise ShapeError(f"{who}: {shapes} do not broadcast to shape {shape}")
+    """Does each parameter broadcast to the shape asked for?"""
+    for p in params:
+        if broadcast_shapes(who, p.shape, shape) != shape:
+            raise ShapeError(f"{who}: {p.type} does not broadcast to shape {shape_text(shape)}")
 
 
 def uniform(key: Operand, shape: Any = (), dtype: Any = FLOAT32, minval: Operand = 0.0, maxval: Operand = 1.0) -> Any:
@@ -202,7 +205,7 @@ def uniform(key: Operand, shape: Any = (), dtype: Any = FLOAT32, minval: Operand
     >>> uniform(key(0), (2,))
     Array([0.947667 , 0.9785799], dtype=float32)
     """
-    dtype, shape = _float(dtype, "uniform"), _sizes(shape, "uniform")
+    key, dtype, shape = checked(key, "uniform"), _float(dtype, "uniform"), _sizes(shape, "uniform")
     low, high = (e.convert(lift(v, "uniform"), dtype) for v in (minval, maxval))
     _fits("uniform", shape, low, high)
     unsigned = UINT32 if dtype == FLOAT32 else UINT64
@@ -235,10 +238,9 @@ def _quantile(u: Any) -> Any:
 
 def normal(key: Operand, shape: Any = (), dtype: Any = FLOAT32) -> Any:
     """Standard normal; complex dtypes have independent parts of variance 1/2."""
-    dtype = as_dtype(dtype)
+    key, dtype = checked(key, "normal"), as_dtype(dtype)
     if dtype.kind == "c":
-        part = np.zeros((), dtype).real.dtype
-        re, im = (normal(k, shape, part) for k in split(checked(key, "normal")))
+        re, im = (normal(k, shape, real_of(dtype)) for k in split(key))
         return e.div(e.complex_(re, im), math.sqrt(2))
     dtype = _float(dtype, "normal")
     low = np.nextafter(dtype.type(-1), dtype.type(0))  # the open interval: erfinv(-1) is infinite
@@ -247,7 +249,7 @@ def normal(key: Operand, shape: Any = (), dtype: Any = FLOAT32) -> Any:
 
 def truncated_normal(key: Operand, lower: Operand, upper: Operand, shape: Any = None, dtype: Any = FLOAT32) -> Any:
     """Standard normal, given that it lies between lower and upper."""
-    dtype = _float(dtype, "truncated_normal")
+    key, dtype = checked(key, "truncated_normal"), _float(dtype, "truncated_normal")
     low, high = (e.convert(lift(v, "truncated_normal"), dtype) for v in (lower, upper))
     if shape is None:
         shape = broadcast_shapes("truncated_normal", low.shape, high.shape)
@@ -262,7 +264,7 @@ def randint(key: Operand, shape: Any, minval: Operand, maxval: Operand, dtype: A
 
     Two words of the dtype's width are taken modulo the span, so the bias is below span / 2^(2·width).
     """
-    dtype, shape = as_dtype(dtype), _sizes(shape, "randint")
+    key, dtype, shape = checked(key, "randint"), as_dtype(dtype), _sizes(shape, "randint")
     if dtype.kind not in "iu":
         raise DtypeError(f"randint: an integer dtype is wanted, got {dtype.name}")
     low, high = lift(minval, "randint"), lift(maxval, "randint")
@@ -276,7 +278,7 @@ def randint(key: Operand, shape: Any, minval: Operand, maxval: Operand, dtype: A
     empty = e.less_equal(high, low)
     span = e.where(empty, 1, e.convert(e.sub(high, low), unsigned))
     span = e.where(e.and_(above, e.not_(empty)), e.add(span, 1), span)  # may wrap to 0: the whole range
-    k_high, k_low = split(checked(key, "randint"))
+    k_high, k_low = split(key)
     half = _modulo(e.convert(2 ** (4 * dtype.itemsize), unsigned), span)
     shift = _modulo(e.mul(half, half), span)  # 2^width modulo the span, without overflow
     upper = e.mul(_modulo(bits(k_high, shape, unsigned), span), shift)
@@ -300,19 +302,20 @@ def _modulo(x: Any, span: Any) -> Any:
 
 def bernoulli(key: Operand, p: Operand = 0.5, shape: Any = None) -> Any:
     """bool: true with probability p."""
-    p = lift(p, "bernoulli")
+    key, p = checked(key, "bernoulli"), lift(p, "bernoulli")
     dtype = _float(p.dtype, "bernoulli")
     return e.less(uniform(key, p.shape if shape is None else shape, dtype), p)
 
 
 def exponential(key: Operand, shape: Any = (), dtype: Any = FLOAT32) -> Any:
     """Exponential with rate 1: −log(1 − u), finite because u < 1."""
-    return e.neg(e.log1p(e.neg(uniform(key, shape, _float(dtype, "exponential")))))
+    key, dtype = checked(key, "exponential"), _float(dtype, "exponential")
+    return e.neg(e.log1p(e.neg(uniform(key, shape, dtype))))
 
 
 def gumbel(key: Operand, shape: Any = (), dtype: Any = FLOAT32) -> Any:
     """Standard Gumbel: −log(−log u), u > 0."""
-    dtype = _float(dtype, "gumbel")
+    key, dtype = checked(key, "gumbel"), _float(dtype, "gumbel")
     return e.neg(e.log(e.neg(e.log(uniform(key, shape, dtype, float(np.finfo(dtype).tiny), 1.0)))))
 
 
@@ -321,7 +324,7 @@ def categorical(key: Operand, logits: Operand, axis: int = -1, shape: Any = None
 
     `shape` may put axes for independent draws in front of those of logits without `axis`, which is the default.
     """
-    logits = lift(logits, "categorical")
+    key, logits = checked(key, "categorical"), lift(logits, "categorical")
     dtype, axis = _float(logits.dtype, "categorical"), normal_axis("categorical", axis, logits.type)
     rest = (*logits.shape[:axis], *logits.shape[axis + 1 :])
     shape = rest if shape is None else _sizes(shape, "categorical")
