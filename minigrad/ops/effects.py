@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, CheckFailedError, DtypeError, ValueTypeError
+from minigrad.errors import ArgumentError, CheckFailedError, ValueTypeError
 from minigrad.op import NoGradient, Op, Operand, Value, ndarray
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Reshape, slice_axis

@@ -63,7 +63,7 @@ div = row(
     domains=((-2.0, 2.0), (0.5, 2.0)),
 )
 # p·x^(p−1): where p = 0 the product is 0 even if the power is infinite (x = 0)
-_pow_x = lambda y, x, p: mul_no_nan(p, pow_(x, sub(p, 1)))  # noqa: E731
+_pow_x = lambda y, x, p: mul_no_nan(p, pow_(x, sub(p, 1)))
 pow_ = row("pow", _power, _pow_x, _pow_p, singular=True, domains=((0.3, 2.0), (-2.0, 2.0)))
 floor_div = row(
     "floor_div", np.floor_divide, None, None, takes="iuf", domains=((2.2, 2.8), (0.9, 1.1))
@@ -77,9 +77,7 @@ rem = row(
     singular=True,
     domains=((2.2, 2.8), (0.9, 1.1)),
 )
-reciprocal = row(
-    "reciprocal", np.reciprocal, lambda y, x: neg(mul(y, y)), takes="fc", singular=True, domain=(0.5, 2.0)
-)
+reciprocal = row("reciprocal", np.reciprocal, lambda y, x: neg(mul(y, y)), takes="fc", singular=True, domain=(0.5, 2.0))
 
 
 # ── comparisons ──────────────────────────────────────────────────────────────────────────────────
@@ -192,15 +190,9 @@ exp = row("exp", np.exp, lambda y, x: y, takes="fc")
 exp2 = row("exp2", np.exp2, lambda y, x: mul(y, math.log(2)), takes="fc")
 expm1 = row("expm1", np.expm1, lambda y, x: exp(x), takes="fc")  # y + 1 would lose its digits near y = −1
 log = row("log", np.log, lambda y, x: reciprocal(x), takes="fc", singular=True, domain=POSITIVE)
-log2 = row(
-    "log2", np.log2, lambda y, x: div(1 / math.log(2), x), takes="fc", singular=True, domain=POSITIVE
-)
-log10 = row(
-    "log10", np.log10, lambda y, x: div(1 / math.log(10), x), takes="fc", singular=True, domain=POSITIVE
-)
-log1p = row(
-    "log1p", np.log1p, lambda y, x: reciprocal(add(1, x)), takes="fc", singular=True, domain=(-0.6, 2.0)
-)
+log2 = row("log2", np.log2, lambda y, x: div(1 / math.log(2), x), takes="fc", singular=True, domain=POSITIVE)
+log10 = row("log10", np.log10, lambda y, x: div(1 / math.log(10), x), takes="fc", singular=True, domain=POSITIVE)
+log1p = row("log1p", np.log1p, lambda y, x: reciprocal(add(1, x)), takes="fc", singular=True, domain=(-0.6, 2.0))
 logaddexp = row(
     "logaddexp",
     np.logaddexp,
@@ -217,12 +209,8 @@ def _rsqrt(x: ndarray) -> Any:
 
 
 sqrt = row("sqrt", np.sqrt, lambda y, x: div(0.5, y), takes="fc", singular=True, domain=POSITIVE)
-rsqrt = row(
-    "rsqrt", _rsqrt, lambda y, x: mul(-0.5, div(y, x)), takes="fc", singular=True, domain=POSITIVE
-)
-cbrt = row(
-    "cbrt", np.cbrt, lambda y, x: div(1 / 3, mul(y, y)), takes="f", singular=True, domain=POSITIVE
-)
+rsqrt = row("rsqrt", _rsqrt, lambda y, x: mul(-0.5, div(y, x)), takes="fc", singular=True, domain=POSITIVE)
+cbrt = row("cbrt", np.cbrt, lambda y, x: div(1 / 3, mul(y, y)), takes="f", singular=True, domain=POSITIVE)
 
 
 # ── circles and hyperbolas ───────────────────────────────────────────────────────────────────────

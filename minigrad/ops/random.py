@@ -89,7 +89,12 @@ class RandomBits(Op):
 
     @classmethod
     def samples(cls) -> Samples:
-        for shape, dtype, streams in [((), UINT32, ()), ((3, 2), UINT64, (2,)), ((0,), UINT32, ()), ((2,), UINT32, (0,))]:
+        for shape, dtype, streams in [
+            ((), UINT32, ()),
+            ((3, 2), UINT64, (2,)),
+            ((0,), UINT32, ()),
+            ((2,), UINT32, (0,)),
+        ]:
             draws = Draw((*streams, 2), "uint32", (0, 2**32 - 1)), Draw(streams, "uint64", (0, 2**40))
             yield cls(shape, dtype), draws
 

@@ -71,5 +71,3 @@ class Polygamma(Elementwise):
 
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:
         return Polygamma(self.n + 1)(xs[0])
-
-

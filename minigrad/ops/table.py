@@ -33,7 +33,9 @@ INF = float("inf")
 KINKS = (
     Kink("max", (1.0, 1.0), (0.5, 0.5), "a tie shares the derivative, as in JAX and PyTorch"),
     Kink("min", (1.0, 1.0), (0.5, 0.5), "a tie shares the derivative, as in JAX and PyTorch"),
-    Kink("max", (0.0, 0.0), (0.5, 0.5), "so max(x, 0) has 1/2 at 0; relu is where(x > 0, x, 0) and has 0, as everywhere"),
+    Kink(
+        "max", (0.0, 0.0), (0.5, 0.5), "so max(x, 0) has 1/2 at 0; relu is where(x > 0, x, 0) and has 0, as everywhere"
+    ),
     Kink("clip", (-1.0, -1.0, 1.0), (1.0, 0.0, 0.0), "an edge belongs to the inside, as in PyTorch"),
     Kink("clip", (1.0, -1.0, 1.0), (1.0, 0.0, 0.0), "an edge belongs to the inside, as in PyTorch"),
     Kink("clip", (0.0, 1.0, -1.0), (0.0, 0.0, 1.0), "crossed bounds: the value is hi, and so is the derivative"),

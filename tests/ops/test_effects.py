@@ -120,7 +120,7 @@ def test_a_failed_assert_names_its_lane() -> None:
     assert batched(positive, [Array(abs(rows.array))], [True], 3)[0].shape == (3, 2)
     with pytest.raises(CheckFailedError, match=r"^assert: x must be positive, not \[ 3. -4.\] \(lane 1 of vmap\)\n"):
         batched(positive, [rows], [True], 3)
-    inner = lambda row: batched(positive, [row], [True], 2)  # noqa: E731
+    inner = lambda row: batched(positive, [row], [True], 2)
     with pytest.raises(CheckFailedError, match=r"^assert: x must be positive, not -4.0 \(lane \(1, 1\) of vmap\)\n"):
         batched(inner, [rows], [True], 3)
     with pytest.raises(CheckFailedError, match=r"^assert: never \(lane 0 of vmap\)\n"):

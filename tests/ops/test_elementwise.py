@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import scipy.special
 
-import minigrad  # noqa: F401
+import minigrad
 from minigrad.errors import ArgumentError, BroadcastError, DtypeError, NotDifferentiableError
 from minigrad.graph import run
 from minigrad.interpreters.batch import batched
@@ -89,8 +89,12 @@ def test_the_type_is_that_of_the_value(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("name", [n for n, op in ROWS.items() if "f" in op.takes and reference(n)])
 def test_values_are_numpys(name: str, dtype: str) -> None:
     op, rng = ROWS[name], np.random.default_rng(0)
-    columns = np.meshgrid(*[SPECIAL] * op.operands) if op.operands < 3 else [SPECIAL, np.full(13, -1.0), np.full(13, 1.0)]
-    xs = [np.concatenate([a.ravel(), b]).astype(dtype) for a, b in zip(columns, draw(op, rng, 50, "float64"), strict=True)]
+    columns = (
+        np.meshgrid(*[SPECIAL] * op.operands) if op.operands < 3 else [SPECIAL, np.full(13, -1.0), np.full(13, 1.0)]
+    )
+    xs = [
+        np.concatenate([a.ravel(), b]).astype(dtype) for a, b in zip(columns, draw(op, rng, 50, "float64"), strict=True)
+    ]
     with np.errstate(all="ignore"):
         want = reference(name)(*xs)
     got = op(*[Array(x) for x in xs]).array
@@ -99,7 +103,9 @@ def test_values_are_numpys(name: str, dtype: str) -> None:
     np.testing.assert_allclose(got, want, rtol=1e-6 if dtype == "float32" else 1e-13, atol=1e-300)
 
 
-@pytest.mark.parametrize("name", ["real", "imag", "conj", "exp", "log", "sqrt", "tanh", "asin", "acosh", "div", "pow", "abs", "sign"])
+@pytest.mark.parametrize(
+    "name", ["real", "imag", "conj", "exp", "log", "sqrt", "tanh", "asin", "acosh", "div", "pow", "abs", "sign"]
+)
 def test_complex_values_are_numpys(name: str) -> None:
     rng = np.random.default_rng(0)
     xs = [rng.normal(size=20) + 1j * rng.normal(size=20) for _ in range(ROWS[name].operands)]
@@ -111,7 +117,9 @@ def test_integers_behave_as_numpys() -> None:
     np.testing.assert_array_equal(e.floor_div(a, b).array, [2, -3, -3, 2, 0, 0])
     np.testing.assert_array_equal(e.rem(a, b).array, [1, 2, -2, -1, 0, 0])
     np.testing.assert_array_equal(e.add(np.array([250], "uint8"), 10).array, np.array([4], "uint8"))
-    np.testing.assert_array_equal(e.pow_(np.array([2, -1, -1, 1, 3, 0]), np.array([3, -1, -2, -5, -1, -1])).array, [8, -1, 1, 1, 0, 0])
+    np.testing.assert_array_equal(
+        e.pow_(np.array([2, -1, -1, 1, 3, 0]), np.array([3, -1, -2, -5, -1, -1])).array, [8, -1, 1, 1, 0, 0]
+    )
     np.testing.assert_array_equal(e.shift_right(np.array([-8, 8]), 70).array, [-1, 0])
     np.testing.assert_array_equal(e.not_(np.array([True, False])).array, [False, True])
     np.testing.assert_array_equal(e.floor(np.array([3, -3])).array, [3, -3])
@@ -177,7 +185,7 @@ def test_derivatives_to_third_order(name: str, dtype: str) -> None:
 @pytest.mark.parametrize("kink", KINKS, ids=lambda k: f"{k.op}{k.at}")
 def test_kinks(kink: Kink) -> None:
     op, xs = ROWS[kink.op], [Array(np.float64(a)) for a in kink.at]
-    f = lambda *vs: [op(*vs)]  # noqa: E731
+    f = lambda *vs: [op(*vs)]
     _, pull = vjp(f, xs)
     reverse = [0.0 if b is None else float(b) for b in pull([Array(np.float64(1))])]
     np.testing.assert_array_equal(reverse, kink.partials)
@@ -186,12 +194,14 @@ def test_kinks(kink: Kink) -> None:
         np.testing.assert_array_equal(0.0 if dot is None else float(dot), want)
 
 
-@pytest.mark.parametrize("name", ["sqrt", "rsqrt", "log", "log1p", "reciprocal", "pow", "asin", "acosh", "lgamma", "erfinv"])
+@pytest.mark.parametrize(
+    "name", ["sqrt", "rsqrt", "log", "log1p", "reciprocal", "pow", "asin", "acosh", "lgamma", "erfinv"]
+)
 def test_a_zero_cotangent_annihilates_an_infinite_partial(name: str) -> None:
     op = ROWS[name]
     edge = {"log1p": -1.0, "asin": 1.0, "acosh": 1.0, "erfinv": 1.0}.get(name, 0.0)
     rest = [Array(np.float64(0.5))] * (op.operands - 1)
-    guarded = lambda x: [e.where(e.equal(x, edge), 1.0, op(x, *rest))]  # noqa: E731
+    guarded = lambda x: [e.where(e.equal(x, edge), 1.0, op(x, *rest))]
     _, pull = vjp(guarded, [Array(np.float64(edge))])
     assert float(pull([Array(np.float64(1))])[0]) == 0
     _, (dot,) = jvp(guarded, [Array(np.float64(edge))], [Array(np.float64(1))])
@@ -214,13 +224,18 @@ def test_derivatives_keep_their_digits() -> None:
 
 
 def test_powers_at_the_hard_places() -> None:
-    square = lambda x: e.pow_(x, 2)  # noqa: E731
+    square = lambda x: e.pow_(x, 2)
     assert gradient(square, -3.0) == [-6.0] and gradient(square, 0.0) == [0.0]
     assert gradient(lambda x: e.pow_(x, 0), 0.0) == [0.0] and gradient(lambda x: e.pow_(x, 1), 0.0) == [1.0]
-    second = lambda f: lambda x: jvp(lambda v: [f(v)], [x], [Array(np.float64(1))])[1][0]  # noqa: E731
+    second = lambda f: lambda x: jvp(lambda v: [f(v)], [x], [Array(np.float64(1))])[1][0]
     assert gradient(second(square), 0.0) == [2.0] and gradient(second(lambda x: e.pow_(x, 3)), -2.0) == [-12.0]
     # ∂²/∂x∂p of x^p at p = 0 is 1/x
-    assert gradient(lambda x, p: tangent(lambda a, b: [e.pow_(a, b)], [np.float64(1), np.float64(0)])(x, p)[0], 2.0, 0.0)[1] == 0.5
+    assert (
+        gradient(lambda x, p: tangent(lambda a, b: [e.pow_(a, b)], [np.float64(1), np.float64(0)])(x, p)[0], 2.0, 0.0)[
+            1
+        ]
+        == 0.5
+    )
 
 
 # With y = Re(f(z)·w), JAX 0.10 gives these gradients: holomorphic f, and the parts.
@@ -293,7 +308,11 @@ def test_broadcasting_and_lanes() -> None:
 @pytest.mark.parametrize(
     ("call", "error", "message"),
     [
-        (lambda: e.add(np.ones(3), np.ones(2)), BroadcastError, "add: shapes (3,) and (2,) do not broadcast: axis -1 has sizes 3 and 2"),
+        (
+            lambda: e.add(np.ones(3), np.ones(2)),
+            BroadcastError,
+            "add: shapes (3,) and (2,) do not broadcast: axis -1 has sizes 3 and 2",
+        ),
         (lambda: e.less(np.array([1j]), 0), DtypeError, "less does not take complex128"),
         (lambda: e.and_(np.ones(2), True), DtypeError, "and does not take float64"),
         (lambda: e.hypot(np.array([1j]), 1), DtypeError, "hypot does not take complex128"),
@@ -301,10 +320,18 @@ def test_broadcasting_and_lanes() -> None:
         (lambda: e.sin(1.0, 2.0), ArgumentError, "sin takes 1 operand, got 2"),
         (lambda: e.where(True, 1.0), ArgumentError, "where takes a condition and two operands, got 2 arguments"),
         (lambda: e.add(np.array([1], "uint8"), 300), DtypeError, "add: Python integer 300 out of bounds for uint8"),
-        (lambda: e.Bitcast(np.dtype("int64"))(np.float32(1)), DtypeError, "bitcast: the bits of float32 cannot be read as int64"),
-        (lambda: e.Bitcast(np.dtype("bool"))(np.uint8(1)), DtypeError, "bitcast: the bits of uint8 cannot be read as bool"),
+        (
+            lambda: e.Bitcast(np.dtype("int64"))(np.float32(1)),
+            DtypeError,
+            "bitcast: the bits of float32 cannot be read as int64",
+        ),
+        (
+            lambda: e.Bitcast(np.dtype("bool"))(np.uint8(1)),
+            DtypeError,
+            "bitcast: the bits of uint8 cannot be read as bool",
+        ),
     ],
-)  # fmt: skip
+)
 def test_errors(call: Any, error: Any, message: str) -> None:
     with pytest.raises(error) as caught:
         call()
