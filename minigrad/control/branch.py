@@ -27,10 +27,10 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.graph import Graph, run
 from minigrad.interpreters.build import trace
 from minigrad.op import Value
-from minigrad.ops.elementwise import convert, less_equal, where
-from minigrad.ops.kinds import zeros
+from minigrad.ops.elementwise import convert, less_equal, mul, sin, where
+from minigrad.ops.kinds import Draw, Samples, zeros
 from minigrad.ops.movement import Reshape
-from minigrad.types import BOOL, INT64, TensorType
+from minigrad.types import BOOL, FLOAT64, INT64, TensorType
 
 
 @dataclass(frozen=True)
@@ -81,6 +81,17 @@ class Cond(Holding):
             here = less_equal(index, k)  # the index is clamped: the last branch takes what is left
             chosen = [where(column(here, a), a, b) for a, b in zip(results[k], chosen, strict=True)]
         return tuple(chosen)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        types = [TensorType((2,), FLOAT64), TensorType((), FLOAT64)]
+        graphs = [
+            closed(lambda x, k: [mul(sin(x), k), k], types, "first"),
+            closed(lambda x, k: [mul(x, x), k], types, "second"),
+            closed(lambda x, k: [x, mul(k, k)], types, "third"),
+        ]
+        yield cls(tuple(graphs)), (Draw((), "int64", (-1, 3)), Draw((2,)), Draw(()))
+        yield cls(tuple(graphs[:1])), (Draw((), "int32", (0, 0)), Draw((2,)), Draw(()))
 
 
 def column(lane: Any, x: Any) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from minigrad.control.transform import (
     Holding,
     batch_all,
+    closed,
     differentiable,
     evaluate,
     filled,
@@ -24,7 +25,9 @@ from minigrad.control.transform import (
 )
 from minigrad.graph import Graph
 from minigrad.op import Value
-from minigrad.types import TensorType
+from minigrad.ops.elementwise import mul, sin
+from minigrad.ops.kinds import Draw, Samples
+from minigrad.types import FLOAT64, INT64, TensorType
 
 Run = Callable[[Sequence[Any]], Sequence[Any]]  # arrays in, arrays out
 Compiler = Callable[[Graph], Run]
@@ -73,6 +76,13 @@ class Call(Holding):
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return call(batch_all(self.graph, tuple(mapped), size), self.compiler)(*xs)
 
+    @classmethod
+    def samples(cls) -> Samples:
+        types = [TensorType((2, 3), FLOAT64), TensorType((3,), FLOAT64), TensorType((), INT64)]
+        graph = closed(lambda x, k, n: [mul(sin(x), k), mul(n, n), mul(k, k)], types, "f")
+        yield cls(graph), (Draw((2, 3)), Draw((3,)), Draw((), "int64"))
+        yield cls(closed(lambda x: [x, sin(x)], [TensorType((0,), FLOAT64)], "g")), (Draw((0,)),)
+
 
 @lru_cache(maxsize=1024)
 def call(graph: Graph, compiler: Compiler | None = None) -> Call:
@@ -105,3 +115,10 @@ class Checkpoint(Holding):
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return Checkpoint(batch_all(self.graph, tuple(mapped), size))(*xs)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        types = [TensorType((2, 3), FLOAT64), TensorType((3,), FLOAT64), TensorType((), INT64)]
+        graph = closed(lambda x, k, n: [mul(sin(x), k), mul(n, n), mul(k, k)], types, "f")
+        yield cls(graph), (Draw((2, 3)), Draw((3,)), Draw((), "int64"))
+        yield cls(closed(lambda x: [x, sin(x)], [TensorType((0,), FLOAT64)], "g")), (Draw((0,)),)

@@ -27,9 +27,10 @@ from minigrad.errors import ShapeError
 from minigrad.graph import Graph, run
 from minigrad.interpreters.build import trace
 from minigrad.op import Value
-from minigrad.ops.kinds import zeros
+from minigrad.ops.elementwise import mul, sin
+from minigrad.ops.kinds import Draw, Samples, zeros
 from minigrad.ops.movement import Expand, Permute
-from minigrad.types import TensorType
+from minigrad.types import FLOAT64, INT64, TensorType
 
 
 def stacked(n: int, t: TensorType) -> TensorType:
@@ -118,6 +119,20 @@ class Scan(Holding):
         outs = Scan(body, self.length, k, c, self.reverse)(*ins)
         carry = [y if m else Expand((size, *y.shape))(y) for y, m in zip(outs[:c], has[:c], strict=True)]
         return (*carry, *map(swap, outs[c:]))
+
+    @classmethod
+    def samples(cls) -> Samples:
+        one, n = TensorType((2,), FLOAT64), TensorType((), INT64)
+
+        def step(w: Value, c: Value, i: Value, x: Value) -> list[Any]:
+            new = sin(mul(w, c)) + x
+            return [new, i + 1, mul(new, x)]
+
+        body = closed(step, [one, one, n, one], "body")
+        for length, reverse in [(3, False), (4, True), (1, False), (0, False)]:
+            yield cls(body, length, 1, 2, reverse), (Draw((2,)), Draw((2,)), Draw((), "int64"), Draw((length, 2)))
+        total = closed(lambda c, x: [c + mul(x, x), c], [one, one], "total")
+        yield cls(total, 3, 0, 1), (Draw((2,)), Draw((3, 2)))
 
 
 def swap(x: Any) -> Any:

@@ -33,10 +33,10 @@ from minigrad.graph import Graph, Var, run
 from minigrad.interpreters import reverse
 from minigrad.interpreters.build import trace
 from minigrad.op import EVALUATE, Array, NoGradient, Value, using
-from minigrad.ops.elementwise import convert, greater, where
-from minigrad.ops.kinds import zeros
+from minigrad.ops.elementwise import convert, greater, less, mul, sin, where
+from minigrad.ops.kinds import Draw, Samples, zeros
 from minigrad.ops.movement import Expand, Sum
-from minigrad.types import BOOL, INT64, TensorType
+from minigrad.types import BOOL, FLOAT64, INT64, TensorType
 
 
 @dataclass(frozen=True)
@@ -112,6 +112,14 @@ class While(Holding):
             cond, body = _per_lane(cond, body, k)
         outs = While(cond, body, k, self.bound)(*lanes)
         return tuple(y if m else Expand((size, *y.shape))(y) for y, m in zip(outs, has, strict=True))
+
+    @classmethod
+    def samples(cls) -> Samples:
+        one, n = TensorType((2,), FLOAT64), TensorType((), INT64)
+        cond = closed(lambda w, i, c: [less(i, 3)], [one, n, one], "cond")
+        body = closed(lambda w, i, c: [i + 1, sin(mul(w, c))], [one, n, one], "body")
+        for bound in (None, 5, 2):
+            yield cls(cond, body, 1, bound), (Draw((2,)), Draw((), "int64", (-1, 3)), Draw((2,)))
 
 
 def _ignoring(cond: Graph, order: Sequence[int], types: Sequence[TensorType]) -> Graph:
@@ -216,6 +224,13 @@ class WhileBack(Holding):
             _, pull = _run_and_record(loop, values[:n], self.wanted, _reached(loop, self.wanted))
             bars = pull(place(differentiable(types), values[n:]))
         return [b.array for b in filled(pick(self.wanted, bars), pick(self.wanted, self.body.in_types))]
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for loop, draws in While.samples():
+            assert isinstance(loop, While)
+            if loop.bound is None:
+                yield cls(loop.cond, loop.body, loop.consts, (True, False, True)), (*draws, Draw((2,)))
 
 
 def _there_and_back(op: While, xs: Sequence[Value], wanted: Mask, reached: Mask) -> Any:

@@ -12,8 +12,9 @@ import numpy as np
 
 from minigrad.errors import DtypeError
 from minigrad.op import NoGradient, ndarray
+from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.rows import Elementwise, row
-from minigrad.types import DType
+from minigrad.types import INT64, UINT32, DType
 
 BITS = NoGradient("bits and truth values carry no derivative")
 
@@ -44,3 +45,8 @@ class Bitcast(Elementwise):
     def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
         self.out_dtype(x.dtype)
         return x.view(self.dtype)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape, before, after in [((3,), "float64", INT64), ((), "float32", UINT32), ((0, 2), "float64", INT64)]:
+            yield cls(after), (Draw(shape, before),)

@@ -1,7 +1,8 @@
 """Ops that do something besides returning: print, call back into Python, check a condition.
 
 Floor 2. `effect` keeps them in the graph, in their order. Derivatives pass them by: they see the values, nothing flows
-through them. Under `vmap` each lane is its own run: a print per lane, a call per lane, and a failed check names its lane.
+through them. Under `vmap` each lane is a run of its own: a print per lane, a call per lane; a failed check names its
+lane.
 """
 
 from __future__ import annotations

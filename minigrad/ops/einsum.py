@@ -126,14 +126,11 @@ def _diagonal(t: Term, i: int, j: int) -> Term:
     """[.., n, .., n, ..] -> [..., n]: every (n + 1)-th element of the two axes merged."""
     rest = [d for d in range(len(t.labels)) if d not in (i, j)]
     n = t.x.shape[i]
+    if not isinstance(n, int):
+        raise ShapeError(f"einsum: the diagonal of an axis of unknown size {n} cannot be taken")
     merged = Reshape((*(t.x.shape[d] for d in rest), n * n))(Permute((*rest, i, j))(t.x))
-    # n·n elements, then 0, n + 1, 2(n + 1), ... below n·n: exactly n of them
-    step = n + 1 if isinstance(n, int) else _fixed(n)
-    return Term(slice_axis(merged, -1, 0, n * n, step), (*(t.labels[d] for d in rest), t.labels[i]))
-
-
-def _fixed(n: Size) -> int:
-    raise ShapeError(f"einsum: a diagonal needs an axis of known size, got {n}")
+    # of n·n elements those at 0, n + 1, 2(n + 1), ...: exactly n of them
+    return Term(slice_axis(merged, -1, 0, n * n, n + 1), (*(t.labels[d] for d in rest), t.labels[i]))
 
 
 def _summed(t: Term, kept: set[Label]) -> Term:
@@ -177,4 +174,4 @@ def _next_pair(terms: Sequence[Term], out: Sequence[Label], sizes: dict[Label, S
             others = set(out).union(*(t.labels for k, t in enumerate(terms) if k not in (i, j)))
             rank = (count((a | b) & others) - count(a) - count(b), count(a | b), i, j)
             best = min(best, rank) if best else rank
-    return best[-2:]  # type: ignore[return-value]
+    return best[-2:]

@@ -53,7 +53,7 @@ def _pow_p(y: Any, x: Any, p: Any) -> Any:
 
 
 sub = row("sub", np.subtract, const(1), const(-1))
-div = row(
+div: Row = row(
     "div",
     np.true_divide,
     lambda y, a, b: reciprocal(b),
@@ -64,7 +64,7 @@ div = row(
 )
 # p·x^(p−1): where p = 0 the product is 0 even if the power is infinite (x = 0)
 _pow_x = lambda y, x, p: mul_no_nan(p, pow_(x, sub(p, 1)))
-pow_ = row("pow", _power, _pow_x, _pow_p, singular=True, domains=((0.3, 2.0), (-2.0, 2.0)))
+pow_: Row = row("pow", _power, _pow_x, _pow_p, singular=True, domains=((0.3, 2.0), (-2.0, 2.0)))
 floor_div = row(
     "floor_div", np.floor_divide, None, None, takes="iuf", domains=((2.2, 2.8), (0.9, 1.1))
 )  # a step function: the samples stay on one step
@@ -77,7 +77,9 @@ rem = row(
     singular=True,
     domains=((2.2, 2.8), (0.9, 1.1)),
 )
-reciprocal = row("reciprocal", np.reciprocal, lambda y, x: neg(mul(y, y)), takes="fc", singular=True, domain=(0.5, 2.0))
+reciprocal: Row = row(
+    "reciprocal", np.reciprocal, lambda y, x: neg(mul(y, y)), takes="fc", singular=True, domain=(0.5, 2.0)
+)
 
 
 # ── comparisons ──────────────────────────────────────────────────────────────────────────────────
@@ -116,7 +118,7 @@ clip = row(
 
 
 # ── sign, size and angle ─────────────────────────────────────────────────────────────────────────
-class PartsRow(Row):
+class PartsRow(Row, listed=False):
     """A row for reals that also takes complex operands, by a composite of their parts."""
 
     parts: Any
@@ -138,7 +140,7 @@ def _share(a: Any, r: Any) -> Any:
 
 
 abs_ = PartsRow("abs", np.abs, (lambda y, x: sign(x),), takes="iuf")
-sign = PartsRow("sign", np.sign, (None,), takes="iuf", domain=(0.2, 2.0))
+sign: Row = PartsRow("sign", np.sign, (None,), takes="iuf", domain=(0.2, 2.0))
 hypot = row("hypot", np.hypot, lambda y, a, b: _share(a, y), lambda y, a, b: _share(b, y), takes="f")
 object.__setattr__(abs_, "parts", lambda z: hypot(real(z), imag(z)))
 object.__setattr__(sign, "parts", _complex_sign)
@@ -151,7 +153,7 @@ atan2 = row(
     takes="f",
     domains=((-2.0, 2.0), (0.5, 2.0)),
 )
-copysign = row(
+copysign: Row = row(
     "copysign",
     np.copysign,
     lambda y, a, b: mul(sign(a), copysign(1, b)),
@@ -186,9 +188,12 @@ def _logaddexp_share(a: Any, b: Any) -> Any:
 
 
 POSITIVE = (0.3, 3.0)
-exp = row("exp", np.exp, lambda y, x: y, takes="fc")
-exp2 = row("exp2", np.exp2, lambda y, x: mul(y, math.log(2)), takes="fc")
-expm1 = row("expm1", np.expm1, lambda y, x: exp(x), takes="fc")  # y + 1 would lose its digits near y = −1
+# where exp overflows its partial is infinite: where(x > 30, x, log1p(exp(x))) must have a gradient at 1000
+exp = row("exp", np.exp, lambda y, x: y, takes="fc", singular=True)
+exp2 = row("exp2", np.exp2, lambda y, x: mul(y, math.log(2)), takes="fc", singular=True)
+expm1 = row(
+    "expm1", np.expm1, lambda y, x: exp(x), takes="fc", singular=True
+)  # y + 1 would lose its digits near y = −1
 log = row("log", np.log, lambda y, x: reciprocal(x), takes="fc", singular=True, domain=POSITIVE)
 log2 = row("log2", np.log2, lambda y, x: div(1 / math.log(2), x), takes="fc", singular=True, domain=POSITIVE)
 log10 = row("log10", np.log10, lambda y, x: div(1 / math.log(10), x), takes="fc", singular=True, domain=POSITIVE)
@@ -221,13 +226,13 @@ def _inverse_root(x: Any) -> Any:
 
 INSIDE = (-0.9, 0.9)
 sin = row("sin", np.sin, lambda y, x: cos(x), takes="fc")
-cos = row("cos", np.cos, lambda y, x: neg(sin(x)), takes="fc")
+cos: Row = row("cos", np.cos, lambda y, x: neg(sin(x)), takes="fc")
 tan = row("tan", np.tan, lambda y, x: add(1, mul(y, y)), takes="fc", singular=True, domain=(-1.2, 1.2))
 asin = row("asin", np.arcsin, lambda y, x: _inverse_root(x), takes="fc", singular=True, domain=INSIDE)
 acos = row("acos", np.arccos, lambda y, x: neg(_inverse_root(x)), takes="fc", singular=True, domain=INSIDE)
 atan = row("atan", np.arctan, lambda y, x: reciprocal(add(1, mul(x, x))), takes="fc")
-sinh = row("sinh", np.sinh, lambda y, x: cosh(x), takes="fc")
-cosh = row("cosh", np.cosh, lambda y, x: sinh(x), takes="fc")
+sinh = row("sinh", np.sinh, lambda y, x: cosh(x), takes="fc", singular=True)
+cosh: Row = row("cosh", np.cosh, lambda y, x: sinh(x), takes="fc", singular=True)
 tanh = row("tanh", np.tanh, lambda y, x: sub(1, mul(y, y)), takes="fc")
 asinh = row("asinh", np.arcsinh, lambda y, x: rsqrt(add(1, mul(x, x))), takes="fc")
 # √(x−1)·√(x+1), not √(x²−1): left of the imaginary axis they differ in sign

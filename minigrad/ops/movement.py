@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.op import Array, Operand, Value, lift, ndarray, type_of
-from minigrad.ops.kinds import Linear
+from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.types import Dim, Shape, Size, TensorType, broadcast_shapes, normal_axes, same_size, shape_text
 
 
@@ -38,6 +38,11 @@ class Reshape(Linear):
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return Reshape((size, *self.shape))(xs[0])
 
+    @classmethod
+    def samples(cls) -> Samples:
+        for before, after in [((2, 3), (3, 2)), ((6,), (1, 2, 3)), ((), (1, 1)), ((0, 2), (3, 0)), ((2, 2), (4,))]:
+            yield cls(after), (Draw(before),)
+
 
 @dataclass(frozen=True)
 class Permute(Linear):
@@ -58,6 +63,17 @@ class Permute(Linear):
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return Permute((0, *(k + 1 for k in self.order)))(xs[0])
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape, order in [
+            ((2, 3), (1, 0)),
+            ((2, 3, 4), (1, 2, 0)),
+            ((), ()),
+            ((0, 2), (1, 0)),
+            ((2, 2, 2), (2, 0, 1)),
+        ]:
+            yield cls(order), (Draw(shape),)
 
 
 @dataclass(frozen=True)
@@ -80,6 +96,18 @@ class Expand(Linear):
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return Expand((size, *self.shape))(pad_rank(xs[0], len(self.shape) + 1))
 
+    @classmethod
+    def samples(cls) -> Samples:
+        for before, after in [
+            ((), (2,)),
+            ((3,), (2, 3)),
+            ((2, 1), (2, 3)),
+            ((1, 3, 1), (2, 4, 3, 2)),
+            ((1,), (0,)),
+            ((2,), (2,)),
+        ]:
+            yield cls(after), (Draw(before),)
+
 
 @dataclass(frozen=True)
 class Sum(Linear):
@@ -100,6 +128,20 @@ class Sum(Linear):
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return Sum(tuple(a + 1 for a in self.axes))(xs[0])
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape, axes in [
+            ((3,), (0,)),
+            ((2, 3), (1,)),
+            ((2, 3, 4), (0, 2)),
+            ((2, 3), ()),
+            ((), ()),
+            ((0, 2), (0,)),
+            ((2, 0), (0,)),
+        ]:
+            yield cls(axes), (Draw(shape),)
+        yield cls((0,)), (Draw((3, 2), "complex128"),)
 
 
 @dataclass(frozen=True)
@@ -133,6 +175,18 @@ class Slice(Linear):
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return Slice((0, *self.starts), (size, *self.stops), (1, *self.steps))(xs[0])
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape, starts, stops, steps in [
+            ((4,), (1,), (3,), (1,)),
+            ((7,), (1,), (6,), (3,)),
+            ((3, 5), (0, 1), (3, 5), (2, 2)),
+            ((4,), (2,), (2,), (1,)),
+            ((0, 3), (0, 0), (0, 2), (1, 1)),
+            ((), (), (), ()),
+        ]:
+            yield cls(starts, stops, steps), (Draw(shape),)
 
 
 @dataclass(frozen=True)
@@ -189,6 +243,18 @@ class Pad(Linear):
         lanes = Reshape((size, *(1,) * rank))(value)
         return pad(x, zero(x.dtype)) + lanes * (one(x.dtype) - x_mask)
 
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape, low, high, interior in [
+            ((3,), (1,), (2,), (0,)),
+            ((2, 3), (0, 1), (2, 0), (1, 2)),
+            ((5,), (-1,), (-2,), (0,)),
+            ((3,), (-2,), (1,), (1,)),
+            ((0, 2), (1, 0), (1, 0), (0, 0)),
+            ((), (), (), ()),
+        ]:
+            yield cls(low, high, interior), (Draw(shape), Draw(()))
+
 
 @dataclass(frozen=True)
 class Flip(Linear):
@@ -208,6 +274,11 @@ class Flip(Linear):
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return Flip(tuple(a + 1 for a in self.axes))(xs[0])
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape, axes in [((3,), (0,)), ((2, 3), (0, 1)), ((2, 3, 2), (1,)), ((0, 2), (0,)), ((2,), ()), ((), ())]:
+            yield cls(axes), (Draw(shape),)
 
 
 @dataclass(frozen=True)
@@ -246,7 +317,18 @@ class Concatenate(Linear):
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         lanes = [x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)]
-        return Concatenate(self.axis + 1)(*lanes)
+        return Concatenate(self.axis + (self.axis >= 0))(*lanes)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for axis, shapes in [
+            (0, [(2,), (3,)]),
+            (1, [(2, 1), (2, 3), (2, 2)]),
+            (0, [(2, 3)]),
+            (0, [(0, 2), (2, 2)]),
+            (-1, [(2, 2), (2, 2)]),
+        ]:
+            yield cls(axis), tuple(map(Draw, shapes))
 
 
 # ── words the rules are written in ───────────────────────────────────────────────────────────────

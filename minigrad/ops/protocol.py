@@ -1,4 +1,4 @@
-"""What Python asks of a number: `float(x)`, `if x:`, `print(x)`, `f"{x:.3f}"`, and NumPy of anything: `asarray(x)`.
+"""What Python asks of a number: `float(x)`, `if x:`, `f"{x:.3f}"`, `print(x)`, `np.asarray(x)`.
 
 Floor 2. Whatever needs the numbers goes through `x.concrete(why)`, which a value without numbers (traced, mapped,
 symbolic) answers with a ConcretizationError that says what to use instead.
@@ -84,9 +84,9 @@ def no_hash(self: Array) -> int:
     )
 
 
-def format_value(self: Value, how: str) -> str:
+def formatted(self: Value, layout: str) -> str:
     """A scalar formats as its number: f"{loss:.3f}"."""
-    return format(number(self, "format()"), how) if how else str(self)
+    return format(number(self, "format()"), layout) if layout else str(self)
 
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -97,7 +97,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__index__": index,
     "__array__": to_numpy,
     "__repr__": show,
-    "__format__": format_value,
+    "__format__": formatted,
     "item": item,
     "tolist": tolist,
 }

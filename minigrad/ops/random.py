@@ -1,29 +1,27 @@
 """Random numbers from keys: the same key gives the same numbers, on every backend and under every transformation.
 
-Floor 2. One primitive, `RandomBits`, hashes counters with Threefry-2x32 (20 rounds; Salmon et al. 2011, "Parallel
-random numbers: as easy as 1, 2, 3"); everything else is composed of ops over it. A key is a uint32[2]. Keys, bits,
-`split`, `fold_in`, `uniform`, `randint`, `bernoulli` and `permutation` give JAX 0.10's numbers bit for bit;
-`normal` in float32 follows its formula and differs by 3 ulp at most.
+Floor 2. Everything is composed of ops over one primitive, `RandomBits`. A key is a uint32[2]. Keys, bits,
+`split`, `fold_in`, `uniform`, `randint`, `bernoulli`, `categorical` and `permutation` give JAX 0.10's numbers bit for
+bit; `normal` in float32 follows its formula and differs by 3 ulp at most.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
-from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray
+from minigrad.op import Array, Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.indexing import index
-from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Concatenate, Expand, Reshape
+from minigrad.ops.movement import Concatenate, Reshape
 from minigrad.ops.reduce import ArgMax
 from minigrad.ops.sort import Sort
 from minigrad.ops.special import erf, erfinv
+from minigrad.ops.threefry import UINT64, RandomBits
 from minigrad.types import (
     FLOAT32,
     INT32,
@@ -31,95 +29,12 @@ from minigrad.types import (
     UINT32,
     DType,
     Shape,
-    TensorType,
     as_dtype,
     broadcast_shapes,
     normal_axis,
     real_of,
     shape_text,
 )
-
-UINT64 = LONG["u64"]
-
-
-# ── the primitive ────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True)
-class RandomBits(Op):
-    """Bits for the counters start, start + 1, ... in row-major order of `shape`, as uint32 or uint64.
-
-    Operands: a key uint32[..., 2] and the first counter uint64[...]; leading axes are independent streams. A counter
-    hashes to two words: their xor is the uint32, the two side by side are the uint64.
-    """
-
-    shape: Shape
-    dtype: DType
-    no_gradient: ClassVar[NoGradient | None] = NoGradient("random bits do not depend smoothly on their key")
-
-    def __post_init__(self) -> None:
-        if self.dtype not in (UINT32, UINT64):
-            raise DtypeError(f"randombits: gives uint32 or uint64, not {self.dtype.name}")
-
-    def admit(self, arrays: list[ndarray]) -> bool:
-        return len(arrays) == 2 and arrays[0].dtype == UINT32 and arrays[1].dtype == UINT64
-
-    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
-        key, start = xs
-        return [lift(key, "randombits"), e.convert(start, UINT64)]
-
-    def out_type(self, key: TensorType, start: TensorType) -> TensorType:  # type: ignore[override]
-        if key.dtype != UINT32 or key.shape[-1:] != (2,) or key.shape[:-1] != start.shape:
-            raise ShapeError(f"randombits: a key is u32[...,2] and its counter u64[...], got {key} and {start}")
-        return TensorType((*start.shape, *self.shape), self.dtype)
-
-    def impl(self, key: ndarray, start: ndarray) -> ndarray:  # type: ignore[override]
-        streams, n = start.size, math.prod(self.shape)
-        words = key.reshape(streams, 2, 1)
-        first = start.reshape(streams, 1)
-        out = np.empty((streams, n), self.dtype)
-        step = max(1, _BLOCK // max(1, streams))
-        for at in range(0, n, step):
-            counters = first + np.arange(at, min(at + step, n), dtype=np.uint64)
-            x, y = _threefry(words[:, 0], words[:, 1], (counters >> 32).astype(np.uint32), counters.astype(np.uint32))
-            both = x ^ y if self.dtype == UINT32 else x.astype(np.uint64) << 32 | y
-            out[:, at : at + step] = both
-        return out.reshape((*start.shape, *self.shape))
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return self(*[x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)])
-
-    @classmethod
-    def samples(cls) -> Samples:
-        for shape, dtype, streams in [
-            ((), UINT32, ()),
-            ((3, 2), UINT64, (2,)),
-            ((0,), UINT32, ()),
-            ((2,), UINT32, (0,)),
-        ]:
-            draws = Draw((*streams, 2), "uint32", (0, 2**32 - 1)), Draw(streams, "uint64", (0, 2**40))
-            yield cls(shape, dtype), draws
-
-
-_BLOCK = 16384  # counters hashed at a time: their words stay in the cache over the 20 rounds
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = np.uint32(0x1BD11BDA)  # keeps a key of zeros from being a fixed point
-
-
-def _threefry(k0: ndarray, k1: ndarray, x: ndarray, y: ndarray) -> tuple[ndarray, ndarray]:
-    """Threefry-2x32 with 20 rounds, in place on x and y: after every four rounds a rotation of the key is added."""
-    keys = (k0, k1, k0 ^ k1 ^ _PARITY)
-    x += k0
-    y += k1
-    high = np.empty_like(y)
-    for group in range(5):
-        for r in _ROTATIONS[group % 2]:
-            x += y
-            np.left_shift(y, r, out=high)  # y ← (y rotated left by r) xor x
-            np.right_shift(y, 32 - r, out=y)
-            y |= high
-            y ^= x
-        x += keys[(group + 1) % 3]
-        y += keys[(group + 2) % 3] + np.uint32(group + 1)
-    return x, y
 
 
 # ── keys ─────────────────────────────────────────────────────────────────────────────────────────

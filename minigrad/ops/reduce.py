@@ -151,7 +151,7 @@ class ArgExtremum(Op):
     no_gradient: ClassVar[NoGradient] = NoGradient("it returns positions")
 
     def admit(self, arrays: list[ndarray]) -> bool:
-        return arrays[0].dtype.kind != "c"
+        return arrays[0].dtype.kind in "biuf"
 
     def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
         x = lift(xs[0], self.label)

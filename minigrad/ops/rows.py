@@ -20,12 +20,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError
-from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray, registry
-from minigrad.ops.kinds import zeros
+from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray, registry
+from minigrad.ops.kinds import Draw, Samples, zeros
 from minigrad.ops.movement import expand_to, full, pad_rank, sum_to
+from minigrad.ops.weak import JOINS, plain_dtype, weak_dtype, weak_scalar
 from minigrad.types import (
     BOOL,
+    COMPLEX128,
     FLOAT32,
+    FLOAT64,
     INT64,
     DType,
     TensorType,
@@ -83,8 +86,6 @@ class Elementwise(Op):
         return self(*[pad_rank(x, rank + 1) if m else x for x, m in zip(xs, mapped, strict=True)])
 
 
-# The kinds of dtype a weak Python scalar joins without changing them.
-_JOINS = {bool: "biufc", int: "iufc", float: "fc", complex: "c"}
 _KIND_NAMES = {"b": "bool", "i": "integers", "u": "unsigned integers", "f": "floats", "c": "complex numbers"}
 
 
@@ -196,44 +197,13 @@ class LinearRow(Row, listed=False):
         return [None if b is None else sum_to(b, x.shape) for b, x in zip(bars, xs, strict=True)]
 
 
-def plain_dtype(xs: Sequence[Operand]) -> DType | None:
-    """The dtype of the operands when all tensors share it and the Python scalars beside them join it; else None."""
-    dtype: DType | None = None
-    for x in xs:
-        if isinstance(x, Value):
-            if dtype is None:
-                dtype = x.dtype
-            elif x.dtype is not dtype:
-                return None
-    if dtype is not None:
-        for x in xs:
-            if not isinstance(x, Value) and dtype.kind not in _JOINS.get(type(x), ""):
-                return None
-    return dtype
-
-
-def weak_dtype(x: Operand, who: str) -> Any:
-    """The dtype of a Value or array; a Python scalar answers with its (weak) Python type."""
-    if isinstance(x, Value):
-        return x.dtype
-    return type(x) if type(x) in _JOINS else lift(x, who).dtype
-
-
 def converted(x: Operand, dtype: DType, who: str) -> Value:
     """An operand as a Value of this dtype."""
     if isinstance(x, Value):
         return x if x.dtype is dtype else convert(x, dtype)
-    if type(x) in _JOINS:
+    if type(x) in JOINS:
         return weak_scalar(x, dtype, who)
     return convert(lift(x, who), dtype)  # type: ignore[no-any-return]
-
-
-def weak_scalar(x: bool | int | float | complex, dtype: DType, who: str) -> Array:
-    """A Python scalar in the dtype the other operands gave it."""
-    try:
-        return Array(np.asarray(x, dtype))
-    except OverflowError as error:
-        raise DtypeError(f"{who}: {error}", hint="convert the other operand to a wider dtype first") from None
 
 
 # ── ops with a parameter or a rule of their own ──────────────────────────────────────────────────
@@ -258,6 +228,15 @@ class Convert(Elementwise):
 
     def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
         return [convert(y_bar, xs[0].dtype)]
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape, before, after in [((2,), "float64", FLOAT64), ((), "float64", FLOAT32), ((0, 2), "int64", FLOAT64)]:
+            yield cls(after), (Draw(shape, before),)
+        yield cls(FLOAT64), (Draw((3,), "complex128"),)
+        yield cls(COMPLEX128), (Draw((3,), "float64"),)
+        yield cls(INT64), (Draw((3,), "float64"),)
+        yield cls(BOOL), (Draw((3,), "int64", (-1, 1)),)
 
 
 def convert(x: Operand, dtype: DType) -> Any:
@@ -302,6 +281,18 @@ class Where(Elementwise):
             sum_to(where(condition, y_bar, nothing), a.shape) if wanted[1] else None,
             sum_to(where(condition, nothing, y_bar), b.shape) if wanted[2] else None,
         ]
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for condition, a, b in [
+            ((), (), ()),
+            ((3,), (3,), (3,)),
+            ((2, 1), (3,), ()),
+            ((3,), (2, 1), (2, 3)),
+            ((0,), (0,), ()),
+        ]:
+            yield cls(), (Draw(condition, "bool"), Draw(a), Draw(b))
+        yield cls(), (Draw((3,), "bool"), Draw((3,), "complex128"), Draw((), "complex128"))
 
 
 where = Where()

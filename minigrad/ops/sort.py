@@ -129,7 +129,7 @@ def argsort(*xs: Operand, axis: int = -1, descending: bool = False) -> Any:
 
 
 def top_k(x: Operand, k: int) -> tuple[Any, Any]:
-    """The k largest elements along the last axis, largest first, and their positions (int64); NaN counts as the largest."""
+    """The k largest elements along the last axis, largest first, and their positions (int64); NaN is the largest."""
     x = lift(x, "top_k")
     if x.ndim == 0:
         raise ShapeError("top_k: a scalar has no axis to search")

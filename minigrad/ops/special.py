@@ -15,7 +15,8 @@ import numpy as np
 from minigrad.errors import ArgumentError
 from minigrad.lazy import lazy_module
 from minigrad.op import Operand, Value, ndarray
-from minigrad.ops.elementwise import Elementwise, exp, mul, neg, row
+from minigrad.ops.elementwise import Elementwise, Row, exp, mul, neg, row
+from minigrad.ops.kinds import Draw, Samples
 
 special = lazy_module("scipy.special")
 
@@ -44,7 +45,7 @@ lgamma = row(
     singular=True,
     domain=(0.3, 4.0),
 )
-digamma = row(
+digamma: Row = row(
     "digamma", lambda x: special.digamma(x), lambda y, x: Polygamma(1)(x), takes="f", singular=True, domain=(0.3, 4.0)
 )
 
@@ -71,3 +72,8 @@ class Polygamma(Elementwise):
 
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:
         return Polygamma(self.n + 1)(xs[0])
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for n, shape in [(1, (3,)), (2, ()), (1, (0, 2))]:
+            yield cls(n), (Draw(shape, domain=digamma.domain),)

@@ -6,16 +6,17 @@ Floor 7. The laws, the mutants and the table of rules all start here, so an op i
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, is_dataclass
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
 import minigrad
-from minigrad.op import Op, ndarray
-from minigrad.ops.elementwise import Row
+from minigrad.op import Op, ndarray, registry
+from minigrad.ops.rows import Row
 from minigrad.ops.kinds import Draw
 
 MODULES: tuple[ModuleType, ...] = tuple(
@@ -27,25 +28,14 @@ MODULES: tuple[ModuleType, ...] = tuple(
 
 def rows() -> list[Row]:
     """The elementwise ops, in the order of their tables."""
-    found: dict[int, Row] = {}
-    for module in MODULES:
-        for value in vars(module).values():
-            if isinstance(value, Row):
-                found.setdefault(id(value), value)
-    return list(found.values())
+    return [op for op in registry.values() if isinstance(op, Row)]
 
 
 def op_classes() -> list[type[Op]]:
-    """The concrete op classes other than `Row`, by name. A class that says no `impl` is a kind, not an op."""
+    """The concrete op classes of ops/ and control/, by name. A class without an `impl` is a kind, not an op."""
     names = {module.__name__ for module in MODULES}
-
-    def below(cls: type[Op]) -> Iterator[type[Op]]:
-        for sub in cls.__subclasses__():
-            yield sub
-            yield from below(sub)
-
-    found = {c for c in below(Op) if c.impl is not Op.impl and c is not Row and c.__module__ in names}
-    return sorted(found, key=lambda c: (c.__name__, c.__module__))
+    classes = [c for c in registry.values() if isinstance(c, type) and c.__module__ in names]
+    return sorted([c for c in classes if c.impl is not Op.impl and is_dataclass(c)], key=lambda c: c.__name__)
 
 
 def label(op: Op) -> str:
@@ -72,7 +62,7 @@ def draw(d: Draw, rng: np.random.Generator) -> ndarray:
     if dtype.kind == "b":
         return np.asarray(rng.integers(0, 2, d.shape), dtype)
     if dtype.kind in "iu":
-        low, high = int(np.ceil(low)), int(np.floor(high))
+        low, high = _integers(d.domain, dtype)
         if d.distinct:
             return rng.permutation(np.arange(low, high + 1))[: int(np.prod(d.shape))].reshape(d.shape).astype(dtype)
         return np.asarray(rng.integers(low, high, d.shape, endpoint=True), dtype)
@@ -85,8 +75,23 @@ def draw(d: Draw, rng: np.random.Generator) -> ndarray:
     return np.asarray(rng.uniform(low, high, d.shape), dtype)
 
 
-# How many elements the operands of a row have in the standard cases: () is a scalar, and one case broadcasts.
-_ROW_SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (((),), ((3,),), ((2, 3), (3,), (2, 1)), ((0, 2),))
+def _integers(domain: tuple[float, float], dtype: np.dtype[Any]) -> tuple[int, int]:
+    """The least and greatest integer to draw: those of the domain, or around it where it holds none."""
+    limits = np.iinfo(dtype)
+    low, high = int(np.ceil(domain[0])), int(np.floor(domain[1]))
+    if low > high:
+        low, high = high, low
+    return max(low, int(limits.min)), min(high, int(limits.max))
+
+
+# The shapes of a row's operands in the standard cases, taken in turn: two of them broadcast, one is empty.
+_ROW_SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (
+    ((),),
+    ((3,),),
+    ((2, 3), (3,), (2, 1)),
+    ((0, 2),),
+    ((9, 4), (4,), (9, 1)),
+)
 
 
 def row_case(op: Row, shapes: Sequence[tuple[int, ...]], dtype: str = "float64") -> Case:

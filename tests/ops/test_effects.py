@@ -73,7 +73,7 @@ def test_a_callback_has_no_derivative_unless_it_only_looks() -> None:
     _, pull = vjp(lambda x: looks(x) or [x * x], [X])
     assert pull([X])[0].tolist() == [2, 8, 18]
     for transform in (lambda f: vjp(f, [X]), lambda f: jvp(f, [X], [X])):
-        with pytest.raises(NotDifferentiableError, match="^callback has no derivative: a callback is Python code"):
+        with pytest.raises(NotDifferentiableError, match=r"^callback has no derivative: a callback is Python code"):
             transform(lambda x: Callback(np.sin, (X.type,))(x))
 
 
@@ -125,7 +125,7 @@ def test_a_failed_assert_names_its_lane() -> None:
         batched(inner, [rows], [True], 3)
     with pytest.raises(CheckFailedError, match=r"^assert: never \(lane 0 of vmap\)\n"):
         batched(lambda x: Assert("never")(False, x) or [x], [X], [True], 3)
-    with pytest.raises(ArgumentError, match="^assert: '{} {}' cannot be filled with 1 operand"):
+    with pytest.raises(ArgumentError, match=r"^assert: '{} {}' cannot be filled with 1 operand"):
         Assert("{} {}")(False, X)
 
 
