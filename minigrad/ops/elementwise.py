@@ -8,6 +8,7 @@ around, // and % round toward minus infinity, division by zero gives 0; a negati
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -113,15 +114,16 @@ clip = row(
     lambda y, x, lo, hi: and_(less(x, lo), less_equal(lo, hi)),
     lambda y, x, lo, hi: greater(max_(x, lo), hi),
     takes="iuf",
-    domains=((-2.0, 2.0), (-1.5, -0.5), (0.5, 1.5)),
+    domains=((-2.0, 2.0), (-1.5, 0.0), (0.5, 1.5)),
 )
 
 
 # ── sign, size and angle ─────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, eq=False)
 class PartsRow(Row, listed=False):
     """A row for reals that also takes complex operands, by a composite of their parts."""
 
-    parts: Any
+    parts: Any = None
 
     def __call__(self, *xs: Operand) -> Any:
         if len(xs) == 1 and type_of(xs[0]).dtype.kind == "c":
@@ -139,11 +141,9 @@ def _share(a: Any, r: Any) -> Any:
     return div(a, where(equal(r, 0), 1, r))
 
 
-abs_ = PartsRow("abs", np.abs, (lambda y, x: sign(x),), takes="iuf")
-sign: Row = PartsRow("sign", np.sign, (None,), takes="iuf", domain=(0.2, 2.0))
+abs_: Row = PartsRow("abs", np.abs, (lambda y, x: sign(x),), takes="iuf", parts=lambda z: hypot(real(z), imag(z)))
+sign: Row = PartsRow("sign", np.sign, (None,), takes="iuf", domain=(0.2, 2.0), parts=_complex_sign)
 hypot = row("hypot", np.hypot, lambda y, a, b: _share(a, y), lambda y, a, b: _share(b, y), takes="f")
-object.__setattr__(abs_, "parts", lambda z: hypot(real(z), imag(z)))
-object.__setattr__(sign, "parts", _complex_sign)
 # ∂atan2(a, b) = (b·ȧ − a·ḃ)/r² with r = |(a, b)|, divided twice so that r² cannot overflow
 atan2 = row(
     "atan2",

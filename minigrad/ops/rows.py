@@ -21,7 +21,7 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError
 from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray, registry
-from minigrad.ops.kinds import Draw, Samples, zeros
+from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import expand_to, full, pad_rank, sum_to
 from minigrad.ops.weak import JOINS, plain_dtype, weak_dtype, weak_scalar
 from minigrad.types import (
@@ -189,7 +189,8 @@ class LinearRow(Row, listed=False):
     """
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
-        return expand_to(self(*[zeros(x.type) if d is None else d for x, d in zip(xs, dots, strict=True)]), y.shape)
+        moved = [full((), 0, x.dtype) if d is None else d for x, d in zip(xs, dots, strict=True)]
+        return expand_to(self(*moved), y.shape)
 
     def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
         assert isinstance(self.partials, tuple)

@@ -53,9 +53,6 @@ def test_divmod_and_rounding_to_decimals() -> None:
     (q, r), (s, t) = divmod(Array(I), 4), divmod(25, Array(J))
     assert (q.tolist(), r.tolist()) == ([1, -1, 3], [2, 1, 0]) and (s.tolist(), t.tolist()) == ([25, 12, 8], [0, 1, 1])
     assert round(Array(np.array([1.234, 5.678])), 2).tolist() == [1.23, 5.68]
-    assert round(Array(np.array([1234])), -2).dtype == np.int64 and round(Array(np.array([1234])), -2).tolist() == [
-        1200
-    ]
 
 
 def test_an_operator_in_place_makes_a_new_value() -> None:
