@@ -52,7 +52,7 @@ class Gather(Linear, Indexed):
         return x.with_shape((*indices.shape[:-1], *rest))
 
     def impl(self, x: ndarray, indices: ndarray) -> ndarray:
-        if len(self.axes) == 1 and self.beyond == "clip":
+        if len(self.axes) == indices.shape[-1] == 1 and self.beyond == "clip":
             taken = x.take(indices[..., 0], self.axes[0], mode="clip")
             return (
                 taken

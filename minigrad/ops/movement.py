@@ -213,14 +213,8 @@ class Pad(Linear):
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         x, value = xs
         pad = Pad((0, *self.low), (0, *self.high), (0, *self.interior))
-        if not mapped[1]:
-            return pad(x, value)
-        # a padding value per lane: pad with zeros, and add each lane's value where the padding is
-        rank = len(self.low)
-        x = x if mapped[0] else Expand((size, *x.shape))(x)
-        x_mask = pad(Expand(x.shape)(one(x.dtype)), zero(x.dtype))
-        lanes = Reshape((size, *(1,) * rank))(value)
-        return pad(x, zero(x.dtype)) + lanes * (one(x.dtype) - x_mask)
+        # a value per lane has no mask to choose it by on this floor (and 0 · inf is nan): the lanes are looped over
+        return NotImplemented if mapped[1] else pad(x, value)
 
     @classmethod
     def samples(cls) -> Samples:
@@ -317,10 +311,6 @@ def _t(x: ndarray) -> TensorType:
 
 def zero(dtype: Any) -> Array:
     return Array(np.zeros((), dtype))
-
-
-def one(dtype: Any) -> Array:
-    return Array(np.ones((), dtype))
 
 
 def full(shape: Shape, value: Any, dtype: Any) -> Any:
