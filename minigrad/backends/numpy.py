@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, DtypeError, MinigradError, ShapeError
 from minigrad.graph import Atom, Const, Graph, Node, Var, last_uses
 from minigrad.op import ndarray
-from minigrad.ops.elementwise import Row
+from minigrad.ops.rows import Row
 from minigrad.source import UNKNOWN, user_line
 from minigrad.types import SHORT, TensorType
 
@@ -63,7 +63,7 @@ class NumpyExecutable:
         node: Any = None
         try:
             with np.errstate(all="ignore"):
-                for impl, ins, out, dead, node in self._steps:
+                for impl, ins, out, dead, node in self._steps:  # noqa: B007 (the error below wants the node)
                     y = impl(*[slots[i] for i in ins])
                     if type(out) is int:
                         # NumPy gives scalars for 0-d results; ops are promised arrays

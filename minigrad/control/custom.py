@@ -5,7 +5,7 @@ Floor 3.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +17,39 @@ from minigrad.ops.elementwise import cos, mul, sin
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand
 from minigrad.types import FLOAT64, TensorType
+
+
+class Deferred:
+    """A rule traced when it is first needed: a rule may call the function that it belongs to."""
+
+    __slots__ = ("_graph", "_make")
+
+    def __init__(self, make: Callable[[], Graph]) -> None:
+        self._make: Callable[[], Graph] = make
+        self._graph: Graph | None = None
+
+    @property
+    def graph(self) -> Graph:
+        if self._graph is None:
+            self._graph = self._make()
+        return self._graph
+
+
+Rule = Graph | Deferred
+
+
+def graph_of(rule: Rule) -> Graph:
+    return rule.graph if isinstance(rule, Deferred) else rule
+
+
+def _over_lanes(rule: Rule, size: int) -> Deferred:
+    """The rule with every operand mapped; made when needed, or a rule that calls its function would have no end."""
+
+    def make() -> Graph:
+        graph = graph_of(rule)
+        return batch_all(graph, (True,) * len(graph.inputs), size)
+
+    return Deferred(make)
 
 
 class _Custom(Holding):
@@ -35,25 +68,25 @@ class CustomJvp(_Custom):
     """`rule`: (xs, tangents of the float xs) -> (ys, tangents of the float ys). Reverse mode transposes it."""
 
     graph: Graph
-    rule: Graph
+    rule: Rule
+    label = "custom_jvp"
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         floats = differentiable(self.graph.in_types)
         moved = pick(floats, filled(dots, self.graph.in_types))
-        y_dots = call(self.rule)(*xs, *moved)[len(self.graph.outputs) :]
+        y_dots = call(graph_of(self.rule))(*xs, *moved)[len(self.graph.outputs) :]
         return place(differentiable(self.graph.out_types), y_dots)
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         lanes = tuple(mapped)
-        both = (*lanes, *pick(differentiable(self.graph.in_types), (True,) * len(lanes)))
         # tangents of unmapped operands may differ between lanes too: in the rule every operand is mapped
-        rule = batch_all(self.rule, (True,) * len(both), size)
         graph = batch_all(self.graph, (True,) * len(lanes), size)
-        return CustomJvp(graph, rule)(*[_mapped(x, m, size) for x, m in zip(xs, lanes, strict=True)])
+        whole = [_mapped(x, m, size) for x, m in zip(xs, lanes, strict=True)]
+        return CustomJvp(graph, _over_lanes(self.rule, size))(*whole)
 
     @classmethod
     def samples(cls) -> Samples:
-        x, k = types = [TensorType((2,), FLOAT64), TensorType((), FLOAT64)]
+        types = [TensorType((2,), FLOAT64), TensorType((), FLOAT64)]
 
         def rule(x: Value, k: Value, x_dot: Value, k_dot: Value) -> list[Any]:
             return [mul(sin(x), k), mul(mul(cos(x), k), x_dot) + mul(sin(x), k_dot)]
@@ -67,24 +100,26 @@ class CustomVjp(_Custom):
     """`there`: xs -> (ys, saved). `back`: (saved, ȳs of the float ys) -> x̄s of the float xs. No forward mode."""
 
     graph: Graph
-    there: Graph
-    back: Graph
+    there: Rule
+    back: Rule
+    label = "custom_vjp"
 
     def pullback(self, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
         types = self.graph.out_types
-        results = call(self.there)(*xs)
+        results = call(graph_of(self.there))(*xs)
         ys, saved = results[: len(types)], results[len(types) :]
 
         def pull(y_bars: Sequence[Any]) -> list[Any]:
             given = pick(differentiable(types), filled(y_bars, types))
-            x_bars = place(differentiable(self.graph.in_types), call(self.back)(*saved, *given))
+            x_bars = place(differentiable(self.graph.in_types), call(graph_of(self.back))(*saved, *given))
             return [b if w else None for b, w in zip(x_bars, wanted, strict=True)]
 
         return tuple(ys), pull
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        graphs = [batch_all(g, (True,) * len(g.inputs), size) for g in (self.graph, self.there, self.back)]
-        return CustomVjp(*graphs)(*[_mapped(x, m, size) for x, m in zip(xs, mapped, strict=True)])
+        graph = batch_all(self.graph, (True,) * len(mapped), size)
+        rules = _over_lanes(self.there, size), _over_lanes(self.back, size)
+        return CustomVjp(graph, *rules)(*[_mapped(x, m, size) for x, m in zip(xs, mapped, strict=True)])
 
     @classmethod
     def samples(cls) -> Samples:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 _GAP = 18.0  # between boxes of a layer
 _JOINT = 6.0  # the width a passing edge takes
@@ -50,7 +51,7 @@ def layout(reads: Sequence[Sequence[int]], widths: Sequence[float]) -> Layout:
                 chain.append(joints[k, at])
             chain.append(i)
             chains.append(chain)
-            for a, b in zip(chain, chain[1:], strict=False):
+            for a, b in pairwise(chain):
                 if a not in up[b]:
                     up[b].append(a)
                     down[a].append(b)

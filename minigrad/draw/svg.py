@@ -72,7 +72,8 @@ def _frames(held: list[tuple[str, Picture]], limit: float) -> tuple[list[str], f
         w, h = max(w, len(caption) * _CHARACTER) + 2 * _MARGIN, h + 2 * _MARGIN + _CAPTION
         if x and x + w > limit:
             x, y = 0.0, height + _MARGIN
-        rows.append(f'<g transform="translate({x:.1f} {y:.1f})"><rect class="frame" rx="8" width="{w:.1f}" height="{h:.1f}"/>')
+        rows.append(f'<g transform="translate({x:.1f} {y:.1f})">')
+        rows.append(f'<rect class="frame" rx="8" width="{w:.1f}" height="{h:.1f}"/>')
         rows.append(f'<text class="caption" x="{_MARGIN}" y="{_MARGIN + 6}">{escape(caption)}</text>')
         rows += [f'<g transform="translate({_MARGIN} {_MARGIN + _CAPTION})">', *inner_rows, "</g></g>"]
         width, height = max(width, x + w), max(height, y + h)
@@ -96,7 +97,7 @@ def _boxes(boxes: list[Box], placed: Layout) -> Iterator[str]:
 
 
 def _edges(placed: Layout) -> Iterator[str]:
-    """Each edge leaves its box below, bends between layers, passes straight beside the boxes of a layer, and has a tip."""
+    """Each edge bends between layers, passes straight beside the boxes of a layer, and ends in a tip."""
     for points in placed.edges:
         (x, at), *rest = points
         path = [f"M{x:.1f} {at * _ROW + _BOX:.1f}"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.errors import ConcretizationError
+from minigrad.errors import MinigradError, MixedFrontEndsError
 from minigrad.graph import Atom, Builder, Const, Graph, Var, no_value_error
-from minigrad.op import Array, Interpreter, Op, Operand, Value, interpreter, leaked, lift, using
-from minigrad.source import user_line
+from minigrad.op import Array, Handle, Interpreter, Op, Operand, Value, interpreter, leaked, lift, using
+from minigrad.source import node_line, user_line
 from minigrad.types import TensorType
 
 USE_INSTEAD = (
@@ -32,7 +32,7 @@ class Build(Interpreter):
 
     def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
         ins = [self.atom(x, op) for x in op.coerce(xs)]
-        return self.builder.add_node(op, ins, self, user_line())
+        return self.builder.add_node(op, ins, self, node_line())
 
     def atom(self, x: Value, op: Op) -> Atom:
         """A Value as an operand of this graph: its own Var, a constant, or a captured input."""
@@ -40,7 +40,9 @@ class Build(Interpreter):
             return Const(x.array)
         if isinstance(x, Var) and x.owner is self:
             return x
-        if not getattr(getattr(x, "owner", None), "alive", False):
+        if isinstance(x, Handle):
+            self._require_home(x, op)
+        elif not getattr(getattr(x, "owner", None), "alive", False):
             raise leaked(op, x)
         v = self._capture_of.get(id(x))
         if v is None:
@@ -48,7 +50,21 @@ class Build(Interpreter):
             self.captured.append((x, v))
         return v
 
-    def no_value(self, v: Var, why: str) -> ConcretizationError:
+    def _require_home(self, x: Handle, op: Op) -> None:
+        """A handle may be captured by a body that its own front-end stages (a session's `cond`), and by no other."""
+        outermost: Any = self.below
+        while hasattr(outermost, "below"):
+            outermost = outermost.below
+        if outermost.front_end != x.front_end:
+            raise MixedFrontEndsError(
+                f"{op.label}: a {x.front_end} value is used in code that is being traced",
+                hint="pass its numbers in as an argument",
+                lines=[(f"{x.front_end} value made at", x.origin())],
+            )
+
+    def no_value(self, v: Var, why: str) -> MinigradError:
+        if not self.alive:
+            return leaked(why, v)
         inputs = [*self.builder.inputs, *(c for _, c in self.captured)]
         return no_value_error(v, why, inputs, self.builder.nodes, self.use_instead)
 

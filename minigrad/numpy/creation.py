@@ -17,7 +17,7 @@ from minigrad.errors import ArgumentError, ShapeError, ValueTypeError
 from minigrad.numpy.dtypes import check_device, float32
 from minigrad.op import Array, Operand, Value, lift, ndarray
 from minigrad.ops import axes, movement
-from minigrad.ops.elementwise import convert, mul, where
+from minigrad.ops.elementwise import add, convert, mul, sub, where
 from minigrad.ops.movement import Concatenate, Expand, Reshape
 from minigrad.types import INT64, Dim, DType, as_dtype, promote, scalar_dtype
 
@@ -242,8 +242,11 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, *,
     ends = [x.concrete("arange()").item() if isinstance(x, Value) else x for x in (start, stop, step)]
     if ends[2] == 0:
         raise ArgumentError("arange: the step is 0")
-    found = as_dtype(dtype) if dtype is not None else promote(*[t if t in _SCALARS else lift(x).dtype
-                                                              for x, t in zip(ends, map(type, ends), strict=True)])
+    found = (
+        as_dtype(dtype)
+        if dtype is not None
+        else promote(*[t if t in _SCALARS else lift(x).dtype for x, t in zip(ends, map(type, ends), strict=True)])
+    )
     size = builtins.max(0, math.ceil((ends[1] - ends[0]) / ends[2]))
     if all(type(x) is int for x in ends):
         size = len(range(*ends))  # exact for integers beyond 2**53
@@ -269,13 +272,11 @@ def linspace(
     dtypes = [type(x) if type(x) in _SCALARS else lift(x).dtype for x in (start, stop)]
     found = promote(float, *dtypes)
     ramp = Array(fraction.astype(found))
-    y = mul(start, 1 - ramp) + mul(stop, ramp)
+    y = add(mul(start, sub(1, ramp)), mul(stop, ramp))
     return y if dtype is None else convert(y, as_dtype(dtype))
 
 
-def eye(
-    n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None, *, device: Any = None
-) -> Any:
+def eye(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None, *, device: Any = None) -> Any:
     """Ones on the k-th diagonal (k > 0: above), zeros elsewhere.
 
     >>> import minigrad.numpy as mnp
@@ -283,8 +284,8 @@ def eye(
     [[0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
     """
     check_device("eye", device)
-    shape = shape_of("eye", (n_rows, n_rows if n_cols is None else n_cols))
-    return Array(np.eye(*shape, k=k, dtype=as_dtype(dtype or float32)))
+    n, m = shape_of("eye", (n_rows, n_rows if n_cols is None else n_cols))
+    return Array(np.eye(n, m, k=k, dtype=as_dtype(dtype or float32)))
 
 
 def identity(n: int, dtype: Any = None) -> Any:
@@ -304,8 +305,8 @@ def tri(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None
     >>> mnp.tri(2, 3).tolist()
     [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
     """
-    shape = shape_of("tri", (n_rows, n_rows if n_cols is None else n_cols))
-    return Array(np.tri(*shape, k=k, dtype=as_dtype(dtype or float32)))
+    n, m = shape_of("tri", (n_rows, n_rows if n_cols is None else n_cols))
+    return Array(np.tri(n, m, k=k, dtype=as_dtype(dtype or float32)))
 
 
 def _triangle(who: str, x: Operand, k: int, lower: Any) -> Any:

@@ -271,4 +271,4 @@ def _pad_widths(x: Value, pad_width: Any) -> list[tuple[int, int]]:
 
 
 def _is_count(n: Any) -> bool:
-    return isinstance(n, (int, np.integer)) and n >= 0
+    return isinstance(n, (int, np.integer)) and bool(n >= 0)

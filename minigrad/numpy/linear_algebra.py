@@ -13,6 +13,7 @@ from minigrad.numpy.manipulation import moveaxis
 from minigrad.numpy.reductions import sum
 from minigrad.op import Operand, lift
 from minigrad.ops import contract
+from minigrad.ops import einsum as contraction
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import conj, convert, mul
 from minigrad.ops.movement import Flip, Pad, Reshape, Slice, slice_axis, zero
@@ -103,6 +104,16 @@ def tensordot(x1: Operand, x2: Operand, /, axes: Any = 2) -> Any:
     (2, 5)
     """
     return contract.tensordot(x1, x2, axes)
+
+
+def einsum(subscripts: str, /, *operands: Operand) -> Any:
+    """Einstein's sums: letters name axes, those missing on the right of -> are summed over.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.einsum("ij,ij->i", mnp.ones((2, 3)), mnp.ones((2, 3))).tolist()
+    [3.0, 3.0]
+    """
+    return contraction.einsum(subscripts, *operands)
 
 
 def kron(x1: Operand, x2: Operand, /) -> Any:
@@ -225,4 +236,3 @@ def _windows(x: Any, width: int) -> Any:
     rows = n - width + 1
     tiled = tile(x, rows + 1)
     return Slice((0, 0), (rows, width), (1, 1))(Reshape((rows, n + 1))(slice_axis(tiled, 0, 0, rows * (n + 1))))
-

@@ -10,7 +10,16 @@ from collections.abc import Callable
 from typing import Any
 
 from minigrad.errors import ArgumentError, ImmutableError
-from minigrad.numpy import cumulative, elementwise, joining, linear_algebra, manipulation, reductions
+from minigrad.numpy import (
+    cumulative,
+    elementwise,
+    indexing,
+    joining,
+    linear_algebra,
+    manipulation,
+    ordering,
+    reductions,
+)
 from minigrad.numpy.dtypes import DEVICE, astype, check_device
 from minigrad.op import Value
 from minigrad.ops import protocol as protocol  # puts float(), len(), print() on values
@@ -24,6 +33,8 @@ FROM: dict[Any, tuple[str, ...]] = {
     joining: ("repeat",),
     elementwise: ("clip", "round", "conj"),
     linear_algebra: ("dot", "diagonal", "trace"),
+    indexing: ("take", "nonzero"),
+    ordering: ("sort", "argsort"),
 }
 
 
@@ -46,9 +57,7 @@ def to_device(x: Value, device: Any, /, *, stream: Any = None) -> Any:
     return x
 
 
-def dlpack(
-    x: Value, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
-) -> Any:
+def dlpack(x: Value, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
     """The numbers for other libraries: a copy, which they may write to, unless they insist on `copy=False`."""
     array = x.concrete("__dlpack__()")
     return (array if copy is False else array.copy()).__dlpack__(max_version=max_version, dl_device=dl_device)
@@ -88,6 +97,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "copy": itself,
     "block_until_ready": itself,
     "to_device": to_device,
+    "__pos__": elementwise.positive,
+    "__round__": elementwise.round,
     "__dlpack__": dlpack,
     "__dlpack_device__": dlpack_device,
     "__array_namespace__": array_namespace,

@@ -7,7 +7,7 @@ so it does not wrap; means of integers are float32; `dtype=` converts before any
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 from minigrad.errors import ShapeError
 from minigrad.op import Op, Operand, Value, lift
@@ -17,6 +17,8 @@ from minigrad.ops.elementwise import convert, not_equal
 from minigrad.ops.movement import Reshape, Sum, expand_to
 from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
 from minigrad.types import INT64, LONG, DType, as_dtype
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def accumulator(x: Value, dtype: Any) -> DType:
@@ -80,7 +82,7 @@ def _position(name: str, op: Callable[[int], Op], doc: str, example: str) -> Cal
     return _named(function, name, doc, example)
 
 
-def _named(function: Any, name: str, doc: str, example: str) -> Any:
+def _named(function: F, name: str, doc: str, example: str) -> F:
     function.__name__ = function.__qualname__ = name
     call, _, result = example.partition(" -> ")
     function.__doc__ = (

@@ -50,5 +50,3 @@ class Bitcast(Elementwise):
     def samples(cls) -> Samples:
         for shape, before, after in [((3,), "float64", INT64), ((), "float32", UINT32), ((0, 2), "float64", INT64)]:
             yield cls(after), (Draw(shape, before),)
-
-

@@ -69,7 +69,7 @@ def select(x: TensorType, key: Any) -> Selection:
     for e in entries:
         positional = fancy and (isinstance(e, Value) or type(e) is int)
         if positional:
-            found.tensors[axis] = _positions(e, axis, x)
+            found.tensors[axis] = positions_along(e, axis, x)
             groups += not inside
             if groups == 1 and not inside:
                 found.layout.append("lanes")
@@ -80,7 +80,7 @@ def select(x: TensorType, key: Any) -> Selection:
             found.flips += [axis] * flipped
             found.layout.append(axis)
         elif isinstance(e, Value):
-            found.dynamic[axis] = _positions(e, axis, x)
+            found.dynamic[axis] = positions_along(e, axis, x)
         elif type(e) is int:
             at = found.starts[axis] = _wrapped(e, axis, x)
             found.stops[axis] = at + 1
@@ -197,7 +197,7 @@ def out_of_range(i: int, axis: int, x: TensorType) -> IndexRangeError:
     return IndexRangeError(f"index: {i} is out of range for axis {axis} of size {x.shape[axis]} of {x}")
 
 
-def _positions(e: Any, axis: int, x: TensorType) -> Any:
+def positions_along(e: Any, axis: int, x: TensorType) -> Any:
     """Positions from 0, as int64; those that are known are checked, the others will be clipped."""
     n = x.shape[axis]
     array = np.asarray(e) if type(e) is int else known(e)

@@ -66,7 +66,13 @@ class Permute(Linear):
 
     @classmethod
     def samples(cls) -> Samples:
-        for shape, order in [((2, 3), (1, 0)), ((2, 3, 4), (1, 2, 0)), ((), ()), ((0, 2), (1, 0)), ((2, 2, 2), (2, 0, 1))]:
+        for shape, order in [
+            ((2, 3), (1, 0)),
+            ((2, 3, 4), (1, 2, 0)),
+            ((), ()),
+            ((0, 2), (1, 0)),
+            ((2, 2, 2), (2, 0, 1)),
+        ]:
             yield cls(order), (Draw(shape),)
 
 
@@ -92,7 +98,14 @@ class Expand(Linear):
 
     @classmethod
     def samples(cls) -> Samples:
-        for before, after in [((), (2,)), ((3,), (2, 3)), ((2, 1), (2, 3)), ((1, 3, 1), (2, 4, 3, 2)), ((1,), (0,)), ((2,), (2,))]:
+        for before, after in [
+            ((), (2,)),
+            ((3,), (2, 3)),
+            ((2, 1), (2, 3)),
+            ((1, 3, 1), (2, 4, 3, 2)),
+            ((1,), (0,)),
+            ((2,), (2,)),
+        ]:
             yield cls(after), (Draw(before),)
 
 
@@ -118,7 +131,15 @@ class Sum(Linear):
 
     @classmethod
     def samples(cls) -> Samples:
-        for shape, axes in [((3,), (0,)), ((2, 3), (1,)), ((2, 3, 4), (0, 2)), ((2, 3), ()), ((), ()), ((0, 2), (0,)), ((2, 0), (0,))]:
+        for shape, axes in [
+            ((3,), (0,)),
+            ((2, 3), (1,)),
+            ((2, 3, 4), (0, 2)),
+            ((2, 3), ()),
+            ((), ()),
+            ((0, 2), (0,)),
+            ((2, 0), (0,)),
+        ]:
             yield cls(axes), (Draw(shape),)
         yield cls((0,)), (Draw((3, 2), "complex128"),)
 

@@ -1,4 +1,4 @@
-"""What Python asks of a number and of a sequence: `float(x)`, `if x:`, `len(x)`, `for row in x`, `print(x)`.
+"""What Python asks of a number: `float(x)`, `if x:`, `f"{x:.3f}"`, `print(x)`, `np.asarray(x)`.
 
 Floor 2. Whatever needs the numbers goes through `x.concrete(why)`, which a value without numbers (traced, mapped,
 symbolic) answers with a ConcretizationError that says what to use instead.
@@ -6,14 +6,13 @@ symbolic) answers with a ConcretizationError that says what to use instead.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.errors import ArgumentError, DtypeError, ValueTypeError
 from minigrad.op import Array, Value, ndarray
-from minigrad.ops.movement import Reshape, slice_axis
 
 
 def number(x: Value, why: str) -> Any:
@@ -52,25 +51,12 @@ def tolist(self: Value) -> Any:
     return self.concrete("tolist()").tolist()
 
 
-def length(self: Value) -> int:
-    """The size of the first axis."""
-    if not self.ndim:
-        raise ShapeError(f"len() of {self.type}: a scalar has no axis")
-    return self.shape[0].__index__()
-
-
-def rows(self: Value) -> Iterator[Any]:
-    """The slices along the first axis."""
-    if not self.ndim:
-        raise ShapeError(f"iteration over {self.type}: a scalar has no axis")
-    rest = self.shape[1:]
-    return iter([Reshape(rest)(slice_axis(self, 0, i, i + 1)) for i in range(self.shape[0])])
-
-
 def to_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> ndarray:
     """For NumPy: a view that cannot be written, or a copy."""
-    array = self.concrete("__array__()")
+    array = self.concrete("numpy.asarray()")
     if copy or (dtype is not None and array.dtype != dtype):
+        if copy is False:
+            raise DtypeError(f"numpy.asarray(): {self.type} is no {np.dtype(dtype).name} without a copy")
         return np.array(array, dtype)
     view = array.view()
     view.flags.writeable = False
@@ -78,8 +64,9 @@ def to_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> ndarra
 
 
 def show(self: Value) -> str:
-    """`<Var f32[2,3]>`: there are no numbers to show."""
-    return f"<{type(self).__name__} {self.type}>"
+    """`<traced f32[2,3], argument x>`: there are no numbers to show."""
+    label = getattr(self, "label", "")
+    return f"<traced {self.type}, argument {label}>" if label else f"<traced {self.type}>"
 
 
 def show_array(self: Array) -> str:
@@ -89,9 +76,17 @@ def show_array(self: Array) -> str:
     return f"Array({text}{shape}, dtype={self.dtype.name})"
 
 
-def format_value(self: Value, spec: str) -> str:
+def no_hash(self: Array) -> int:
+    """Arrays are compared by their elements, so they cannot be looked up by equality."""
+    raise ValueTypeError(
+        f"an Array cannot be a dict key or in a set ({self.type}): == compares its elements",
+        hint="use its numbers, x.item() or tuple(x.tolist()), or id(x)",
+    )
+
+
+def formatted(self: Value, layout: str) -> str:
     """A scalar formats as its number: f"{loss:.3f}"."""
-    return format(number(self, "format()"), spec) if spec else str(self)
+    return format(number(self, "format()"), layout) if layout else str(self)
 
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -100,11 +95,9 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__float__": _as_number(float, "float()"),
     "__complex__": _as_number(complex, "complex()"),
     "__index__": index,
-    "__len__": length,
-    "__iter__": rows,
     "__array__": to_numpy,
     "__repr__": show,
-    "__format__": format_value,
+    "__format__": formatted,
     "item": item,
     "tolist": tolist,
 }
@@ -117,4 +110,5 @@ def install(cls: type) -> None:
 
 
 install(Value)
-Array.__repr__ = show_array  # type: ignore[method-assign]
+for _name, _method in (("__repr__", show_array), ("__str__", lambda self: str(self.array)), ("__hash__", no_hash)):
+    setattr(Array, _name, _method)

@@ -316,7 +316,13 @@ class Where(Elementwise):
 
     @classmethod
     def samples(cls) -> Samples:
-        for condition, a, b in [((), (), ()), ((3,), (3,), (3,)), ((2, 1), (3,), ()), ((3,), (2, 1), (2, 3)), ((0,), (0,), ())]:
+        for condition, a, b in [
+            ((), (), ()),
+            ((3,), (3,), (3,)),
+            ((2, 1), (3,), ()),
+            ((3,), (2, 1), (2, 3)),
+            ((0,), (0,), ()),
+        ]:
             yield cls(), (Draw(condition, "bool"), Draw(a), Draw(b))
         yield cls(), (Draw((3,), "bool"), Draw((3,), "complex128"), Draw((), "complex128"))
 

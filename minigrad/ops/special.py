@@ -77,5 +77,3 @@ class Polygamma(Elementwise):
     def samples(cls) -> Samples:
         for n, shape in [(1, (3,)), (2, ()), (1, (0, 2))]:
             yield cls(n), (Draw(shape, domain=digamma.domain),)
-
-

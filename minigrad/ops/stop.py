@@ -15,6 +15,4 @@ def _identity(x: Any) -> Any:
     return x
 
 
-stop_gradient = row(
-    "stop_gradient", _identity, NoGradient("stop_gradient makes its operand a constant"), takes="biufc"
-)
+stop_gradient = row("stop_gradient", _identity, NoGradient("stop_gradient makes its operand a constant"), takes="biufc")

@@ -1,7 +1,7 @@
 """Operators and indexing on values: `x + y` is `add(x, y)`, from tables, for every kind of Value at once.
 
-Floor 2. What Python asks of numbers and sequences (`float(x)`, `if x`, `len(x)`, `print(x)`) is in
-protocol.py. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
+Floor 2. There are no in-place operators: `x += y` makes a new value. What Python asks of numbers (`float(x)`, `if x`,
+`print(x)`) is in protocol.py. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ COMPARE: dict[str, Op] = {
 }
 UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_, "invert": e.not_}
 
-OPERANDS = (Value, np.ndarray, np.generic, bool, int, float, complex)
+OPERANDS = (Value, float, int, np.ndarray, np.generic, complex)  # the commonest first; bool is an int
 
 
 def _binary(op: Callable[..., Any], swap: bool = False) -> Callable[[Any, Any], Any]:
@@ -60,6 +60,26 @@ def _unary(op: Op) -> Callable[[Any], Any]:
     return operator
 
 
+def _divmod(a: Any, b: Any) -> tuple[Any, Any]:
+    return e.floor_div(a, b), e.rem(a, b)
+
+
+def _round(self: Any, digits: int | None = None) -> Any:
+    """round(x): to the nearest integer, ties to even; round(x, digits): to that many decimals. The dtype is kept."""
+    if not digits:
+        return e.round_(self)
+    scale = 10.0**digits
+    return e.convert(e.div(e.round_(e.mul(self, scale)), scale), self.dtype)
+
+
+MORE: dict[str, Callable[..., Any]] = {
+    "__divmod__": _binary(_divmod),
+    "__rdivmod__": _binary(_divmod, swap=True),
+    "__pos__": lambda self: self,
+    "__round__": _round,
+}
+
+
 def install(cls: type) -> None:
     """Put the operators on a class of values."""
     for name, op in BINARY.items():
@@ -69,7 +89,7 @@ def install(cls: type) -> None:
         setattr(cls, f"__{name}__", _binary(op))
     for name, op in UNARY.items():
         setattr(cls, f"__{name}__", _unary(op))
-    for name, method in INDEXING.items():
+    for name, method in (MORE | INDEXING).items():
         setattr(cls, name, method)
 
 

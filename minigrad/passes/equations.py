@@ -16,9 +16,10 @@ import numpy as np
 
 from minigrad.graph import Atom, Const, Node
 from minigrad.op import Op
+from minigrad.ops import bits, complex
 from minigrad.ops import elementwise as e
-from minigrad.ops.elementwise import Convert, Elementwise, Row, Where
 from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, Sum
+from minigrad.ops.rows import Convert, Elementwise, Row, Where
 from minigrad.passes.rewrite import Sweep, uniform_const
 from minigrad.types import DType, TensorType, broadcast_shapes
 
@@ -155,12 +156,13 @@ def _div_one(s: Sweep, n: Node) -> Atom | None:
 @equation("x / 2^k -> x * 2^-k", e.div)
 def _div_power(s: Sweep, n: Node) -> Atom | None:
     c = s.uniform(n.ins[1])
-    if c is None or kind(n) != "f" or not np.isfinite(c) or c == 0:
+    if c is None or kind(n) != "f" or abs(np.frexp(c)[0]) != 0.5:
         return None
-    inverse = 1 / c
-    # a power of two with a normal inverse: both sides round the same real number
-    if abs(np.frexp(c)[0]) != 0.5 or not np.isfinite(inverse) or abs(inverse) < np.finfo(c.dtype).tiny:
+    sign, power, limits = np.sign(c), 1 - int(np.frexp(c)[1]), np.finfo(c.dtype)  # 1/c = sign · 2^power
+    # with a normal inverse both sides round the same real number
+    if not limits.minexp <= power < limits.maxexp:
         return None
+    inverse = np.ldexp(sign, power)
     return s.emit(e.mul, n.ins[0], uniform_const(s, inverse, n.ins[1].type))
 
 
@@ -195,9 +197,16 @@ def _abs_abs(s: Sweep, n: Node) -> Atom | None:
     return n.ins[0] if s.maker(n.ins[0], e.abs_) else None
 
 
-@equation("real x -> x", e.real)
+@equation("real x -> x", complex.real, complex.conj)
 def _real(s: Sweep, n: Node) -> Atom | None:
     return n.ins[0] if n.ins[0].type.dtype.kind != "c" else None
+
+
+@equation("conj (conj x) -> x", complex.conj)
+@equation("not (not x) -> x", bits.not_)
+def _undone(s: Sweep, n: Node) -> Atom | None:
+    inner = s.maker(n.ins[0], n.op)
+    return inner.ins[0] if inner else None
 
 
 @equation("pow(x, 0) -> 1", e.pow_)
@@ -220,8 +229,11 @@ def _pow_two(s: Sweep, n: Node) -> Atom | None:
     return shaped(s, s.emit(e.mul, n.ins[0], n.ins[0]), n.out.type)
 
 
-@equation("max(x, x) -> x", e.max_, e.min_)
-def _max_self(s: Sweep, n: Node) -> Atom | None:
+@equation("max(x, x) -> x", e.max_)
+@equation("min(x, x) -> x", e.min_)
+@equation("x & x -> x", bits.and_)
+@equation("x | x -> x", bits.or_)
+def _itself(s: Sweep, n: Node) -> Atom | None:
     return n.ins[0] if n.ins[0] is n.ins[1] else None
 
 
@@ -371,7 +383,7 @@ def _expand_later(s: Sweep, n: Node) -> Atom | None:
     bare = [bare_operand(s, a) for a in n.ins]
     shapes = [b.type.shape for b in bare]
     pays = any(s.maker(a, Expand) and s.read_once(a) for a in n.ins)  # else this would add a node
-    if not pays or len(shapes) > 1 and broadcast_shapes("simplify", *shapes) == n.out.type.shape:
+    if not pays or (len(shapes) > 1 and broadcast_shapes("simplify", *shapes) == n.out.type.shape):
         return None
     return s.emit(Expand(n.out.type.shape), s.emit(n.op, *bare))
 

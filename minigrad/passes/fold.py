@@ -12,8 +12,8 @@ import numpy as np
 
 from minigrad.graph import Atom, Const, Graph, Node, map_subgraphs, subgraphs
 from minigrad.op import ndarray
-from minigrad.ops.elementwise import Elementwise
 from minigrad.ops.movement import Expand
+from minigrad.ops.rows import Elementwise
 from minigrad.passes.rewrite import Sweep, rebuilt, uniform_const, uniform_element
 from minigrad.types import Dim
 
@@ -40,7 +40,9 @@ def fold(graph: Graph, used: Counter[str] | None = None) -> Graph:
 
 def _values(n: Node, sweep: Sweep) -> list[Atom] | None:
     """The constants a node computes; None if it must stay."""
-    if n.op.effect or any(True for _ in subgraphs(n.op)) or any(isinstance(k, Dim) for v in n.outs for k in v.type.shape):
+    if n.op.effect or any(True for _ in subgraphs(n.op)):
+        return None
+    if any(isinstance(k, Dim) for v in n.outs for k in v.type.shape):
         return None
     scalars = [sweep.uniform(a) for a in n.ins]
     known = all(s is not None or isinstance(a, Const) for s, a in zip(scalars, n.ins, strict=True))

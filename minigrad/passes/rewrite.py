@@ -28,7 +28,7 @@ def rebuilt(n: Node, op: Op, ins: tuple[Atom, ...]) -> Node:
 
 
 class Sweep:
-    """The graph being written: the nodes so far, what replaces what, who made what, and what is known to be constant."""
+    """The graph being written: the nodes so far, what replaces what, who made what, and what is constant."""
 
     def __init__(self, graph: Graph) -> None:
         self.old = graph
@@ -84,16 +84,16 @@ class Sweep:
         return self._read.get(v, 2) == 1
 
     def uniform(self, a: Atom) -> Any:
-        """The NumPy scalar that every element of a constant equals to the bit; None if there is none or it is unknown."""
+        """The NumPy scalar that every element of a constant equals to the bit; None if none is known."""
         if isinstance(a, Var):
             return self._uniform.get(a)
         return uniform_element(a.array)
 
     def graph(self) -> Graph:
         """What has been written: the old graph itself if nothing changed."""
-        if not self._instead and len(self.nodes) == len(self.old.nodes):
-            if all(map(lambda a, b: a is b, self.nodes, self.old.nodes)):
-                return self.old
+        old = self.old.nodes
+        if not self._instead and len(self.nodes) == len(old) and all(map(lambda a, b: a is b, self.nodes, old)):
+            return self.old
         return Graph(self.old.inputs, self.nodes, self.atoms(self.old.outputs), self.old.name)
 
 

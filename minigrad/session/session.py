@@ -1,4 +1,4 @@
-"""Session: runs parts of a graph and keeps the variables' values. Several sessions may run one graph, each with its own.
+"""Session: runs parts of a graph and keeps the variables' values. Several may run one graph, each with its own.
 
 Floor 6. `run` finds the plan for its fetches and feeds (plan.py), checks the feeds (feeds.py), calls the executable
 compiled for their sizes, stores new variable values and puts the results into the structure of the fetches.
@@ -12,8 +12,9 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from minigrad import tree
+from minigrad import backends, tree
 from minigrad.errors import ArgumentError, GraphError, SessionError, UnknownNameError, ValueTypeError
+from minigrad.graph import Graph as PlainGraph
 from minigrad.op import EVALUATE, Handle, ndarray, using
 from minigrad.session.feeds import bind_sizes, feed_array, feed_tensor, not_fed
 from minigrad.session.graph_scope import Graph, get_default_graph, graphs
@@ -121,8 +122,15 @@ class Session:
         if not feed_dict:
             return {}
         if not isinstance(feed_dict, dict):
-            raise ValueTypeError(f"feed_dict must be a dict, got {feed_dict!r}", hint="run(fetches, feed_dict={x: value})")
-        tensors = [k if type(k) is Tensor and k.op.graph is self.graph and k not in self.graph.unfeedable else feed_tensor(self.graph, k) for k in feed_dict]
+            raise ValueTypeError(
+                f"feed_dict must be a dict, got {feed_dict!r}", hint="run(fetches, feed_dict={x: value})"
+            )
+        tensors = [
+            k
+            if type(k) is Tensor and k.op.graph is self.graph and k not in self.graph.unfeedable
+            else feed_tensor(self.graph, k)
+            for k in feed_dict
+        ]
         return {t: feed_array(t, value) for t, value in zip(tensors, feed_dict.values(), strict=True)}
 
     def _plan(self, targets: tuple[Target, ...], fed: tuple[Tensor, ...]) -> Plan:
@@ -131,17 +139,26 @@ class Session:
             plan = self.graph.plans[targets, fed] = Plan(targets, fed)
         return plan
 
-    def _execute(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> Iterator[Any]:
-        """Run the plan's program on feeds and state, keep the new state, give the fetched values."""
+    def compile(self, fetches: Any, feed_dict: Feeds | None = None) -> tuple[PlainGraph, backends.Executable]:
+        """What `run` would run for feeds of these sizes: the pruned graph, and the executable made of it. Runs nothing."""
+        leaves, _ = _flatten(fetches)
+        feeds = self._feeds(feed_dict)
+        plan = self._plan(self._targets(leaves), tuple(feeds))
+        return plan.graph, self._executable(plan, feeds)
+
+    def _executable(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> backends.Executable:
+        """The plan's program for feeds of these sizes."""
         if plan.unfed:
             raise not_fed(plan, feeds)
         arrays = list(feeds.values())
         signature = tuple([a.shape for a in arrays])
-        exe = plan.executables.get(signature)
-        if exe is None:
-            exe = plan.executable(bind_sizes(plan, arrays), signature)
+        return plan.executables.get(signature) or plan.executable(bind_sizes(plan, arrays), signature)
+
+    def _execute(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> Iterator[Any]:
+        """Run the plan's program on feeds and state, keep the new state, give the fetched values."""
+        exe = self._executable(plan, feeds)
         with using(EVALUATE):
-            outs = exe([*arrays, *self._state(plan)])
+            outs = exe([*feeds.values(), *self._state(plan)])
         count = len(plan.fetched)
         self.values.update(zip(plan.writes, outs[count:], strict=True))
         return iter([a if a.ndim else a[()] for a in outs[:count]])
@@ -223,5 +240,9 @@ def _refuse_fetch(x: Any) -> NoReturn:
     if isinstance(x, Handle):
         raise ValueTypeError(f"cannot fetch {x!r}: it is a {x.front_end} value, not a tensor of a session graph")
     text = repr(x)
-    hint = "an optimizer gives None for a variable the loss does not depend on" if x is None else "fetches are tensors, operations, variables and names, in any nesting"
+    hint = (
+        "an optimizer gives None for a variable the loss does not depend on"
+        if x is None
+        else "fetches are tensors, operations, variables and names, in any nesting"
+    )
     raise ValueTypeError(f"cannot fetch {text[:60]} (a {type(x).__name__})", hint=hint)

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.errors import BackwardError, GradientError
 from minigrad.interpreters.reverse import pull_through, walk
-from minigrad.op import EVALUATE, Array, using
+from minigrad.op import EVALUATE, Array, Value, using
 from minigrad.source import user_place
 from minigrad.tape.grad_mode import enable_grad, no_grad
 from minigrad.tape.interpreter import TAPE, node_of
@@ -196,38 +196,11 @@ class Step:
         return pull_through(r.op, y_bars, tuple(ys) if r.op.many else ys[0], xs, wanted)
 
 
-def _tensor_again(v: Array, key: Any) -> Any:
+def _tensor_again(v: Value, key: Any) -> Any:
     """A saved value as the tensor it was, with its history."""
-    if isinstance(v, Overwritten):
-        return OverwrittenTensor(v)
-    if isinstance(key, Tensor):
-        return key
-    return v if key is None else Tensor(v.array, True, key)
-
-
-class OverwrittenTensor(Tensor):
-    """`Overwritten`, for a walk that is recorded."""
-
-    __slots__ = ("saved",)
-
-    def __init__(self, saved: Overwritten) -> None:
-        self.saved = saved
-
-    @property
-    def _array(self) -> Any:  # type: ignore[override]
-        return self.saved.array
-
-    @property
-    def type(self) -> Any:
-        return self.saved.type
-
-    @property
-    def shape(self) -> Any:
-        return self.saved.shape
-
-    @property
-    def dtype(self) -> Any:
-        return self.saved.dtype
+    if key is None or isinstance(v, Overwritten):
+        return v
+    return key if isinstance(key, Tensor) else Tensor(v.array, True, key)  # type: ignore[attr-defined]
 
 
 def _record(key: Any) -> Any:

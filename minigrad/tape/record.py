@@ -15,10 +15,12 @@ import numpy as np
 
 from minigrad.errors import BackwardError
 from minigrad.interpreters.reverse import pull_through
-from minigrad.op import Array, Op, ndarray
+from minigrad.op import Array, Handle, Interpreter, Op, Value, ndarray
+from minigrad.ops.rows import Row
 from minigrad.source import Line, Place, line_at
 from minigrad.tape.memory import MEMORY, Write
-from minigrad.types import DType, Shape, TensorType
+from minigrad.tape.shortcut import Terms, pull, terms_of
+from minigrad.types import TensorType
 
 
 class Record:
@@ -37,7 +39,18 @@ class Record:
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]:
         """The cotangents of the operands (a `Step` of the walk)."""
+        if type(self.op) is Row and type(y_bars[0]) is Array and self.xs is not None:
+            y = self.y
+            terms = terms_of(self.op, y.dtype)
+            if terms is not None and (MEMORY.last < self.seq or self.intact(terms)):
+                xs = [x if type(x) is np.ndarray else np.asarray(x, y.dtype) for x in self.xs]
+                return pull(terms, [y_bars[0].array, y, *xs], self.ins)
         return self.pull_wanted(y_bars, [key is not None for key in self.ins])
+
+    def intact(self, terms: Terms) -> bool:
+        """Is everything these terms read still as it was saved?"""
+        saved = (self.y, *self.xs)
+        return all(MEMORY.write_since(saved[i], self.seq) is None for t in terms if t for i in t.reads)
 
     def pull_wanted(self, y_bars: list[Any], wanted: Sequence[bool]) -> Sequence[Any]:
         xs, y = self.saved()
@@ -50,7 +63,7 @@ class Record:
         xs = [self.value(a) for a in self.xs]
         return xs, tuple(map(self.value, self.y)) if self.op.many else self.value(self.y)
 
-    def value(self, a: Any) -> Array:
+    def value(self, a: Any) -> Value:
         if type(a) is not np.ndarray:  # a Python number, weak beside the other operand
             return Array(np.asarray(a, next(x.dtype for x in self.xs if type(x) is np.ndarray)))
         write = MEMORY.write_since(a, self.seq)
@@ -108,35 +121,32 @@ def _function(key: Any) -> tuple[Any, int]:
     return key if type(key) is tuple else (Accumulate(key), 0)
 
 
-class Overwritten(Array):
-    """A saved value whose memory was written in place since. Its type is still known; its numbers are gone."""
+class Overwritten(Handle):
+    """A saved value whose memory was written in place since. Its type is known; any op that wants its numbers fails."""
 
     __slots__ = ("held", "record", "write")
+    front_end = "tape"
 
     def __init__(self, held: ndarray, record: Record, write: Write) -> None:
         self.held, self.record, self.write = held, record, write
 
     @property
-    def array(self) -> ndarray:  # type: ignore[override]
+    def type(self) -> TensorType:  # type: ignore[override]
+        return TensorType(self.held.shape, self.held.dtype)
+
+    def home(self) -> Interpreter:
+        raise self.error()
+
+    def concrete(self, why: str) -> ndarray:
+        raise self.error()
+
+    def origin(self) -> Line:
+        return self.record.line
+
+    def error(self) -> BackwardError:
         op = self.record.op.label
-        raise BackwardError(
+        return BackwardError(
             f"backward: {op} needs a value {self.type} it saved, but the value has been changed in place",
             hint="change a copy instead (x = x + 1 rather than x += 1), or clone() before the change",
             lines=[(f"saved by {op} at", self.record.line), ("changed at", line_at(self.write.place))],
         )
-
-    @property
-    def type(self) -> TensorType:  # type: ignore[override]
-        return TensorType(self.held.shape, self.held.dtype)
-
-    @property
-    def shape(self) -> Shape:
-        return self.held.shape
-
-    @property
-    def dtype(self) -> DType:
-        return self.held.dtype
-
-    @property
-    def ndim(self) -> int:
-        return self.held.ndim

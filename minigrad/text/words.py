@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import keyword
 import math
 import zlib
 from collections.abc import Callable, Sequence
@@ -74,7 +75,7 @@ def const64(text: str, type_text: str) -> Array:
 
 def _known(type_text: str) -> TensorType:
     t = tensor(type_text)
-    if not all(isinstance(n, int) and 0 <= n for n in t.shape):
+    if not all(isinstance(n, int) and n >= 0 for n in t.shape):
         raise GraphError(f"a constant's type must have known sizes, got {t}")
     return t
 
@@ -143,8 +144,8 @@ def namespace() -> dict[str, Any]:
 
 
 def op_name(name: str) -> str:
-    """An op's name as Python can say it: `and` is `and_`."""
-    return name + "_" if name in ("and", "or", "not", "is", "in", "if", "lambda") else name
+    """An op's name as the text can say it: `and` is `and_`, as Python would have it; so is any word of the text."""
+    return name + "_" if keyword.iskeyword(name) or name in RESERVED else name
 
 
 # ── spelling ─────────────────────────────────────────────────────────────────────────────────────

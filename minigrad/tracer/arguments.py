@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import tree
-from minigrad.errors import GradientError, MixedFrontEndsError, ValueTypeError
+from minigrad.errors import GradientError, MixedFrontEndsError, TreeError, ValueTypeError
 from minigrad.op import Array, Handle, Value, lift
 from minigrad.source import function_line
 from minigrad.types import TensorType, is_differentiable
@@ -158,11 +158,16 @@ class Flat:
 def describe(x: Any) -> str:
     """A type for a message: `f32[3]`, or the container with the types of its leaves."""
     leaves, structure = tree.flatten(x)
-    shown = [str(leaf.type if isinstance(leaf, Value) else lift(leaf).type) if is_tensor(leaf) else _short(leaf)
-             for leaf in leaves]  # fmt: skip
+    shown = [_type_text(leaf) for leaf in leaves]
     if structure == tree.structure(0):
         return shown[0]
     return repr(structure.unflatten([_Verbatim(s) for s in shown]))
+
+
+def _type_text(leaf: Any) -> str:
+    if isinstance(leaf, TensorType):
+        return str(leaf)
+    return str(leaf.type if isinstance(leaf, Value) else lift(leaf).type) if is_tensor(leaf) else _short(leaf)
 
 
 class _Verbatim:
@@ -177,7 +182,12 @@ class _Verbatim:
 
 # ── tangents and cotangents given by the user ────────────────────────────────────────────────────
 def matching(
-    who: str, word: str, given: Any, structure: tree.TreeDef, types: Sequence[TensorType], names: Callable[[], list[str]]
+    who: str,
+    word: str,
+    given: Any,
+    structure: tree.TreeDef,
+    types: Sequence[TensorType],
+    names: Callable[[], list[str]],
 ) -> list[Any]:
     """The leaves of a tangent or cotangent, each of the type of what it belongs to; None where it is zero.
 
@@ -185,7 +195,7 @@ def matching(
     """
     try:
         leaves = structure.flatten_up_to(given)
-    except tree.TreeError as error:
+    except TreeError as error:
         where = error.what.replace("the trees differ at tree", f"the structures differ at {word}")
         raise GradientError(f"{who}: the {word}s must be arranged as what they belong to: {where}") from None
     found = []

@@ -13,15 +13,23 @@ from types import MethodType
 from typing import Any
 
 from minigrad import tree
-from minigrad.control import Checkpoint, CustomJvp, CustomVjp
+from minigrad.control import Checkpoint, CustomJvp, CustomVjp, Deferred
 from minigrad.control.transform import pick
 from minigrad.errors import ArgumentError, GradientError, ShapeError, TreeError
 from minigrad.graph import Graph
 from minigrad.interpreters.build import trace
-from minigrad.op import EVALUATE, Value, interpreter, lift
+from minigrad.op import EVALUATE, Value, interpreter, lift, using
 from minigrad.ops.kinds import zeros
 from minigrad.source import function_line
-from minigrad.tracer.arguments import Flat, argument_values, describe, leaf_names, name_of, positional_names, require_callable
+from minigrad.tracer.arguments import (
+    Flat,
+    argument_values,
+    describe,
+    leaf_names,
+    name_of,
+    positional_names,
+    require_callable,
+)
 from minigrad.tracer.staging import Statics, stage
 from minigrad.types import TensorType, is_differentiable
 
@@ -63,9 +71,22 @@ class _Custom:
     def primal(self, fixed: list[Any], structure: tree.TreeDef) -> Flat:
         return Flat(self.who, self.f, lambda vs: self.f(*self.whole(fixed, structure.unflatten(vs))))
 
+    def graph_of(self, f: Callable[..., Any], types: Sequence[TensorType], ending: str = "") -> Graph:
+        """Trace a part of this function; no part may close over values of an outer trace."""
+        name = name_of(self.f)
+        with using(EVALUATE):
+            graph, captured = trace(f, types, name=name + ending)
+        if captured:
+            raise GradientError(
+                f"{self.who}: {name} or its rule closes over a traced value, {captured[0].type}",
+                hint="pass it as an argument",
+                lines=[("the function is", function_line(self.f))],
+            )
+        return graph
+
     def whole(self, fixed: Sequence[Any], moving: Sequence[Any]) -> list[Any]:
         """All arguments in their order."""
-        given = {n: x for n, x in zip(self.nondiff, fixed)}
+        given = dict(zip(self.nondiff, fixed))
         rest = iter(moving)
         return [given[i] if i in given else next(rest) for i in range(len(given) + len(moving))]
 
@@ -135,18 +156,9 @@ class custom_jvp(_Custom):
             out = self.rule(*fixed, primals, structure.unflatten(dots))
             return self._checked(out, flat, floats)
 
-        graph, captured = trace(flat, types, name=name_of(self.f))
-        held, own = trace(rule, [*types, *pick(floats, types)], name=name_of(self.f) + "_jvp")
-        self._require_closed(captured, own)
+        graph = self.graph_of(flat, types)
+        held = Deferred(lambda: self.graph_of(rule, [*types, *pick(floats, types)], "_jvp"))
         return flat.out(CustomJvp(graph, held)(*values))
-
-    def _require_closed(self, captured: list[Value], own: list[Value]) -> None:
-        if captured or own:
-            raise self.wrong(
-                f"{name_of(self.f)} or its rule closes over a traced value, {[*captured, *own][0].type}: "
-                "pass it as an argument",
-                self.rule,
-            )
 
     def _checked(self, out: Any, flat: Flat, floats: Sequence[bool]) -> list[Any]:
         if not isinstance(out, tuple) or len(out) != 2:
@@ -162,7 +174,9 @@ class custom_jvp(_Custom):
         ys, y_dots = [lift(y) for y in ys], [lift(d) for d in y_dots]
         for i, (y, d) in enumerate(zip(ys, y_dots)):
             if is_differentiable(y.dtype) and d.type != y.type:
-                raise self.wrong(f"the tangent of {flat.name(i)} is {d.type}, but it is {y.type}", self.rule, ShapeError)
+                raise self.wrong(
+                    f"the tangent of {flat.name(i)} is {d.type}, but it is {y.type}", self.rule, ShapeError
+                )
         return [*ys, *[d for y, d in zip(ys, y_dots) if is_differentiable(y.dtype)]]
 
 
@@ -200,7 +214,9 @@ class custom_vjp(_Custom):
     def bind(self, fixed: list[Any], structure: tree.TreeDef, values: list[Value]) -> Any:
         types = [x.type for x in values]
         flat = self.primal(fixed, structure)
-        graph, captured = trace(flat, types, name=name_of(self.f))
+        graph = self.graph_of(flat, types)
+        y_types = graph.out_types
+        floats = [is_differentiable(t.dtype) for t in y_types]
         saved_structure = tree.structure(None)
 
         def there(*xs: Value) -> list[Any]:
@@ -215,27 +231,22 @@ class custom_vjp(_Custom):
                 raise self.wrong(f"the function returns {flat.structure}, fwd {found}", self.fwd, TreeError)
             return [*ys, *saved]
 
-        held, own = trace(there, types, name=name_of(self.f) + "_there")
-        y_types = graph.out_types
-        saved_types = held.out_types[len(y_types) :]
-        floats = [is_differentiable(t.dtype) for t in y_types]
+        going = Deferred(lambda: self.graph_of(there, types, "_there"))
 
         def back(*args: Value) -> list[Any]:
             assert self.bwd is not None
-            given = iter(args[len(saved_types) :])
+            count = saved_structure.num_leaves
+            given = iter(args[count:])
             y_bars = [next(given) if m else zeros(t) for m, t in zip(floats, y_types)]
-            saved = saved_structure.unflatten(args[: len(saved_types)])
+            saved = saved_structure.unflatten(args[:count])
             x_bars = self.bwd(*fixed, saved, flat.structure.unflatten(y_bars))
             return self._cotangents(x_bars, structure, types)
 
-        pulled, more = trace(back, [*saved_types, *pick(floats, y_types)], name=name_of(self.f) + "_back")
-        outer = [*captured, *own, *more]
-        if outer:
-            raise self.wrong(
-                f"{name_of(self.f)} or its rule closes over a traced value, {outer[0].type}: pass it as an argument",
-                self.bwd,
-            )
-        return flat.out(CustomVjp(graph, held, pulled)(*values))
+        def coming() -> Graph:
+            saved_types = going.graph.out_types[len(y_types) :]
+            return self.graph_of(back, [*saved_types, *pick(floats, y_types)], "_back")
+
+        return flat.out(CustomVjp(graph, going, Deferred(coming))(*values))
 
     def _cotangents(self, x_bars: Any, structure: tree.TreeDef, types: Sequence[TensorType]) -> list[Any]:
         """The cotangents of the float arguments, from what bwd returned."""

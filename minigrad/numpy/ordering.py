@@ -1,0 +1,233 @@
+"""Sorting, order statistics, and the distinct elements.
+
+Floor 5. Sorts are stable in both directions; nan counts as the largest. The shape of unique_* depends on the numbers:
+eagerly, and in `grad` without `jit`, it is exact; in a graph it is a ConcretizationError unless `size=` fixes it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minigrad.errors import ArgumentError, ShapeError
+from minigrad.numpy.indexing import SIZED, flatnonzero, take
+from minigrad.numpy.known import known
+from minigrad.numpy.manipulation import ravel
+from minigrad.op import Array, Operand, lift
+from minigrad.ops import elementwise as e
+from minigrad.ops import sort as order
+from minigrad.ops.axes import axes_of, axis_of, kept
+from minigrad.ops.composite import floating
+from minigrad.ops.movement import Concatenate, Permute, Reshape, full, slice_axis
+from minigrad.ops.reduce import Any_
+from minigrad.types import BOOL
+
+
+def sort(x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True) -> Any:
+    """x in rising (or falling) order along an axis; None: all elements as one row. Always stable.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.sort(mnp.asarray([3, 1, 2])).tolist()
+    [1, 2, 3]
+    """
+    x = lift(x, "sort")
+    if axis is None:
+        x, axis = ravel(x), -1
+    return order.sort(x, axis=axis_of("sort", axis, x), descending=bool(descending))
+
+
+def argsort(x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True) -> Any:
+    """The positions (int64) that sort x along an axis. Always stable.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.argsort(mnp.asarray([3, 1, 2])).tolist()
+    [1, 2, 0]
+    """
+    x = lift(x, "argsort")
+    if axis is None:
+        x, axis = ravel(x), -1
+    return order.argsort(x, axis=axis_of("argsort", axis, x), descending=bool(descending))
+
+
+def lexsort(keys: Sequence[Operand], /, axis: int = -1) -> Any:
+    """The positions that sort by the last key, among equals by the one before it, and so on.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.lexsort([mnp.asarray([2, 1, 1]), mnp.asarray([1, 1, 0])]).tolist()
+    [2, 1, 0]
+    """
+    xs = [lift(k, "lexsort") for k in keys]
+    if not xs:
+        raise ArgumentError("lexsort: needs at least one key")
+    return order.argsort(*xs[::-1], axis=axis_of("lexsort", axis, xs[0]))
+
+
+def top_k(x: Operand, k: int, /) -> tuple[Any, Any]:
+    """The k largest elements of the last axis, largest first, and their positions (int64).
+
+    >>> import minigrad.numpy as mnp
+    >>> [t.tolist() for t in mnp.top_k(mnp.asarray([1, 3, 2]), 2)]
+    [[3, 2], [1, 2]]
+    """
+    return order.top_k(x, k)
+
+
+# ── order statistics ─────────────────────────────────────────────────────────────────────────────
+def median(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """The middle element over axes, or the mean of the two middle ones; nan if there is a nan.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.median(mnp.asarray([3, 1, 2, 10])).tolist()
+    2.5
+    """
+    return _quantile("median", x, 0.5, axis, keepdims)
+
+
+def quantile(x: Operand, q: float, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """The q-th quantile over axes, q a number in [0, 1], by linear interpolation between sorted elements.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.quantile(mnp.asarray([0.0, 1.0, 2.0]), 0.25).tolist()
+    0.5
+    """
+    return _quantile("quantile", x, q, axis, keepdims)
+
+
+def percentile(x: Operand, q: float, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """`quantile` with q in [0, 100].
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.percentile(mnp.asarray([0.0, 1.0, 2.0]), 25).tolist()
+    0.5
+    """
+    return _quantile("percentile", x, q / 100, axis, keepdims)
+
+
+def _quantile(who: str, x: Operand, q: float, axis: Any, keepdims: Any) -> Any:
+    x = floating(x, who)
+    axes = axes_of(who, axis, x)
+    if not isinstance(q, (int, float)) or not 0 <= q <= 1:
+        raise ArgumentError(f"{who}: the fraction must be a number in [0, 1], got {q!r}")
+    others = [d for d in range(x.ndim) if d not in axes]
+    shape = tuple(x.shape[d] for d in others)
+    n = math.prod(x.shape[d] for d in axes)
+    if n == 0:
+        raise ArgumentError(f"{who}: {x.type} has no elements along axes {axes}")
+    rows = Reshape((*shape, n))(Permute((*others, *axes))(x))  # [*others, n]
+    place = q * (n - 1)
+    low, part = int(place), place - int(place)
+    rising, last = order.sort(rows, axis=len(others)), len(others)
+    y = slice_axis(rising, last, low, low + 1)
+    if part:
+        y = e.add(e.mul(y, 1 - part), e.mul(slice_axis(rising, last, low + 1, low + 2), part))
+    y = e.where(kept(Any_((last,))(e.isnan(rows)), rows.shape, (last,)), math.nan, y)
+    return Reshape(tuple(1 if d in axes else m for d, m in enumerate(x.shape)) if keepdims else shape)(y)
+
+
+# ── the distinct elements ────────────────────────────────────────────────────────────────────────
+class UniqueAll(NamedTuple):
+    values: Any
+    indices: Any
+    inverse_indices: Any
+    counts: Any
+
+
+class UniqueCounts(NamedTuple):
+    values: Any
+    counts: Any
+
+
+class UniqueInverse(NamedTuple):
+    values: Any
+    inverse_indices: Any
+
+
+def unique_values(x: Operand, /, *, size: int | None = None) -> Any:
+    """The distinct elements in rising order (every nan is distinct). With `size`, exactly so many: the largest repeats.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.unique_values(mnp.asarray([3, 1, 3])).tolist()
+    [1, 3]
+    """
+    x = ravel(lift(x, "unique_values"))
+    if size is None:
+        return _distinct(x, "unique_values").values
+    n = x.shape[0]
+    if n == 0:
+        raise ShapeError(f"unique_values: {x.type} has no element to fill size {size} with")
+    rising = order.sort(x, axis=0)
+    new = e.not_equal(slice_axis(rising, 0, 1, n), slice_axis(rising, 0, 0, n - 1))
+    return take(rising, flatnonzero(Concatenate(0)(full((1,), True, BOOL), new), size=size, fill_value=n - 1))
+
+
+def unique_all(x: Operand, /) -> UniqueAll:
+    """The distinct elements in rising order, where each first stands, which one each element is, and how many.
+
+    >>> import minigrad.numpy as mnp
+    >>> [t.tolist() for t in mnp.unique_all(mnp.asarray([3, 1, 3]))]
+    [[1, 3], [1, 0], [1, 0, 1], [1, 2]]
+    """
+    return _distinct(x, "unique_all")
+
+
+def _distinct(x: Operand, who: str) -> UniqueAll:
+    x = lift(x, who)
+    found = np.unique(
+        known(x, who, SIZED.replace("give", "use unique_values with")),
+        return_index=True,
+        return_inverse=True,
+        return_counts=True,
+        equal_nan=False,
+    )
+    indices, inverse, counts = (Array(t.astype(np.int64)) for t in found[1:])
+    # the values by a gather, so that they carry a gradient
+    return UniqueAll(take(x, indices), indices, Reshape(x.shape)(inverse), counts)
+
+
+def unique_counts(x: Operand, /) -> UniqueCounts:
+    """The distinct elements in rising order, and how many of each.
+
+    >>> import minigrad.numpy as mnp
+    >>> [t.tolist() for t in mnp.unique_counts(mnp.asarray([3, 1, 3]))]
+    [[1, 3], [1, 2]]
+    """
+    found = _distinct(x, "unique_counts")
+    return UniqueCounts(found.values, found.counts)
+
+
+def unique_inverse(x: Operand, /) -> UniqueInverse:
+    """The distinct elements in rising order, and which of them each element of x is (in x's shape).
+
+    >>> import minigrad.numpy as mnp
+    >>> [t.tolist() for t in mnp.unique_inverse(mnp.asarray([3, 1, 3]))]
+    [[1, 3], [1, 0, 1]]
+    """
+    found = _distinct(x, "unique_inverse")
+    return UniqueInverse(found.values, found.inverse_indices)
+
+
+def unique(
+    x: Operand,
+    /,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    *,
+    size: int | None = None,
+) -> Any:
+    """NumPy's spelling: the distinct elements, and what else is asked for, as a tuple.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.unique(mnp.asarray([3, 1, 3])).tolist()
+    [1, 3]
+    """
+    wanted = (return_index, return_inverse, return_counts)
+    if size is not None:
+        if any(wanted):
+            raise ArgumentError("unique: size= gives values only")
+        return unique_values(x, size=size)
+    values, *rest = _distinct(x, "unique")
+    return (values, *(part for part, w in zip(rest, wanted, strict=True) if w)) if any(wanted) else values

@@ -1,0 +1,98 @@
+"""Finding places in order: searchsorted, interp, isin.
+
+Floor 5. A binary search over n elements is log₂(n) rounds of one gather and two choices, all queries at once.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from minigrad.errors import ArgumentError, ShapeError
+from minigrad.numpy.manipulation import ravel
+from minigrad.op import Operand, lift
+from minigrad.ops import elementwise as e
+from minigrad.ops.axes import full_like
+from minigrad.ops.composite import floating
+from minigrad.ops.gather import Gather
+from minigrad.ops.movement import Reshape, slice_axis
+from minigrad.ops.reduce import Any_
+from minigrad.types import INT64, promote
+
+
+def searchsorted(x1: Operand, x2: Operand, /, side: str = "left", sorter: Operand | None = None) -> Any:
+    """Where (int64) the elements of x2 would be inserted into the sorted vector x1 to keep it sorted.
+
+    "left": before equal elements, "right": behind them. `sorter` is the order that sorts x1.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.searchsorted(mnp.asarray([1, 2, 2, 3]), mnp.asarray([2, 5]), side="right").tolist()
+    [3, 4]
+    """
+    x, queries = lift(x1, "searchsorted"), lift(x2, "searchsorted")
+    if x.ndim != 1:
+        raise ShapeError(f"searchsorted: takes a sorted vector, got {x.type}")
+    if side not in ("left", "right"):
+        raise ArgumentError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
+    if sorter is not None:
+        x = _picked(x, lift(sorter, "searchsorted"))
+    dtype = promote(x.dtype, queries.dtype)
+    x, queries = e.convert(x, dtype), e.convert(queries, dtype)
+    n = x.shape[0]
+    low, high = full_like(queries, 0, INT64), full_like(queries, n, INT64)
+    before = e.less if side == "left" else e.less_equal
+    for _ in range(n.bit_length()):  # invariant: the place lies in [low, high]
+        middle = e.floor_div(e.add(low, high), 2)
+        found = _picked(x, middle)
+        right = before(found, queries)
+        if dtype.kind == "f":  # nan comes last
+            right = e.or_(right, e.and_(e.isnan(queries), e.not_(e.isnan(found)) if side == "left" else True))
+        open_ = e.less(low, high)
+        low = e.where(e.and_(open_, right), e.add(middle, 1), low)
+        high = e.where(e.and_(open_, e.not_(right)), middle, high)
+    return low
+
+
+def _picked(x: Any, positions: Any) -> Any:
+    return Gather((0,))(x, Reshape((*positions.shape, 1))(positions))
+
+
+def digitize(x: Operand, bins: Operand, /, *, right: bool = False) -> Any:
+    """Which bin (0: below the first edge) each element falls in; edges belong to the bin on their right unless `right`.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.digitize(mnp.asarray([0.5, 2.0]), mnp.asarray([1.0, 2.0])).tolist()
+    [0, 2]
+    """
+    return searchsorted(bins, x, side="left" if right else "right")
+
+
+def interp(x: Operand, xp: Operand, fp: Operand, /) -> Any:
+    """The line through the points (xp, fp), xp rising, at x; beyond the ends, the values there.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.interp(1.5, mnp.asarray([1.0, 2.0]), mnp.asarray([10.0, 20.0])).tolist()
+    15.0
+    """
+    x, xp, fp = floating(x, "interp"), floating(xp, "interp"), floating(fp, "interp")
+    if xp.ndim != 1 or xp.shape != fp.shape or xp.shape[0] == 0:
+        raise ShapeError(f"interp: takes the points as two equally long vectors, got {xp.type} and {fp.type}")
+    n = xp.shape[0]
+    if n == 1:
+        return e.add(e.mul(x, 0), slice_axis(fp, 0, 0, 1))
+    place = e.clip(searchsorted(xp, x, side="right"), 1, n - 1)
+    x0, x1 = _picked(xp, e.sub(place, 1)), _picked(xp, place)
+    f0, f1 = _picked(fp, e.sub(place, 1)), _picked(fp, place)
+    part = e.clip(e.div(e.sub(x, x0), e.sub(x1, x0)), 0.0, 1.0)
+    return e.add(f0, e.mul(part, e.sub(f1, f0)))
+
+
+def isin(x1: Operand, x2: Operand, /, *, invert: bool = False) -> Any:
+    """Is each element of x1 one of x2's?
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.isin(mnp.asarray([1, 2, 3]), mnp.asarray([3, 1])).tolist()
+    [True, False, True]
+    """
+    x, elements = lift(x1, "isin"), ravel(lift(x2, "isin"))
+    found = Any_((x.ndim,))(e.equal(Reshape((*x.shape, 1))(x), elements))
+    return e.not_(found) if invert else found
