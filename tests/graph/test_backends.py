@@ -184,6 +184,7 @@ def test_threads_do_not_share_slots() -> None:
 
 def test_intermediates_die_after_their_last_use() -> None:
     """A chain of 50 arrays of 8 MB never holds more than a few at once."""
+
     def chain(x):
         for _ in range(50):
             x = e.tanh(x)

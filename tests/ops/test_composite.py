@@ -48,10 +48,19 @@ FUNCTIONS: list[tuple[str, Callable[..., Any], Callable[..., Any], tuple[Any, ..
     ("softmax-0", lambda x: composite.softmax(x, (0, 1)), special.softmax, (X,)),
     ("log_softmax", composite.log_softmax, lambda x: special.log_softmax(x, axis=-1), (X,)),
     ("layer_norm", composite.layer_norm, np_layer_norm, (X,)),
-    ("layer_norm-affine", lambda x, w, b: composite.layer_norm(x, w, b), lambda x, w, b: np_layer_norm(x) * w + b, (X, X[0], X[1])),
+    (
+        "layer_norm-affine",
+        lambda x, w, b: composite.layer_norm(x, w, b),
+        lambda x, w, b: np_layer_norm(x) * w + b,
+        (X, X[0], X[1]),
+    ),
     ("attention", composite.attention, np_attention, (Q, K, V)),
-    ("attention-causal", lambda q, k, v: composite.attention(q, k, v, causal=True),
-     lambda q, k, v: np_attention(q, k, v, np.tri(3, 5, 2, dtype=bool)), (Q, K, V)),
+    (
+        "attention-causal",
+        lambda q, k, v: composite.attention(q, k, v, causal=True),
+        lambda q, k, v: np_attention(q, k, v, np.tri(3, 5, 2, dtype=bool)),
+        (Q, K, V),
+    ),
     ("dropout", lambda x: composite.dropout(x, X > 0, 0.25), lambda x: np.where(X > 0, x / 0.75, 0), (X,)),
     ("relu", activations.relu, lambda x: np.maximum(x, 0), (X,)),
     ("leaky_relu", activations.leaky_relu, lambda x: np.where(x > 0, x, 0.01 * x), (X,)),
@@ -60,21 +69,45 @@ FUNCTIONS: list[tuple[str, Callable[..., Any], Callable[..., Any], tuple[Any, ..
     ("silu", activations.silu, lambda x: x * special.expit(x), (X,)),
     ("softplus", activations.softplus, lambda x: np.log1p(np.exp(x)), (X,)),
     ("gelu", activations.gelu, lambda x: x * special.ndtr(x), (X,)),
-    ("gelu-tanh", lambda x: activations.gelu(x, approximate=True),
-     lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))), (X,)),
-    ("cross_entropy", lambda x: losses.cross_entropy(x, LABELS),
-     lambda x: -special.log_softmax(x, axis=-1)[range(3), LABELS].mean(), (X,)),
-    ("cross_entropy-none", lambda x: losses.cross_entropy(x, LABELS, reduction="none"),
-     lambda x: -special.log_softmax(x, axis=-1)[range(3), LABELS], (X,)),
-    ("cross_entropy-ignore", lambda x: losses.cross_entropy(x, LABELS, ignore=3),
-     lambda x: -special.log_softmax(x, axis=-1)[[0, 2], [1, 0]].mean(), (X,)),
+    (
+        "gelu-tanh",
+        lambda x: activations.gelu(x, approximate=True),
+        lambda x: 0.5 * x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))),
+        (X,),
+    ),
+    (
+        "cross_entropy",
+        lambda x: losses.cross_entropy(x, LABELS),
+        lambda x: -special.log_softmax(x, axis=-1)[range(3), LABELS].mean(),
+        (X,),
+    ),
+    (
+        "cross_entropy-none",
+        lambda x: losses.cross_entropy(x, LABELS, reduction="none"),
+        lambda x: -special.log_softmax(x, axis=-1)[range(3), LABELS],
+        (X,),
+    ),
+    (
+        "cross_entropy-ignore",
+        lambda x: losses.cross_entropy(x, LABELS, ignore=3),
+        lambda x: -special.log_softmax(x, axis=-1)[[0, 2], [1, 0]].mean(),
+        (X,),
+    ),
     ("cross_entropy-smooth", lambda x: losses.cross_entropy(x, LABELS, label_smoothing=0.1), np_smoothed, (X,)),
-    ("cross_entropy-soft", lambda x: losses.cross_entropy(x, np.full((3, 4), 0.25, "float32")),
-     lambda x: -special.log_softmax(x, axis=-1).mean(), (X,)),
+    (
+        "cross_entropy-soft",
+        lambda x: losses.cross_entropy(x, np.full((3, 4), 0.25, "float32")),
+        lambda x: -special.log_softmax(x, axis=-1).mean(),
+        (X,),
+    ),
     ("mse", losses.mse, lambda a, b: ((a - b) ** 2).mean(), (X, X[::-1])),
     ("mse-sum", lambda a, b: losses.mse(a, b, reduction="sum"), lambda a, b: ((a - b) ** 2).sum(), (X, X[::-1])),
-    ("bce", lambda x: losses.binary_cross_entropy_with_logits(x, 0.3),
-     lambda x: -(0.3 * np.log(special.expit(x)) + 0.7 * np.log(special.expit(-x))).mean(), (X,)),
+    (
+        "bce",
+        lambda x: losses.binary_cross_entropy_with_logits(x, 0.3),
+        lambda x: -(0.3 * np.log(special.expit(x)) + 0.7 * np.log(special.expit(-x))).mean(),
+        (X,),
+    ),
 ]
 
 
@@ -96,7 +129,11 @@ def test_extremes_do_not_overflow() -> None:
     assert composite.log_softmax(big).tolist() == [0, -1e4, -2e4]
     assert activations.softplus(big).tolist() == [1e4, pytest.approx(math.log(2)), 0]
     assert activations.elu(big).tolist() == [1e4, 0, -1]
-    assert losses.binary_cross_entropy_with_logits(big, 1.0, reduction="none").tolist() == [0, pytest.approx(0.6931472), 1e4]
+    assert losses.binary_cross_entropy_with_logits(big, 1.0, reduction="none").tolist() == [
+        0,
+        pytest.approx(0.6931472),
+        1e4,
+    ]
     masked = Array(np.array([-np.inf, 1.0, -np.inf]))
     assert composite.softmax(masked).tolist() == [0, 1, 0]
     assert composite.logsumexp(Array(np.full(2, -np.inf))).item() == -math.inf
@@ -164,8 +201,16 @@ def test_size_of() -> None:
 @pytest.mark.parametrize(
     ("call", "kind", "text"),
     [
-        (lambda: losses.cross_entropy(X, LABELS[:2]), ShapeError, "cross_entropy: i64[2] does not label f64[3,4] along axis 1"),
-        (lambda: losses.cross_entropy(X, X > 0), DtypeError, "cross_entropy: labels are integers or probabilities, got bool"),
+        (
+            lambda: losses.cross_entropy(X, LABELS[:2]),
+            ShapeError,
+            "cross_entropy: i64[2] does not label f64[3,4] along axis 1",
+        ),
+        (
+            lambda: losses.cross_entropy(X, X > 0),
+            DtypeError,
+            "cross_entropy: labels are integers or probabilities, got bool",
+        ),
         (lambda: losses.mse(X, X, reduction="max"), ArgumentError, "unknown reduction 'max'"),
         (lambda: composite.softmax(X, 2), ArgumentError, "softmax: axis 2 is out of range for f64[3,4] (rank 2)"),
         (lambda: composite.attention(X[0], X, X), ShapeError, "attention: needs [.., tokens, features], got f64[4]"),

@@ -61,7 +61,12 @@ def test_matmul_dtypes(dtypes: tuple[str, str]) -> None:
 
 def test_strided_operands_are_read_as_they_lie() -> None:
     a, b = RNG(0).normal(size=(2, 6, 8)), RNG(1).normal(size=(8, 12))
-    views = [(a[:, ::2], b[:, ::3]), (a.swapaxes(1, 2), b.T[:6, :4]), (a[..., ::-1], b[::-1]), (np.broadcast_to(a[:1], (3, 6, 8)), b)]
+    views = [
+        (a[:, ::2], b[:, ::3]),
+        (a.swapaxes(1, 2), b.T[:6, :4]),
+        (a[..., ::-1], b[::-1]),
+        (np.broadcast_to(a[:1], (3, 6, 8)), b),
+    ]
     for x, w in views:
         same(matmul(x, w), x @ w)
         same(einsum("bij,jk->kbi", x, w), np.einsum("bij,jk->kbi", x, w))
@@ -114,7 +119,10 @@ def test_einsum(spec: str, shapes: Any) -> None:
 
 
 def test_a_chain_is_contracted_in_the_cheap_order() -> None:
-    graph, _ = trace(lambda a, b, v: [einsum("ij,jk,k->i", a, b, v)], [TensorType((50, 50), FLOAT32)] * 2 + [TensorType((50,), FLOAT32)])
+    graph, _ = trace(
+        lambda a, b, v: [einsum("ij,jk,k->i", a, b, v)],
+        [TensorType((50, 50), FLOAT32)] * 2 + [TensorType((50,), FLOAT32)],
+    )
     assert [n.outs[0].type.shape for n in graph.nodes] == [(50,), (50,)]  # matrix by vector, twice
 
 
@@ -145,7 +153,10 @@ def test_unknown_sizes() -> None:
             "matmul: shapes (2,) and (4,) do not broadcast: axis -1 has sizes 2 and 4",
         ),
         (lambda: tensordot(np.ones(3), np.ones(3), 2), "tensordot: cannot sum over 2 axes of f64[3] and f64[3]"),
-        (lambda: tensordot(np.ones(3), np.ones(3), ((0, 0), (0,))), "tensordot: axes (0, 0) name an axis of f64[3] twice"),
+        (
+            lambda: tensordot(np.ones(3), np.ones(3), ((0, 0), (0,))),
+            "tensordot: axes (0, 0) name an axis of f64[3] twice",
+        ),
         (
             lambda: einsum("ij,jk->ik", np.ones((2, 3)), np.ones((4, 5))),
             "einsum: index 'j' of 'ij,jk->ik' has sizes 3 and 4 (operands f64[2,3], f64[4,5])",
@@ -167,7 +178,10 @@ def test_unknown_sizes() -> None:
             lambda: conv(np.ones((1, 2, 2)), np.ones((2, 2, 5))),
             "conv: the kernel f64[2,2,5] spans 5 along spatial axis 0, more than the 2 of the padded input f64[1,2,2]",
         ),
-        (lambda: conv(np.ones((1, 2, 4)), np.ones((2, 2, 3)), 0), "conv: stride must be a positive integer, or 1 of them, got 0"),
+        (
+            lambda: conv(np.ones((1, 2, 4)), np.ones((2, 2, 3)), 0),
+            "conv: stride must be a positive integer, or 1 of them, got 0",
+        ),
         (lambda: max_pool(np.ones(3), (2, 2)), "max_pool: a window of shape (2, 2) needs 2 axes, got f64[3]"),
     ],
 )

@@ -98,7 +98,10 @@ def test_updates_that_were_overwritten_get_no_gradient() -> None:
 
 def test_an_extremum_is_shared_by_all_that_reach_it() -> None:
     where_ = np.array([[0], [0], [1]])
-    _, pull = vjp(lambda x, u: [Scatter((0,), "max")(x, u, where_)], [Array(np.array([2.0, 5.0])), Array(np.array([2.0, 2.0, 1.0]))])
+    _, pull = vjp(
+        lambda x, u: [Scatter((0,), "max")(x, u, where_)],
+        [Array(np.array([2.0, 5.0])), Array(np.array([2.0, 2.0, 1.0]))],
+    )
     x_bar, u_bar = pull([Array(np.array([3.0, 1.0]))])
     assert x_bar.array.tolist() == [1, 1]
     assert u_bar.array.tolist() == [1, 1, 0]
@@ -149,7 +152,10 @@ def test_narrow_positions() -> None:
     ("f", "message"),
     [
         (lambda x: Gather((0,))(x, np.array([1.0])), "gather: positions must be integers, got f64[1]"),
-        (lambda x: Gather((0,))(x, np.array([[1, 2]])), "gather: indices into axes (0,) of f64[3,2] must be [..., 1], got i64[1,2]"),
+        (
+            lambda x: Gather((0,))(x, np.array([[1, 2]])),
+            "gather: indices into axes (0,) of f64[3,2] must be [..., 1], got i64[1,2]",
+        ),
         (lambda x: Gather((2,))(x, np.array([1])), "gather: axis 2 is out of range for f64[3,2] (rank 2)"),
         (
             lambda x: Scatter((0,))(x, np.ones(3), np.array([[1]])),
@@ -165,7 +171,10 @@ def test_narrow_positions() -> None:
             "dynamic_slice: f64[3,2] needs one start and one size per axis, got 1 starts and sizes (1,)",
         ),
         (lambda x: DynamicSlice((1, 1))(x, 0, 1.5), "dynamic_slice: a start must be an integer, got f32[]"),
-        (lambda x: DynamicUpdateSlice()(x, np.ones((4, 1)), 0, 0), "dynamic_update_slice: a window of sizes (4, 1) does not fit in f64[3,2]"),
+        (
+            lambda x: DynamicUpdateSlice()(x, np.ones((4, 1)), 0, 0),
+            "dynamic_update_slice: a window of sizes (4, 1) does not fit in f64[3,2]",
+        ),
     ],
 )
 def test_messages(f: Any, message: str) -> None:

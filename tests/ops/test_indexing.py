@@ -86,7 +86,18 @@ def test_update_is_numpys() -> None:
 
 def test_lists_scalars_and_no_index() -> None:
     x = np.arange(12.0).reshape(3, 4)
-    for key in [[0, 2], [], ([0, 1], [2, 3]), np.int8(1), (np.uint8(1), -1), (), ..., None, np.array(2), [True, False, True]]:
+    for key in [
+        [0, 2],
+        [],
+        ([0, 1], [2, 3]),
+        np.int8(1),
+        (np.uint8(1), -1),
+        (),
+        ...,
+        None,
+        np.array(2),
+        [True, False, True],
+    ]:
         np.testing.assert_array_equal(index(Array(x), key).array, x[key], err_msg=repr(key))
     np.testing.assert_array_equal(Array(x)[Array(np.array([2, 0])), 1:].array, x[[2, 0], 1:])
 
@@ -152,7 +163,18 @@ def test_traced_positions() -> None:
 
 def test_unknown_sizes() -> None:
     n = Dim.symbol("n")
-    keys = [np.s_[:, 1:], np.s_[0], np.s_[-1], np.s_[:, -1], np.s_[1:], np.s_[:-1], np.s_[-2:], np.s_[::-1], np.s_[::2], np.s_[:, [2, 0]]]
+    keys = [
+        np.s_[:, 1:],
+        np.s_[0],
+        np.s_[-1],
+        np.s_[:, -1],
+        np.s_[1:],
+        np.s_[:-1],
+        np.s_[-2:],
+        np.s_[::-1],
+        np.s_[::2],
+        np.s_[:, [2, 0]],
+    ]
     x = np.arange(20.0).reshape(5, 4)
     for key in keys:
         graph, _ = trace(lambda a, key=key: [a[key], a.at[key].set(1.0)], [TensorType((n, 4), FLOAT64)])
@@ -161,7 +183,9 @@ def test_unknown_sizes() -> None:
         want[key] = 1.0
         np.testing.assert_array_equal(read.array, x[key])
         np.testing.assert_array_equal(written.array, want)
-    with pytest.raises(errors.ArgumentError, match=r"whether the slice fits axis 0 of size n of f64\[n,4\] is not known"):
+    with pytest.raises(
+        errors.ArgumentError, match=r"whether the slice fits axis 0 of size n of f64\[n,4\] is not known"
+    ):
         trace(lambda a: [a[:3]], [TensorType((n, 4), FLOAT64)])
 
 
@@ -176,7 +200,11 @@ def test_unknown_sizes() -> None:
         (slice(0, 1, 0), ValueError, "index: a slice's step must not be 0"),
         (1.0, TypeError, "index: 1.0 (a float) is not an index"),
         (np.array([1.0]), TypeError, "index: positions must be integers or bools, got f64[1]"),
-        (np.array([True, False]), ValueError, "index: a mask of shape (2,) does not fit axes of sizes (4,) of f64[4,3,5]"),
+        (
+            np.array([True, False]),
+            ValueError,
+            "index: a mask of shape (2,) does not fit axes of sizes (4,) of f64[4,3,5]",
+        ),
         (([0, 1], [0, 1, 2]), ValueError, "index: shapes (2,) and (3,) do not broadcast"),
     ],
 )
@@ -206,7 +234,8 @@ def test_a_traced_mask_selects_but_does_not_shape() -> None:
 
 
 @pytest.mark.parametrize(
-    "key", [np.s_[1], np.s_[:, ::-2], np.s_[[0, 0, 1]], np.s_[:, [2, 0, 2]], np.s_[[1, 0], ..., [0, 1]], np.s_[None, 0, 1:]]
+    "key",
+    [np.s_[1], np.s_[:, ::-2], np.s_[[0, 0, 1]], np.s_[:, [2, 0, 2]], np.s_[[1, 0], ..., [0, 1]], np.s_[None, 0, 1:]],
 )
 def test_derivatives(key: Any) -> None:
     rng = np.random.default_rng(3)

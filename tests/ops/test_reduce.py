@@ -32,7 +32,12 @@ def gradient(f: Any, *xs: Any) -> list[Any]:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_numpy_agrees(dtype: str, axes: tuple[int, ...]) -> None:
     x = draw(dtype)
-    for op, want in [(Max(axes), x.max(axes)), (Min(axes), x.min(axes)), (Any_(axes), x.any(axes)), (All(axes), x.all(axes))]:
+    for op, want in [
+        (Max(axes), x.max(axes)),
+        (Min(axes), x.min(axes)),
+        (Any_(axes), x.any(axes)),
+        (All(axes), x.all(axes)),
+    ]:
         got = op(Array(x)).array
         np.testing.assert_array_equal(got, want)
         assert got.dtype == want.dtype
@@ -93,7 +98,9 @@ def test_running_totals(axis: int, reverse: bool) -> None:
 def test_running_log_sum_exp_neither_overflows_nor_loses_minus_infinity() -> None:
     x = np.array([-np.inf, -np.inf, 1000.0, 1000.0, -1000.0])
     with np.errstate(over="raise"):
-        np.testing.assert_allclose(CumLogSumExp(0)(Array(x)).array, [-np.inf, -np.inf, *[1000 + np.log([1, 2, 2])[i] for i in range(3)]])
+        np.testing.assert_allclose(
+            CumLogSumExp(0)(Array(x)).array, [-np.inf, -np.inf, *[1000 + np.log([1, 2, 2])[i] for i in range(3)]]
+        )
         np.testing.assert_allclose(gradient(CumLogSumExp(0), x)[0], [0, 0, 2, 1, 0])
 
 

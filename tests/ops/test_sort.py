@@ -60,7 +60,7 @@ def test_derivatives_follow_the_permutation() -> None:
     y = RNG(5).normal(size=(3, 4))
     check_grads(lambda v: sort(v, axis=0), (x,))
     check_grads(lambda v, w: sort(v, w, axis=1, descending=True), (x, y))
-    check_grads(lambda v, w: sort(v, w, axis=1) [1] * sort(v, axis=1), (x, y))
+    check_grads(lambda v, w: sort(v, w, axis=1)[1] * sort(v, axis=1), (x, y))
     check_grads(lambda v: top_k(v, 2)[0], (x,))
     _, pull = vjp(lambda v: [sort(v)], [Array(np.array([1.0, 1.0, 0.0]))])  # of a tie the first comes first
     assert pull([Array(np.array([1.0, 2.0, 3.0]))])[0].array.tolist() == [2, 3, 1]
@@ -70,13 +70,19 @@ def test_derivatives_follow_the_permutation() -> None:
     ("f", "message"),
     [
         (lambda: sort(np.zeros(3), axis=1), "sort: axis 1 is out of range for f64[3] (rank 1)"),
-        (lambda: sort(np.zeros(3), np.zeros(2)), "sort: operands sorted together must have one shape, got f64[3] and f64[2]"),
+        (
+            lambda: sort(np.zeros(3), np.zeros(2)),
+            "sort: operands sorted together must have one shape, got f64[3] and f64[2]",
+        ),
         (lambda: Sort(0, 2)(np.zeros(3)), "sort: cannot sort 1 operands by 2 of them"),
         (
             lambda: ArgSort(0)(np.zeros(3), np.zeros((1, 3))),
             "argsort: operands sorted together must have one shape, got f64[3] and f64[1,3]",
         ),
-        (lambda: top_k(np.zeros(3), 4), "top_k: k must be an integer from 0 to 3, the size of the last axis of f64[3], got 4"),
+        (
+            lambda: top_k(np.zeros(3), 4),
+            "top_k: k must be an integer from 0 to 3, the size of the last axis of f64[3], got 4",
+        ),
         (lambda: top_k(1.0, 1), "top_k: a scalar has no axis to search"),
     ],
 )

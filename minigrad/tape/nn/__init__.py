@@ -2,7 +2,19 @@
 
 from minigrad.tape.nn import functional, init
 from minigrad.tape.nn.containers import ModuleDict, ModuleList, Sequential
-from minigrad.tape.nn.layers import GELU, Dropout, Embedding, Flatten, Identity, LayerNorm, Linear, ReLU, Sigmoid, SiLU, Tanh
+from minigrad.tape.nn.layers import (
+    GELU,
+    Dropout,
+    Embedding,
+    Flatten,
+    Identity,
+    LayerNorm,
+    Linear,
+    ReLU,
+    Sigmoid,
+    SiLU,
+    Tanh,
+)
 from minigrad.tape.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from minigrad.tape.nn.module import Module, Parameter
 

@@ -74,7 +74,9 @@ def embedding(input: Any, weight: Any) -> Any:
 
 
 @on_tape
-def layer_norm(input: Any, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5) -> Any:
+def layer_norm(
+    input: Any, normalized_shape: Sequence[int], weight: Any = None, bias: Any = None, eps: float = 1e-5
+) -> Any:
     """(x - mean) / √(var + eps) over the last dims, which have normalized_shape, then · weight + bias."""
     shape = tuple(normalized_shape)
     if input.shape[input.ndim - len(shape) :] != shape:
@@ -121,7 +123,9 @@ def cross_entropy(
     axis = 0 if input.ndim == 1 else 1
     if target.dtype.kind == "f":
         if target.shape != input.shape:
-            raise ShapeError(f"cross_entropy: probabilities {target.type} for logits {input.type}: shapes must be equal")
+            raise ShapeError(
+                f"cross_entropy: probabilities {target.type} for logits {input.type}: shapes must be equal"
+            )
         if label_smoothing:
             target = target * (1 - label_smoothing) + label_smoothing / input.shape[axis]
         y = losses.cross_entropy(input, target, axis=axis, reduction=reduction)
