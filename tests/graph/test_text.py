@@ -8,6 +8,7 @@ from minigrad.control import Call
 from minigrad.errors import GraphError
 from minigrad.graph import Graph, check
 from minigrad.interpreters.build import trace
+from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.ops.movement import Reshape, Slice
 from minigrad.passes import run
