@@ -312,8 +312,8 @@ def _triangle(who: str, x: Operand, k: int, lower: Any) -> Any:
     x = lift(x, who)
     if x.ndim < 2:
         raise ShapeError(f"{who}: needs at least 2 axes, got {x.type}")
-    inside = np.tri(x.shape[-2], x.shape[-1], k=k if lower else k - 1, dtype=np.bool_)
-    return where(Array(inside if lower else ~inside), x, movement.zero(x.dtype))
+    zero = movement.zero(x.dtype)
+    return where(axes.triangle(x, k), x, zero) if lower else where(axes.triangle(x, k - 1), zero, x)
 
 
 def tril(x: Operand, /, k: int = 0) -> Any:

@@ -1,4 +1,4 @@
-"""Every function of minigrad.numpy gives what NumPy gives: eagerly, in a graph, over lanes; gradients as differences."""
+"""Every function of minigrad.numpy gives what NumPy gives: eagerly, in a graph, over lanes; and has its gradient."""
 
 from __future__ import annotations
 
