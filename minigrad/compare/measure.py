@@ -40,7 +40,9 @@ def rows(names: list[str]) -> Iterator[tuple[type[Program], str]]:
             yield program, backend
 
 
-def measure(program: Program, result: Result, batches: Iterator[tuple[ndarray, ndarray]], steps: int, watch: Watch) -> None:
+def measure(
+    program: Program, result: Result, batches: Iterator[tuple[ndarray, ndarray]], steps: int, watch: Watch
+) -> None:
     """Fill in a row: prepare, train, then look at memory."""
     inputs, targets = next(batches)
     result.events = program.events

@@ -140,7 +140,8 @@ class TracerProgram(Program):
         weights, m, v, t = state
         loss, gradients = jax.value_and_grad(self.loss)(weights, inputs, targets)
         moved = [
-            optimize.adam(w, g, a, b, t, lr=self.model.rate) for w, g, a, b in zip(weights, gradients, m, v, strict=True)
+            optimize.adam(w, g, a, b, t, lr=self.model.rate)
+            for w, g, a, b in zip(weights, gradients, m, v, strict=True)
         ]
         weights, m, v = (list(column) for column in zip(*moved, strict=True))
         return (weights, m, v, t + 1), loss

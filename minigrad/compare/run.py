@@ -50,7 +50,11 @@ def run(
     c = Comparison(model, dtype, min(steps, QUICK_STEPS) if quick else steps, seed, 0, machine())
     console = rich_console.Console()
     progress = rich_progress.Progress(
-        "{task.description}", rich_progress.BarColumn(), "{task.completed}/{task.total}", console=console, transient=True
+        "{task.description}",
+        rich_progress.BarColumn(),
+        "{task.completed}/{task.total}",
+        console=console,
+        transient=True,
     )
     bars: dict[int, int] = {}
 

@@ -254,9 +254,7 @@ def logical_not(x: Operand, /) -> Any:
 
 
 # ── comparing floats ─────────────────────────────────────────────────────────────────────────────
-def isclose(
-    x1: Operand, x2: Operand, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: Any = False
-) -> Any:
+def isclose(x1: Operand, x2: Operand, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: Any = False) -> Any:
     """|x1 - x2| <= atol + rtol·|x2|, or equal (as infinities are).
 
     >>> import minigrad.numpy as mnp
@@ -269,9 +267,7 @@ def isclose(
     return e.or_(close, e.and_(e.isnan(a), e.isnan(b))) if equal_nan else close
 
 
-def nan_to_num(
-    x: Operand, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
-) -> Any:
+def nan_to_num(x: Operand, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
     """x with nan replaced, and infinities by numbers (the dtype's largest unless given).
 
     >>> import minigrad.numpy as mnp

@@ -64,7 +64,12 @@ def test_methods_are_the_functions() -> None:
     assert [axis.tolist() for axis in (x > 2).nonzero()] == [[0], [0]]
     assert x.squeeze() is x and x.conj().tolist() == x.real.tolist() == x.tolist() and x.imag.item is not None
     assert (+x).tolist() == x.tolist() and round(mnp.asarray(2.5)).item() == 2
-    assert x.mean().item() == 0.5 and x.var().item() == 7.25 and x.std().item() == pytest.approx(7.25**0.5) and x.ptp().item() == 7
+    assert (
+        x.mean().item() == 0.5
+        and x.var().item() == 7.25
+        and x.std().item() == pytest.approx(7.25**0.5)
+        and x.ptp().item() == 7
+    )
     assert x.prod().item() == -24 and x.cumprod().tolist() == [3, 3, 6, -24]
 
 
