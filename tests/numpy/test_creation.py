@@ -109,6 +109,13 @@ def test_repeated_names() -> None:
     assert mnp.bitwise_not is mnp.bitwise_invert and mnp.concatenate is mnp.concat
     assert mnp.left_shift is mnp.bitwise_left_shift and mnp.right_shift is mnp.bitwise_right_shift
     assert mnp.rsqrt(4.0).tolist() == 0.5
+    x = mnp.ones((2, 3))
+    assert (mnp.shape(x), mnp.ndim(x), mnp.size(x), mnp.size(x, -1)) == ((2, 3), 2, 6, 3)
+    assert mnp.broadcast_shapes() == () and mnp.broadcast_shapes((2, 1), 3) == (2, 3)
+    assert mnp.allclose(x, 1 + 1e-7).item() and not mnp.allclose(x, 1.1).item()
+    assert mnp.array_equal(x, x).item() and not mnp.array_equal(x, x[0]).item()
+    assert mnp.array_equal(x * mnp.nan, x * mnp.nan, equal_nan=True).item()
+    assert not mnp.array_equal(x * mnp.nan, x * mnp.nan).item()
     assert mnp.atleast_1d(3).shape == (1,) and mnp.atleast_2d(3).shape == (1, 1)
     assert mnp.round(mnp.asarray([1.25, -1.35], dtype="float64"), 1).tolist() == [1.2, -1.4]
     assert [t.tolist() for t in mnp.top_k(mnp.asarray([1, 3, 2]), 2)] == [[3, 2], [1, 2]]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
+import pkgutil
 import re
 import zlib
 from pathlib import Path
@@ -93,3 +95,14 @@ def test_every_function_has_a_case() -> None:
     texts = [path.read_text("utf-8") for path in Path(__file__).parent.glob("*.py")]
     names = set(re.findall(r"[A-Za-z_]\w*", " ".join(texts)))
     assert [n for n in mnp.__all__ if inspect.isfunction(getattr(mnp, n)) and n not in names] == []
+
+
+def test_the_namespace_lists_what_its_files_define() -> None:
+    """Every public function of the files, under every name it has there."""
+    internal = {"unary", "binary", "accumulator", "truth", "shape_of", "check_device", "known"}
+    for file in pkgutil.iter_modules(mnp.__path__):
+        module = importlib.import_module(f"minigrad.numpy.{file.name}")
+        for name, f in vars(module).items():
+            if inspect.isfunction(f) and f.__module__ == module.__name__ and name[0] != "_" and file.name != "methods":
+                assert name in internal or getattr(mnp, name) is f
+                assert name in internal or name in mnp.__all__
