@@ -6,8 +6,9 @@ Operands are letters for sizes, the same letter the same size: "ab b" is a matri
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -33,10 +34,13 @@ class Case:
 DTYPES = {"b": ["bool"], "i": ["int32"], "u": ["uint8"], "f": ["float32", "float64"], "c": ["complex64"]}
 
 
-def draw(case: Case, dtype: str, rng: np.random.Generator) -> list[Any]:
-    """Operands of random sizes 1 to 4, all different numbers for floats (no ties, no kinks)."""
-    size = {letter: int(rng.integers(1, 5)) for letter in "abcdn"} | {"3": 3, "6": 6, "1": 1, "2": 2, "0": 0, "5": 5}
-    return [_array(tuple(size[s] for s in word if s != "."), dtype, case.domain, rng) for word in case.operands.split()]
+def draw(
+    case: Case, dtype: str, rng: np.random.Generator, sizes: Mapping[str, int] = MappingProxyType({})
+) -> list[Any]:
+    """Operands of random sizes 1 to 4 save those given, all different numbers for floats (no ties, no kinks)."""
+    size = {letter: int(rng.integers(1, 5)) for letter in "abcd"} | {digit: int(digit) for digit in "12356"}
+    size |= sizes
+    return [_array(tuple(size[s] for s in word), dtype, case.domain, rng) for word in case.operands.split()]
 
 
 def _array(shape: tuple[int, ...], dtype: str, domain: Domain, rng: np.random.Generator) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import inspect
 import pkgutil
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 
 import minigrad.numpy as mnp
+from minigrad.errors import MinigradError
 from minigrad.graph import check, run
 from minigrad.interpreters.batch import batched
 from minigrad.interpreters.build import trace
@@ -69,6 +71,22 @@ def test_as_numpy(case: Case, dtype: str) -> None:
         types = [TensorType(x.shape, x.dtype) for x in xs]
         graph, _ = trace(lambda *vs: flat(case.f(mnp, *vs)), types)
         same_values(run(check(graph), [Array(x) for x in xs]), wanted, dtype)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.kinds], ids=lambda c: c.name)
+def test_empty_operands(case: Case) -> None:
+    """With axes of size 0: what NumPy gives, or an error of ours."""
+    dtype = DTYPES[case.kinds[-1]][0]
+    for empty in ("a", "b", "c", "ab", "abc"):
+        xs = draw(case, dtype, rng_of(case, dtype), dict.fromkeys(empty, 0))
+        try:
+            wanted = case.reference(*xs)
+        except (ValueError, IndexError, ZeroDivisionError):
+            with contextlib.suppress(MinigradError):
+                case.f(mnp, *xs)
+            continue
+        if case.name != "median":  # nan with a warning in NumPy; like quantile, ours has no middle to give
+            same_values(case.f(mnp, *[Array(x) for x in xs]), wanted, dtype)
 
 
 @pytest.mark.parametrize("case", [c for c in CASES if c.graph and "f" in c.kinds], ids=lambda c: c.name)
