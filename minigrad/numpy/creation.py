@@ -36,6 +36,8 @@ def asarray(obj: Any, /, dtype: Any = None, *, device: Any = None, copy: Any = N
     """
     check_device("asarray", device)
     wanted = None if dtype is None else as_dtype(dtype)
+    if copy is False and not isinstance(obj, Value):
+        raise ArgumentError(f"asarray: a {type(obj).__name__} must be copied, for it may change", hint="copy=None")
     if not isinstance(obj, (list, tuple, range)):
         x = lift(obj, "asarray")
         return x if wanted is None else convert(x, wanted)
@@ -103,6 +105,8 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: Any = None) -> Any:
     [0, 1, 2]
     """
     check_device("from_dlpack", device)
+    if copy is False:
+        raise ArgumentError("from_dlpack: the data must be copied, for its owner may change it", hint="copy=None")
     return Array(np.from_dlpack(x).copy())
 
 

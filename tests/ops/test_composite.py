@@ -195,6 +195,12 @@ def test_size_of() -> None:
     [
         (lambda: losses.cross_entropy(X, LABELS[:2]), ShapeError, "cross_entropy: i64[2] does not label f64[3,4]"),
         (lambda: losses.cross_entropy(X, X > 0), DtypeError, "cross_entropy: labels are integers or pr"),
+        (
+            lambda: losses.cross_entropy(X, LABELS + 1),
+            ArgumentError,
+            "cross_entropy: label 4 is not one of the 4 classes",
+        ),
+        (lambda: losses.cross_entropy(X, LABELS - 1), ArgumentError, "cross_entropy: label -1 is not one of the 4 cl"),
         (lambda: losses.mse(X, X, reduction="max"), ArgumentError, "unknown reduction 'max'"),
         (lambda: composite.softmax(X, 2), ArgumentError, "softmax: axis 2 is out of range for f64[3,4] (rank 2)"),
         (lambda: composite.attention(X[0], X, X), ShapeError, "attention: needs [.., tokens, features], got f64[4]"),
