@@ -10,6 +10,7 @@ from __future__ import annotations
 import linecache
 import os
 import sys
+from contextvars import ContextVar
 from dataclasses import dataclass
 from types import CodeType
 from typing import TypeAlias
@@ -85,6 +86,15 @@ def line_at(place: Place | None) -> Line:
         if start <= offset < stop and lineno is not None:
             return Line(code.co_filename, lineno, code.co_name)
     return Line(code.co_filename, code.co_firstlineno, code.co_name)
+
+
+# The walk backward makes nodes for the line whose op it is walking through, not for the line that said "gradient".
+behalf: ContextVar[Line | None] = ContextVar("behalf", default=None)
+
+
+def node_line() -> Line:
+    """The line a new node belongs to."""
+    return behalf.get() or user_line()
 
 
 def function_line(f: object) -> Line:

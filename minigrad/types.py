@@ -48,12 +48,12 @@ def as_dtype(dtype: Any) -> DType:
     if dtype in (bool, int, float, complex):
         return _PYTHON[dtype]
     try:
-        found: DType = np.dtype(dtype)
+        found: DType = np.dtype(dtype).newbyteorder("=")
     except TypeError:
         found = np.dtype(object)
     if found not in SHORT:
         raise DtypeError(f"unknown dtype {_spell(dtype)}", hint="known: " + ", ".join(d.name for d in SHORT))
-    return found.newbyteorder("=")
+    return found
 
 
 def _spell(dtype: Any) -> str:
@@ -419,7 +419,7 @@ def normal_axes(who: str, axes: Any, t: TensorType) -> tuple[int, ...]:
     """Axes (None: all, an int, or a sequence) as sorted distinct numbers from 0."""
     if axes is None:
         return tuple(range(t.ndim))
-    if isinstance(axes, (int, np.integer)):
+    if not isinstance(axes, (tuple, list)):
         axes = (axes,)
     found = [normal_axis(who, a, t) for a in axes]
     if len(set(found)) != len(found):

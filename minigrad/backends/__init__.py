@@ -68,9 +68,14 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
     return executable
 
 
-def _compiler(name: str) -> Callable[[Graph], Any]:
+def require(name: str) -> None:
+    """Raise a BackendError if there is no such backend, built or planned."""
     if name not in _COMPILERS:
         raise BackendError(f"unknown backend {name!r}", hint="known: " + ", ".join(_COMPILERS))
+
+
+def _compiler(name: str) -> Callable[[Graph], Any]:
+    require(name)
     compiler = _COMPILERS[name]
     if compiler is None:
         raise BackendError(f"the backend {name!r} is not built yet", hint="available: " + ", ".join(available()))

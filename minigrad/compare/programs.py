@@ -78,8 +78,8 @@ class SessionProgram(Program):
             self.session = tf.Session(graph=graph)
             self.session.run(initialize)
         with config.backend.using(self.backend), self.timed("compile", "prune, specialise, compile"):
-            compiled = self.session.compile([self.train, self.loss], self.feed(inputs, targets))
-        self.graph, self.kernels = compiled.source, len(compiled.graph.nodes)
+            self.graph, executable = self.session.compile([self.train, self.loss], self.feed(inputs, targets))
+        self.kernels = executable.nodes
 
     def feed(self, inputs: ndarray, targets: ndarray) -> dict[Any, Any]:
         return {self.inputs: inputs, self.targets: targets}
@@ -140,7 +140,8 @@ class TracerProgram(Program):
         weights, m, v, t = state
         loss, gradients = jax.value_and_grad(self.loss)(weights, inputs, targets)
         moved = [
-            optimize.adam(w, g, a, b, t, lr=self.model.rate) for w, g, a, b in zip(weights, gradients, m, v, strict=True)
+            optimize.adam(w, g, a, b, t, lr=self.model.rate)
+            for w, g, a, b in zip(weights, gradients, m, v, strict=True)
         ]
         weights, m, v = (list(column) for column in zip(*moved, strict=True))
         return (weights, m, v, t + 1), loss
@@ -167,7 +168,7 @@ class JitProgram(TracerProgram):
             lowered = step.lower(*arguments)
         with self.timed("compile", "passes and kernels"):
             self.update = lowered.compile()
-        self.graph, self.kernels = lowered.graph, len(self.update.graph.nodes)
+        self.graph, self.kernels = lowered.graph, self.update.executable.nodes
 
     def gradient(self, inputs: ndarray, targets: ndarray) -> list[ndarray]:
         compiled = jax.jit(jax.grad(self.loss), backend=self.backend)
@@ -177,4 +178,4 @@ class JitProgram(TracerProgram):
 EAGER = "–"  # the backend of a program that compiles nothing
 PROGRAMS: tuple[type[Program], ...] = (TracerProgram, TapeProgram, SessionProgram, JitProgram)
 # What the design has and the code has not yet: shown as such.
-PLANNED = {"tape compiled": ("tape", "during one run", "not built yet: compiling a recorded step is the next work on the tape")}
+PLANNED = {"tape compiled": ("tape", "during the first run")}

@@ -81,11 +81,12 @@ class CustomJvp(_Custom):
         lanes = tuple(mapped)
         # tangents of unmapped operands may differ between lanes too: in the rule every operand is mapped
         graph = batch_all(self.graph, (True,) * len(lanes), size)
-        return CustomJvp(graph, _over_lanes(self.rule, size))(*[_mapped(x, m, size) for x, m in zip(xs, lanes, strict=True)])
+        whole = [_mapped(x, m, size) for x, m in zip(xs, lanes, strict=True)]
+        return CustomJvp(graph, _over_lanes(self.rule, size))(*whole)
 
     @classmethod
     def samples(cls) -> Samples:
-        x, k = types = [TensorType((2,), FLOAT64), TensorType((), FLOAT64)]
+        types = [TensorType((2,), FLOAT64), TensorType((), FLOAT64)]
 
         def rule(x: Value, k: Value, x_dot: Value, k_dot: Value) -> list[Any]:
             return [mul(sin(x), k), mul(mul(cos(x), k), x_dot) + mul(sin(x), k_dot)]

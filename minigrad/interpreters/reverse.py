@@ -15,7 +15,7 @@ from minigrad.interpreters.forward import push_through
 from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
 from minigrad.ops.elementwise import add
 from minigrad.ops.kinds import zeros
-from minigrad.source import UNKNOWN, Line, user_line
+from minigrad.source import UNKNOWN, Line, behalf, node_line
 from minigrad.types import TensorType, is_differentiable
 
 
@@ -23,7 +23,7 @@ class Step(Protocol):
     """What the walk needs to know of one recorded application: keys of its operands and results, and its way back."""
 
     ins: Sequence[Hashable | None]  # None: no cotangent is wanted for this operand
-    outs: Sequence[Hashable]
+    outs: Sequence[Hashable | None]  # None: an integer or bool, which has no cotangent
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]: ...
 
@@ -93,12 +93,16 @@ class Record:
         self, op: Op, xs: Sequence[Value], y: Any, saved: Any, ins: Sequence[Any], outs: Sequence[Any]
     ) -> None:
         self.op, self.xs, self.y, self.saved, self.ins, self.outs = op, xs, y, saved, ins, outs
-        self.line = user_line()
+        self.line = node_line()
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]:
-        if self.saved is not None:
-            return self.saved(y_bars)  # type: ignore[no-any-return]
-        return pull_through(self.op, y_bars, self.y, self.xs, [k is not None for k in self.ins])
+        token = behalf.set(self.line)
+        try:
+            if self.saved is not None:
+                return self.saved(y_bars)  # type: ignore[no-any-return]
+            return pull_through(self.op, y_bars, self.y, self.xs, [k is not None for k in self.ins])
+        finally:
+            behalf.reset(token)
 
 
 class Reverse(Interpreter):
@@ -127,7 +131,7 @@ class Reverse(Interpreter):
         finally:
             interpreter.reset(token)
         outs = [Recorded(self, v) if is_differentiable(v.dtype) else v for v in (y if op.many else (y,))]
-        self.trail.append(Record(op, values, y, pull, keys, outs))
+        self.trail.append(Record(op, values, y, pull, keys, [self.key(v) for v in outs]))
         return tuple(outs) if op.many else outs[0]
 
 
@@ -173,7 +177,7 @@ def linearize(
             ins = [None if k is None else dots.get(k) for k in step.ins]
             if any(d is not None for d in ins):
                 y_dots = push_through(step.op, step.y, step.xs, ins)
-                dots.update((k, d) for k, d in zip(step.outs, y_dots, strict=True) if d is not None)
+                dots.update((k, d) for k, d in zip(step.outs, y_dots, strict=True) if k is not None and d is not None)
         return [None if k is None else dots.get(k) for k in keys]
 
     return [y if k is None else k.x for y, k in zip(ys, keys, strict=True)], push
@@ -193,7 +197,11 @@ class NodeStep:
     def pull(self, y_bars: list[Any]) -> Sequence[Any]:
         n = self.node
         xs, ys = [self.value(a) for a in n.ins], tuple(self.value(v) for v in n.outs)
-        return pull_through(n.op, y_bars, ys if n.op.many else ys[0], xs, [k is not None for k in self.ins])
+        token = behalf.set(n.line)
+        try:
+            return pull_through(n.op, y_bars, ys if n.op.many else ys[0], xs, [k is not None for k in self.ins])
+        finally:
+            behalf.reset(token)
 
 
 def graph_steps(nodes: Sequence[Node], xs: Iterable[Var], value: Callable[[Any], Value]) -> list[NodeStep]:

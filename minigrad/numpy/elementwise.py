@@ -28,7 +28,11 @@ def unary(name: str, op: Op, doc: str, example: str = "") -> Callable[[Operand],
     def function(x: Operand, /) -> Any:
         return _in_force().apply(op, (x,))
 
-    return _named(function, name, doc, example)
+    def whole(x: Operand, /) -> Any:  # of an op that does more when it is called
+        return op(x)
+
+    plain = type(op).__call__ is Op.__call__
+    return _named(function if plain else whole, name, doc, example)
 
 
 def binary(name: str, op: Op, doc: str, example: str = "") -> Callable[[Operand, Operand], Any]:
@@ -144,7 +148,7 @@ def square(x: Operand, /) -> Any:
 
 
 def clip(x: Operand, /, min: Operand | None = None, max: Operand | None = None) -> Any:
-    """x held between min and max (either may be None); it keeps its dtype. An edge belongs to the inside.
+    """x held between min and max (either may be None). An edge belongs to the inside, so x has the gradient there.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.clip(mnp.asarray([-1.0, 0.5, 3.0]), 0, 1).tolist()
@@ -250,9 +254,7 @@ def logical_not(x: Operand, /) -> Any:
 
 
 # ── comparing floats ─────────────────────────────────────────────────────────────────────────────
-def isclose(
-    x1: Operand, x2: Operand, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: Any = False
-) -> Any:
+def isclose(x1: Operand, x2: Operand, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: Any = False) -> Any:
     """|x1 - x2| <= atol + rtol·|x2|, or equal (as infinities are).
 
     >>> import minigrad.numpy as mnp
@@ -265,9 +267,7 @@ def isclose(
     return e.or_(close, e.and_(e.isnan(a), e.isnan(b))) if equal_nan else close
 
 
-def nan_to_num(
-    x: Operand, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
-) -> Any:
+def nan_to_num(x: Operand, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
     """x with nan replaced, and infinities by numbers (the dtype's largest unless given).
 
     >>> import minigrad.numpy as mnp

@@ -55,7 +55,7 @@ def ravel(x: Operand, /) -> Any:
     return x if x.ndim == 1 else Reshape((x.size,))(x)
 
 
-def expand_dims(x: Operand, /, axis: Any = 0) -> Any:
+def expand_dims(x: Operand, /, axis: Any) -> Any:
     """New axes of size 1 at the given places of the result.
 
     >>> import minigrad.numpy as mnp

@@ -154,7 +154,7 @@ def unique_values(x: Operand, /, *, size: int | None = None) -> Any:
     """
     x = ravel(lift(x, "unique_values"))
     if size is None:
-        return take(x, _distinct(x, "unique_values").indices)
+        return _distinct(x, "unique_values").values
     n = x.shape[0]
     if n == 0:
         raise ShapeError(f"unique_values: {x.type} has no element to fill size {size} with")
@@ -225,9 +225,9 @@ def unique(
     [1, 3]
     """
     wanted = (return_index, return_inverse, return_counts)
-    if not any(wanted):
-        return unique_values(x, size=size)
     if size is not None:
-        raise ArgumentError("unique: size= gives values only")
+        if any(wanted):
+            raise ArgumentError("unique: size= gives values only")
+        return unique_values(x, size=size)
     values, *rest = _distinct(x, "unique")
-    return (values, *(part for part, w in zip(rest, wanted, strict=True) if w))
+    return (values, *(part for part, w in zip(rest, wanted, strict=True) if w)) if any(wanted) else values

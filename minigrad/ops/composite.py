@@ -72,8 +72,10 @@ def var(x: Operand, axis: Any = None, *, correction: float = 0.0, keepdims: Any 
 
 
 def std(x: Operand, axis: Any = None, *, correction: float = 0.0, keepdims: Any = False) -> Any:
-    """The standard deviation over axes. Where the variance is 0 its derivative is infinite, as the root's is."""
-    return sqrt(var(x, axis, correction=correction, keepdims=keepdims, who="std"))
+    """The standard deviation over axes. It is a length, so where it is 0 its derivative is taken as 0, as hypot's."""
+    square = var(x, axis, correction=correction, keepdims=keepdims, who="std")
+    flat = equal(square, 0)
+    return where(flat, 0, sqrt(where(flat, 1, square)))
 
 
 # ── softmax ──────────────────────────────────────────────────────────────────────────────────────

@@ -186,9 +186,12 @@ def _logaddexp_share(a: Any, b: Any) -> Any:
 
 
 POSITIVE = (0.3, 3.0)
-exp = row("exp", np.exp, lambda y, x: y, takes="fc")
-exp2 = row("exp2", np.exp2, lambda y, x: mul(y, math.log(2)), takes="fc")
-expm1 = row("expm1", np.expm1, lambda y, x: exp(x), takes="fc")  # y + 1 would lose its digits near y = −1
+# where exp overflows its partial is infinite: where(x > 30, x, log1p(exp(x))) must have a gradient at 1000
+exp = row("exp", np.exp, lambda y, x: y, takes="fc", singular=True)
+exp2 = row("exp2", np.exp2, lambda y, x: mul(y, math.log(2)), takes="fc", singular=True)
+expm1 = row(
+    "expm1", np.expm1, lambda y, x: exp(x), takes="fc", singular=True
+)  # y + 1 would lose its digits near y = −1
 log = row("log", np.log, lambda y, x: reciprocal(x), takes="fc", singular=True, domain=POSITIVE)
 log2 = row("log2", np.log2, lambda y, x: div(1 / math.log(2), x), takes="fc", singular=True, domain=POSITIVE)
 log10 = row("log10", np.log10, lambda y, x: div(1 / math.log(10), x), takes="fc", singular=True, domain=POSITIVE)
@@ -226,8 +229,8 @@ tan = row("tan", np.tan, lambda y, x: add(1, mul(y, y)), takes="fc", singular=Tr
 asin = row("asin", np.arcsin, lambda y, x: _inverse_root(x), takes="fc", singular=True, domain=INSIDE)
 acos = row("acos", np.arccos, lambda y, x: neg(_inverse_root(x)), takes="fc", singular=True, domain=INSIDE)
 atan = row("atan", np.arctan, lambda y, x: reciprocal(add(1, mul(x, x))), takes="fc")
-sinh = row("sinh", np.sinh, lambda y, x: cosh(x), takes="fc")
-cosh = row("cosh", np.cosh, lambda y, x: sinh(x), takes="fc")
+sinh = row("sinh", np.sinh, lambda y, x: cosh(x), takes="fc", singular=True)
+cosh = row("cosh", np.cosh, lambda y, x: sinh(x), takes="fc", singular=True)
 tanh = row("tanh", np.tanh, lambda y, x: sub(1, mul(y, y)), takes="fc")
 asinh = row("asinh", np.arcsinh, lambda y, x: rsqrt(add(1, mul(x, x))), takes="fc")
 # √(x−1)·√(x+1), not √(x²−1): left of the imaginary axis they differ in sign

@@ -190,7 +190,7 @@ class Scatter(Linear, Indexed):
     def samples(cls) -> Samples:
         cases = [((5,), (3,), (0,), (3, 1)), ((4, 3), (2, 4), (1,), (2, 1)), ((3, 4, 2), (3, 4), (2, 0), (3, 2))]
         for shape, updates, axes, index in cases:
-            for mode in ("set", "add", "min", "max"):
+            for mode in ("set", "add", "mul", "min", "max"):
                 draws = (Draw(shape, distinct=True), Draw(updates, distinct=True), Draw(index, "int64", (-1, 5)))
                 yield cls(axes, mode), draws
         yield cls((0,), "add", "clip"), (Draw((3, 2)), Draw((4, 2)), Draw((4, 1), "int64", (-2, 5)))

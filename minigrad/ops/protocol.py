@@ -84,9 +84,9 @@ def no_hash(self: Array) -> int:
     )
 
 
-def format_value(self: Value, spec: str) -> str:
+def formatted(self: Value, layout: str) -> str:
     """A scalar formats as its number: f"{loss:.3f}"."""
-    return format(number(self, "format()"), spec) if spec else str(self)
+    return format(number(self, "format()"), layout) if layout else str(self)
 
 
 METHODS: dict[str, Callable[..., Any]] = {
@@ -97,7 +97,7 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__index__": index,
     "__array__": to_numpy,
     "__repr__": show,
-    "__format__": format_value,
+    "__format__": formatted,
     "item": item,
     "tolist": tolist,
 }

@@ -24,7 +24,7 @@ from minigrad.session.names import Names
 from minigrad.session.sizes import partly_known
 from minigrad.session.stacks import Stack
 from minigrad.session.tensor import Assumption, Operation, Role, Tensor
-from minigrad.source import Line, user_line
+from minigrad.source import Line, node_line, user_line
 from minigrad.types import Dim, Size, TensorType, assume_equal
 
 graphs: Stack[Graph] = Stack("graphs")
@@ -116,7 +116,7 @@ class Graph:
     def add_node(self, op: Op, ins: Sequence[Atom]) -> Any:
         """Append op(*ins); the Tensor, or the tuple of them."""
         self.check_open(op.label)
-        line = user_line()
+        line = node_line()
         token = assume_equal.set(self.assume)
         try:
             self.builder.add_node(op, ins, self.interpreter, line)

@@ -12,8 +12,9 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from minigrad import tree
+from minigrad import backends, tree
 from minigrad.errors import ArgumentError, GraphError, SessionError, UnknownNameError, ValueTypeError
+from minigrad.graph import Graph as PlainGraph
 from minigrad.op import EVALUATE, Handle, ndarray, using
 from minigrad.session.feeds import bind_sizes, feed_array, feed_tensor, not_fed
 from minigrad.session.graph_scope import Graph, get_default_graph, graphs
@@ -138,17 +139,26 @@ class Session:
             plan = self.graph.plans[targets, fed] = Plan(targets, fed)
         return plan
 
-    def _execute(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> Iterator[Any]:
-        """Run the plan's program on feeds and state, keep the new state, give the fetched values."""
+    def compile(self, fetches: Any, feed_dict: Feeds | None = None) -> tuple[PlainGraph, backends.Executable]:
+        """What `run` would run for feeds of these sizes: the pruned graph, and the executable made of it. Runs nothing."""
+        leaves, _ = _flatten(fetches)
+        feeds = self._feeds(feed_dict)
+        plan = self._plan(self._targets(leaves), tuple(feeds))
+        return plan.graph, self._executable(plan, feeds)
+
+    def _executable(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> backends.Executable:
+        """The plan's program for feeds of these sizes."""
         if plan.unfed:
             raise not_fed(plan, feeds)
         arrays = list(feeds.values())
         signature = tuple([a.shape for a in arrays])
-        exe = plan.executables.get(signature)
-        if exe is None:
-            exe = plan.executable(bind_sizes(plan, arrays), signature)
+        return plan.executables.get(signature) or plan.executable(bind_sizes(plan, arrays), signature)
+
+    def _execute(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> Iterator[Any]:
+        """Run the plan's program on feeds and state, keep the new state, give the fetched values."""
+        exe = self._executable(plan, feeds)
         with using(EVALUATE):
-            outs = exe([*arrays, *self._state(plan)])
+            outs = exe([*feeds.values(), *self._state(plan)])
         count = len(plan.fetched)
         self.values.update(zip(plan.writes, outs[count:], strict=True))
         return iter([a if a.ndim else a[()] for a in outs[:count]])

@@ -117,12 +117,14 @@ TAPE = Tape()
 Tensor.tape = TAPE
 
 
-# ── operators ────────────────────────────────────────────────────────────────────────────────────
-def _binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
+# ── rows, by the shorter road ────────────────────────────────────────────────────────────────────
+def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
     """`x + y` for tensors of one dtype, or a float tensor and a Python number; `Tape.apply` does the rest."""
     numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
 
     def operator(self: Any, other: Any) -> Any:
+        if not isinstance(self, Tensor):
+            return tensor_of(TAPE.apply(op, (self, other)))
         a, dtype = self._array, self._array.dtype
         if isinstance(other, Tensor):
             b = other._array
@@ -138,20 +140,48 @@ def _binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
         try:
             y = numpy(*arrays)
         except ValueError:
-            return run(op, arrays)  # fails again, and says why
+            y = run(op, [np.asarray(x, dtype) for x in arrays])  # fails again, and says why
         if type(y) is not np.ndarray:
             y = np.asarray(y)
         if not (grads and differentiable and GRAD.get()):
             return Tensor(y)
-        x_node, other_node = node_of(self), node_of(other)
-        ins = (other_node, x_node) if swap else (x_node, other_node)
+        node, other_node = node_of(self), node_of(other)
+        ins = (other_node, node) if swap else (node, other_node)
         return Tensor(y, True, Record(op, arrays, y, ins, tick(), user_place()))
 
     return operator
 
 
+def unary(op: Row) -> Callable[[Any], Any]:
+    """`f(x)` for a tensor of a dtype the row takes."""
+    numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
+
+    def function(input: Any) -> Any:
+        if not isinstance(input, Tensor) or input._array.dtype.kind not in takes:
+            return tensor_of(TAPE.apply(op, (input,)))
+        a = input._array
+        y = numpy(a)
+        if type(y) is not np.ndarray:
+            y = np.asarray(y)
+        if not (input.requires_grad and differentiable and GRAD.get()):
+            return Tensor(y)
+        ins = (input._node or input,)
+        return Tensor(y, True, Record(op, (a,), y, ins, tick(), user_place()))
+
+    return function
+
+
+def tensor_of(y: Any) -> Any:
+    """A result as a Tensor, also one of constants."""
+    if isinstance(y, Array):
+        return Tensor(y.array if y.array.flags.writeable else y.array.copy())
+    return type(y)(map(tensor_of, y)) if type(y) in (tuple, list) else y
+
+
 for _name, _op in (*sugar.BINARY.items(), *sugar.COMPARE.items()):
     if isinstance(_op, Row):
-        setattr(Tensor, f"__{_name}__", _binary(_op))
+        setattr(Tensor, f"__{_name}__", binary(_op))
         if _name in sugar.BINARY:
-            setattr(Tensor, f"__r{_name}__", _binary(_op, swap=True))
+            setattr(Tensor, f"__r{_name}__", binary(_op, swap=True))
+for _name, _op in sugar.UNARY.items():
+    setattr(Tensor, f"__{_name}__", unary(_op))

@@ -206,15 +206,15 @@ _PLAIN = {d for d, short in SHORT.items() if short in ("f32", "i64", "bool")}
 class Size(int):
     """The number of elements; called, the shape. So `x.size` reads as in NumPy and `x.size()` as in PyTorch."""
 
-    array: ndarray
+    of: tuple[int, ...]
 
     def __new__(cls, array: ndarray) -> Size:
         size = super().__new__(cls, array.size)
-        size.array = array
+        size.of = array.shape
         return size
 
     def __call__(self, dim: int | None = None) -> Any:
-        return self.array.shape if dim is None else self.array.shape[dim]
+        return self.of if dim is None else self.of[dim]
 
 
 def check_differentiable(array: ndarray, who: str) -> None:

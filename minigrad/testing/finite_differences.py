@@ -67,7 +67,9 @@ class _Line:
 
     def __init__(self, f: Function, xs: Arrays, dots: Sequence[ndarray | None]) -> None:
         self.f, self.xs, self.dots = f, xs, dots
-        self.reach = max([float(np.max(np.abs(x), initial=0.0)) for x, d in zip(xs, dots) if d is not None] + [0.0])
+        moving = [x for x, d in zip(xs, dots) if d is not None]
+        self.eps = max([_eps(x) for x in moving], default=0.0)
+        self.reach = max([float(np.max(np.abs(x), initial=0.0)) for x in moving], default=0.0)
 
     def __call__(self, t: float) -> list[ndarray]:
         moved = [x if d is None else (x + t * d).astype(x.dtype) for x, d in zip(self.xs, self.dots)]
@@ -78,12 +80,16 @@ class _Line:
         """For each output the central difference at step h, and the rounding it carries."""
         found = []
         for above, below in zip(self(h), self(-h)):
-            eps = np.finfo(real_of(above.dtype)).eps if is_differentiable(above.dtype) else 0.0
+            eps = max(self.eps, _eps(above))
             with np.errstate(all="ignore"):
                 slope = (widened(above) - widened(below)) / (2 * h)
                 size = np.maximum(np.abs(above), np.abs(below)) + np.abs(slope) * self.reach
                 found.append((slope, ROUNDING * eps * size / h))
         return found
+
+
+def _eps(y: ndarray) -> float:
+    return float(np.finfo(real_of(y.dtype)).eps) if is_differentiable(y.dtype) else 0.0
 
 
 def widened(y: ndarray) -> ndarray:

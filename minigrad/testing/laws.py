@@ -13,15 +13,17 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from minigrad import backends
 from minigrad.errors import CheckFailedError, MinigradError, NotDifferentiableError
-from minigrad.graph import check, run
+from minigrad.graph import check, run, subgraphs
 from minigrad.interpreters.batch import batched
 from minigrad.interpreters.build import trace
 from minigrad.interpreters.forward import jvp
 from minigrad.interpreters.reverse import vjp
 from minigrad.op import Array, Op, Value, ndarray
 from minigrad.ops.kinds import zeros
-from minigrad.ops.rows import Convert
+from minigrad.ops.rows import Convert, Row, mul_no_nan
+from minigrad.ops.table import KINKS
 from minigrad.testing.finite_differences import Estimate, directional, directions
 from minigrad.types import TensorType, is_differentiable, real_of
 
@@ -65,7 +67,9 @@ def broken(op: Op, xs: Sequence[ndarray], what: str) -> CheckFailedError:
     return CheckFailedError(f"{op} on {', '.join(map(str, types(xs)))}: {what}")
 
 
-def require_equal(op: Op, xs: Sequence[ndarray], what: str, expected: Sequence[ndarray], found: Sequence[ndarray]) -> None:
+def require_equal(
+    op: Op, xs: Sequence[ndarray], what: str, expected: Sequence[ndarray], found: Sequence[ndarray]
+) -> None:
     """The same arrays: types exactly, numbers to rounding, nan with nan."""
     if len(expected) != len(found):
         raise broken(op, xs, f"{what}: {len(found)} results instead of {len(expected)}")
@@ -156,9 +160,9 @@ def narrow_stays_narrow(op: Op, operands: Operands, rng: Rng) -> None:
     found = flat(op)(*values(xs))
     if differentiable(op):
         bars = lifted(direction_like(found, rng))
-        found = found + [v for v in vjp(flat(op), values(xs))[1](bars) if v is not None]
+        found = found + pullback_of(op, xs, rng)[0](*values(xs), *[b for b in bars if b is not None])
         if forward_exists(op, xs, rng):
-            dots = jvp(flat(op), values(xs), lifted(direction_like(xs, rng)))[1]
+            dots = jvp(flat(op), values(xs), lifted(some(direction_like(xs, rng), active(op, xs))))[1]
             found = found + [d for d in dots if d is not None]
     for y in found:
         if y.dtype in wide:
@@ -166,7 +170,9 @@ def narrow_stays_narrow(op: Op, operands: Operands, rng: Rng) -> None:
 
 
 def takes(op: Op, xs: Sequence[ndarray]) -> bool:
-    """Does the op take operands of these types? (One that holds graphs takes what they were traced for.)"""
+    """Does the op take operands of these types? One that holds graphs takes only what they were traced for."""
+    if any(subgraphs(op)):
+        return False
     try:
         op.out_type(*[x.type for x in op.coerce(values(xs))])
     except MinigradError:
@@ -178,11 +184,11 @@ def inputs_unmodified(op: Op, operands: Operands, rng: Rng) -> None:
     """Running, differentiating and batching leave every operand as it was, bit for bit."""
     xs = operands(rng)
     before = [x.tobytes() for x in xs]
-    ys = flat(op)(*values(xs))
+    flat(op)(*values(xs))
     if differentiable(op):
-        vjp(flat(op), values(xs))[1](lifted(direction_like(ys, rng)))
-        if forward_exists(op, xs, rng):
-            jvp(flat(op), values(xs), lifted(direction_like(xs, rng)))
+        pull, both, _ = pullback_of(op, xs, rng)
+        pull(*values(xs), *values(both[len(xs) :]))
+        forward_exists(op, xs, rng)
     stacked = [np.stack([x, x]) for x in xs]
     copies = [x.tobytes() for x in stacked]
     batched(flat(op), values(stacked), [True] * len(xs), 2)
@@ -225,20 +231,36 @@ def differentiable(op: Op) -> bool:
     return op.no_gradient is None
 
 
+def active(op: Op, xs: Sequence[ndarray]) -> list[bool]:
+    """The operands the op can be differentiated by: floats, minus those for which its rule refuses."""
+
+    def welcomes(i: int) -> bool:
+        def part(x: Any) -> list[Any]:
+            return flat(op)(*[x if k == i else Array(other) for k, other in enumerate(xs)])
+
+        try:
+            ys, pull = vjp(part, values([xs[i]]))
+            pull([Array(np.ones(y.shape, y.dtype)) if carries(y) else None for y in ys])
+        except NotDifferentiableError:
+            return False
+        return True
+
+    return [carries(x) and welcomes(i) for i, x in enumerate(xs)]
+
+
 def forward_exists(op: Op, xs: Sequence[ndarray], rng: Rng) -> bool:
     """Some ops have a rule for reverse mode only, and say so when asked."""
     try:
-        jvp(flat(op), values(xs), lifted(direction_like(xs, rng)))
+        jvp(flat(op), values(xs), lifted(some(direction_like(xs, rng), active(op, xs))))
     except NotDifferentiableError:
         return False
     return True
 
 
-def subsets(xs: Sequence[Any]) -> list[list[bool]]:
-    """All operands that carry derivatives at once, then each alone: which ones a rule is asked about."""
-    active = [carries(x) for x in xs]
-    alone = [[i == k for i in range(len(xs))] for k, a in enumerate(active) if a]
-    return [active, *(alone if sum(active) > 1 else [])] if any(active) else []
+def subsets(chosen: Sequence[bool]) -> list[list[bool]]:
+    """All chosen operands at once, then each alone: which ones a rule is asked about."""
+    alone = [[i == k for i in range(len(chosen))] for k, c in enumerate(chosen) if c]
+    return [list(chosen), *(alone if sum(chosen) > 1 else [])] if any(chosen) else []
 
 
 def some(xs: Sequence[Any], chosen: Sequence[bool]) -> list[Any]:
@@ -254,11 +276,11 @@ def forward_is_difference(op: Op, operands: Operands, rng: Rng) -> None:
     """Forward mode is the difference quotient's limit, for all operands at once and for each alone."""
     xs = operands(rng)
     if differentiable(op) and forward_exists(op, xs, rng):
-        require_forward(op, xs, flat(op), "forward", rng)
+        require_forward(op, xs, flat(op), active(op, xs), "forward", rng)
 
 
-def require_forward(op: Op, xs: Sequence[ndarray], f: Flat, what: str, rng: Rng) -> None:
-    for chosen in subsets(xs):
+def require_forward(op: Op, xs: Sequence[ndarray], f: Flat, by: Sequence[bool], what: str, rng: Rng) -> None:
+    for chosen in subsets(by):
         dots = some(direction_like(xs, rng), chosen)
         ys, y_dots = jvp(f, values(xs), lifted(dots))
         y_dots = [d for y, d in zip(ys, y_dots) if carries(y)]
@@ -269,11 +291,16 @@ def reverse_is_adjoint(op: Op, operands: Operands, rng: Rng) -> None:
     """⟨ȳ, Jẋ⟩ = ⟨Jᵀȳ, ẋ⟩; J by forward mode, or by differences where there is no rule for it."""
     xs = operands(rng)
     if differentiable(op):
-        require_adjoint(op, xs, flat(op), "adjoint", rng, forward_exists(op, xs, rng))
+        by = active(op, xs)
+        if any(map(carries, xs)) and any(carries(y) for y in flat(op)(*values(xs))) and not any(by):
+            raise broken(op, xs, "differentiable in no operand, but it gives no reason (no_gradient)")
+        require_adjoint(op, xs, flat(op), by, "adjoint", rng, forward_exists(op, xs, rng))
 
 
-def require_adjoint(op: Op, xs: Sequence[ndarray], f: Flat, what: str, rng: Rng, forward: bool = True) -> None:
-    for chosen in subsets(xs):
+def require_adjoint(
+    op: Op, xs: Sequence[ndarray], f: Flat, by: Sequence[bool], what: str, rng: Rng, forward: bool = True
+) -> None:
+    for chosen in subsets(by):
         held = values(xs)
         positions = [i for i, c in enumerate(chosen) if c]
 
@@ -305,19 +332,24 @@ def require_adjoint(op: Op, xs: Sequence[ndarray], f: Flat, what: str, rng: Rng,
             raise broken(op, xs, f"{what}: ⟨ȳ, Jẋ⟩ = {left} but ⟨Jᵀȳ, ẋ⟩ = {right} (allowed {allowed:.1g})")
 
 
-def pullback_of(op: Op, xs: Sequence[ndarray], rng: Rng) -> tuple[Flat, list[ndarray]]:
-    """((xs, ȳ) ↦ x̄ as a function, its operands): what second derivatives differentiate."""
-    n = len(xs)
+def pullback_of(op: Op, xs: Sequence[ndarray], rng: Rng) -> tuple[Flat, list[ndarray], list[bool]]:
+    """((xs, ȳ) ↦ x̄ as a function, its operands, by which to differentiate it): what second derivatives are of."""
+    n, by = len(xs), active(op, xs)
     ys = flat(op)(*values(xs))
     bars = [b for b in direction_like(ys, rng) if b is not None]
 
     def pull(*both: Any) -> list[Any]:
-        given = iter(both[n:])
-        ys, back = vjp(flat(op), both[:n])
-        x_bars = back([next(given) if carries(y) else None for y in ys])
-        return [zeros(x.type) if b is None else b for x, b in zip(both, x_bars) if carries(x)]
+        def part(*moving: Any) -> list[Any]:
+            given = iter(moving)
+            return flat(op)(*[next(given) if a else x for a, x in zip(by, both)])
 
-    return pull, [*xs, *bars]
+        given = iter(both[n:])
+        moving = [x for a, x in zip(by, both) if a]
+        ys, back = vjp(part, moving)
+        x_bars = back([next(given) if carries(y) else None for y in ys])
+        return [zeros(x.type) if b is None else b for x, b in zip(moving, x_bars)]
+
+    return pull, [*xs, *bars], [*by, *[True] * len(bars)]
 
 
 def second_order(op: Op, operands: Operands, rng: Rng) -> None:
@@ -325,19 +357,73 @@ def second_order(op: Op, operands: Operands, rng: Rng) -> None:
     xs = operands(rng)
     if not differentiable(op) or not any(carries(y) for y in flat(op)(*values(xs))):
         return
-    pull, both = pullback_of(op, xs, rng)
+    pull, both, by = pullback_of(op, xs, rng)
     if forward_exists(op, xs, rng):
-        require_forward(op, both, pull, "forward over reverse", rng)
-        require_adjoint(op, both, pull, "reverse over reverse", rng)
-        dots = lifted(direction_like(xs, rng))
+        require_forward(op, both, pull, by, "forward over reverse", rng)
+        require_adjoint(op, both, pull, by, "reverse over reverse", rng)
+        dots = lifted(some(direction_like(xs, rng), by))
 
         def push(*zs: Any) -> list[Any]:
             ys, y_dots = jvp(flat(op), zs, dots)
             return [zeros(y.type) if d is None else d for y, d in zip(ys, y_dots) if carries(y)]
 
-        require_forward(op, xs, push, "forward over forward", rng)
+        require_forward(op, xs, push, by[: len(xs)], "forward over forward", rng)
     else:
-        require_adjoint(op, both, pull, "reverse over reverse", rng, forward=False)
+        require_adjoint(op, both, pull, by, "reverse over reverse", rng, forward=False)
+
+
+def kinks(op: Op, operands: Operands, rng: Rng) -> None:
+    """At every kink the table names, both modes give the partials it states; a zero (co)tangent gives zero."""
+    for kink in KINKS:
+        if kink.op != op.label or not isinstance(op, Row):
+            continue
+        xs = [np.asarray(at, np.float64) for at in kink.at]
+        for i, partial in enumerate(kink.partials):
+            for given, expected in ((1.0, partial), (0.0, 0.0)):
+                if given == 0.0 and np.isnan(partial):
+                    continue
+                dots = [Array(np.asarray(given)) if k == i else None for k in range(len(xs))]
+                (y,), (y_dot,) = jvp(flat(op), values(xs), dots)
+                x_bar = vjp(flat(op), values(xs))[1]([Array(np.asarray(given))])[i]
+                for name, got in (("forward", y_dot), ("reverse", x_bar)):
+                    number = 0.0 if got is None else float(got.concrete("law"))
+                    if not (number == expected or (np.isnan(number) and np.isnan(expected))):
+                        what = f"{name}: at {kink.at} partial {i} times {given} is {number} instead of {expected}"
+                        raise broken(op, xs, what)
+
+
+# Where partials of elementwise functions like to be infinite, or not numbers.
+SPECIAL = (0.0, -0.0, 1.0, -1.0, 0.5, 2.0, -2.0, 1e4, -1e4)
+
+
+def zero_annihilates(op: Op, operands: Operands, rng: Rng) -> None:
+    """At finite operands a zero (co)tangent of an elementwise op gives zero, whatever the partial: no 0 · inf.
+
+    To second order too: the derivative of a zero cotangent's pull is zero in every direction of the operands.
+    """
+    if not isinstance(op, Row) or not differentiable(op) or "f" not in op.takes:
+        return
+    points = np.asarray((*SPECIAL, np.inf) if op is mul_no_nan else SPECIAL)  # which is there for infinite partials
+    xs = [x.ravel().copy() for x in np.meshgrid(*[points] * op.operands)]
+    y = flat(op)(*values(xs))[0]
+    zero, one = Array(np.zeros(y.shape)), Array(np.ones(y.shape))
+    alone = [[zero if k == i else None for k in range(op.operands)] for i in range(op.operands)]
+
+    def pull(*zs: Any) -> list[Any]:
+        return [zero if b is None else b for b in vjp(flat(op), zs)[1]([zero])]
+
+    found = [("tangent", [jvp(flat(op), values(xs), dots)[1][0] for dots in alone]), ("cotangent", pull(*values(xs)))]
+    found += [
+        ("cotangent, differentiated,", jvp(pull, values(xs), [None if d is None else one for d in dots])[1])
+        for dots in alone
+    ]
+    for name, results in found:
+        for i, got in enumerate(results):
+            bad = np.zeros(1, bool) if got is None else got.concrete("law") != 0
+            if np.any(bad):
+                at = int(np.argmax(bad))
+                point = ", ".join(f"{x[at]:g}" for x in xs)
+                raise broken(op, xs, f"at ({point}) a zero {name} of operand {i} gives {got.concrete('law')[at]}")
 
 
 def refusal(op: Op, operands: Operands, rng: Rng) -> None:
@@ -371,7 +457,11 @@ def mixes(n: int, rng: Rng) -> list[list[bool]]:
     if n <= 3:
         return [list(m) for m in itertools.product([True, False], repeat=n) if any(m)]
     alone = [[i == k for i in range(n)] for k in range(n)]
-    return [[True] * n, *alone, *[list(rng.permutation([True, False] + [bool(b) for b in rng.integers(0, 2, n - 2)])) for _ in range(2)]]
+    return [
+        [True] * n,
+        *alone,
+        *[list(rng.permutation([True, False] + [bool(b) for b in rng.integers(0, 2, n - 2)])) for _ in range(2)],
+    ]
 
 
 def stacked_loop(f: Flat, lanes: Sequence[Sequence[ndarray]]) -> list[ndarray]:
@@ -405,7 +495,10 @@ def nested_batch_is_loop(op: Op, operands: Operands, rng: Rng) -> None:
         rows = [mapped_operands(operands, inner_, rng) for _ in range(2)]
         first = rows[0]
         # an operand the outer vmap does not map is the first row's in both
-        lanes = [[[(lane if o else base)[i] for i, o in enumerate(outer)] for lane, base in zip(r[0], first[0])] for r in rows]
+        lanes = [
+            [[(lane if o else base)[i] for i, o in enumerate(outer)] for lane, base in zip(r[0], first[0])]
+            for r in rows
+        ]
         whole = [np.stack([r[1][i] for r in rows]) if o else first[1][i] for i, o in enumerate(outer)]
 
         def inside(*xs: Any, mapped: list[bool] = inner_) -> list[Any]:
@@ -422,13 +515,39 @@ def batch_of_gradient(op: Op, operands: Operands, rng: Rng) -> None:
     xs = operands(rng)
     if not differentiable(op) or not any(carries(y) for y in flat(op)(*values(xs))) or not any(map(carries, xs)):
         return
-    pull, both = pullback_of(op, xs, rng)
+    pull, both, _ = pullback_of(op, xs, rng)
     bars = both[len(xs) :]
     for mapped in mixes(len(xs), rng):
         lanes, whole = mapped_operands(operands, mapped, rng)
         lanes = [[*lane, *bars] for lane in lanes]
         found = batched(pull, values([*whole, *bars]), [*mapped, *[False] * len(bars)], LANES)
         require_equal(op, xs, f"batch {shown(mapped)} of gradient", stacked_loop(pull, lanes), arrays(found))
+
+
+# ── compiled ─────────────────────────────────────────────────────────────────────────────────────
+def compiled_is_eager(op: Op, operands: Operands, rng: Rng) -> None:
+    """Every backend, with and without the passes, gives what eager evaluation gives; so it does for the gradient."""
+    xs = operands(rng)
+    require_compiled(op, flat(op), xs, "op")
+    if differentiable(op) and any(carries(y) for y in flat(op)(*values(xs))) and any(active(op, xs)):
+        pull, both, _ = pullback_of(op, xs, rng)
+        require_compiled(op, pull, both, "gradient")
+
+
+def require_compiled(op: Op, f: Flat, xs: Sequence[ndarray], what: str) -> None:
+    eager = arrays(f(*values(xs)))
+    graph, captured = trace(f, types(xs))
+    if captured:
+        raise broken(op, xs, f"{what}: the graph captured {len(captured)} values")
+    for name, optimize in itertools.product(backends.available(), (True, False)):
+        given = [x.copy() for x in xs]
+        found = backends.compile(graph, name, optimize=optimize)(given)
+        passed = "after the passes" if optimize else "as written"
+        require_equal(op, xs, f"{what} compiled by {name} {passed}", eager, found)
+        require_equal(op, xs, f"{what} compiled by {name}: operands afterwards", xs, given)
+        for y in found:
+            if any(np.shares_memory(y, x) for x in given):
+                raise broken(op, xs, f"{what} compiled by {name} {passed}: a result shares memory with an operand")
 
 
 LAWS: dict[str, Law] = {
@@ -439,9 +558,24 @@ LAWS: dict[str, Law] = {
     "forward": forward_is_difference,
     "adjoint": reverse_is_adjoint,
     "second": second_order,
+    "kink": kinks,
+    "annihilate": zero_annihilates,
     "refusal": refusal,
     "batch": batch_is_loop,
     "nested": nested_batch_is_loop,
     "batchgrad": batch_of_gradient,
+    "compiled": compiled_is_eager,
 }
-DERIVATIVE_LAWS = ("forward", "adjoint", "second")
+DERIVATIVE_LAWS = ("forward", "adjoint", "second", "kink", "annihilate")
+
+
+def concerns(law: str, op: Op) -> bool:
+    """Has this law anything to say of this op?"""
+    match law:
+        case "forward" | "adjoint" | "second" | "batchgrad":
+            return differentiable(op)
+        case "refusal":
+            return not differentiable(op)
+        case "kink" | "annihilate":
+            return differentiable(op) and isinstance(op, Row)
+    return True

@@ -12,11 +12,11 @@ Floor 6. Reading order: `arguments` (trees in, trees out), `autodiff`, `jacobian
 [18.0, 36.0]
 """
 
-import minigrad.numpy as jnp  # (the array methods come with it)
-import minigrad.ops.sugar
+import minigrad.numpy as jnp  # the array methods come with it
+import minigrad.ops.sugar  # noqa: F401  (the operators)
 from minigrad import tree
 from minigrad.op import Array
-from minigrad.tracer import debug, lax, optimizers, tree_util
+from minigrad.tracer import debug, lax, optimizers, random, tree_util
 from minigrad.tracer.autodiff import grad, jvp, linearize, value_and_grad, vjp
 from minigrad.tracer.compiled import Compiled, Jit, Lowered, jit
 from minigrad.tracer.custom import checkpoint, custom_jvp, custom_vjp, remat

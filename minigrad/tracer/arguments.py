@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import tree
-from minigrad.errors import GradientError, MixedFrontEndsError, ValueTypeError
+from minigrad.errors import GradientError, MixedFrontEndsError, TreeError, ValueTypeError
 from minigrad.op import Array, Handle, Value, lift
 from minigrad.source import function_line
 from minigrad.types import TensorType, is_differentiable
@@ -182,7 +182,12 @@ class _Verbatim:
 
 # ── tangents and cotangents given by the user ────────────────────────────────────────────────────
 def matching(
-    who: str, word: str, given: Any, structure: tree.TreeDef, types: Sequence[TensorType], names: Callable[[], list[str]]
+    who: str,
+    word: str,
+    given: Any,
+    structure: tree.TreeDef,
+    types: Sequence[TensorType],
+    names: Callable[[], list[str]],
 ) -> list[Any]:
     """The leaves of a tangent or cotangent, each of the type of what it belongs to; None where it is zero.
 
@@ -190,7 +195,7 @@ def matching(
     """
     try:
         leaves = structure.flatten_up_to(given)
-    except tree.TreeError as error:
+    except TreeError as error:
         where = error.what.replace("the trees differ at tree", f"the structures differ at {word}")
         raise GradientError(f"{who}: the {word}s must be arranged as what they belong to: {where}") from None
     found = []

@@ -103,7 +103,7 @@ def vjp(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
 
 
 def linearize(f: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
-    """`(f(*primals), push)`, and aux where has_aux: `push(*tangents)` is ∂f(*primals)·tangents, without running f again.
+    """`(f(*primals), push)`, and aux where has_aux: `push(*tangents)` is ∂f(*primals)·tangents; f is not run again.
 
     >>> y, push = linearize(lambda x: x * x * x, 2.0)
     >>> float(push(1.0)), float(push(10.0))
@@ -282,7 +282,9 @@ def _require_scalar(flat: Flat, ys: Sequence[Value], holomorphic: bool) -> None:
             lines=where,
         )
     if not is_differentiable(t.dtype):
-        raise NotDifferentiableError(f"{flat.who}: the function returned {_long(t)}: only floats have gradients", lines=where)
+        raise NotDifferentiableError(
+            f"{flat.who}: the function returned {_long(t)}: only floats have gradients", lines=where
+        )
     if (t.dtype.kind == "c") != holomorphic:
         wanted = "a complex scalar, as holomorphic=True says" if holomorphic else "a real scalar"
         raise GradientError(f"{flat.who}: the function must return {wanted}, got {t}", lines=where)

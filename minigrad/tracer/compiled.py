@@ -7,7 +7,7 @@ outer jit, grad, vmap) the function becomes one `Call` op that holds the graph, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import lru_cache, partial, update_wrapper
+from functools import cache, partial, update_wrapper
 from threading import Lock
 from types import MethodType
 from typing import Any
@@ -19,14 +19,15 @@ from minigrad.control import Call, call
 from minigrad.errors import ShapeError
 from minigrad.graph import Graph, run
 from minigrad.op import EVALUATE, Array, Value, interpreter, ndarray
-from minigrad.tracer.arguments import argument_names, argument_values, is_tensor, require_callable
+from minigrad.text import to_text
+from minigrad.tracer.arguments import argument_names, argument_values, require_callable
 from minigrad.tracer.staging import NOT_A_TENSOR, Staged, Statics, stage
 from minigrad.types import TensorType
 
 _LEAF = tree.structure(0)
 
 
-@lru_cache(maxsize=None)
+@cache
 def compiler(backend: str) -> Callable[[Graph], Any]:
     """The compiler of a backend: the same object each time, so that calls of equal graphs share what it made."""
     return partial(backends.compile, backend=backend)
@@ -179,6 +180,10 @@ class Lowered:
     def graph(self) -> Graph:
         return self.staged.graph
 
+    def as_text(self) -> str:
+        """The graph as runnable Python text."""
+        return to_text(self.graph)
+
     def compile(self) -> Compiled:
         return Compiled(self.staged, Entry(self.staged, self.backend))
 
@@ -198,6 +203,10 @@ class Compiled:
     def graph(self) -> Graph:
         """The graph after the passes."""
         return self.executable.graph  # type: ignore[no-any-return]
+
+    def as_text(self) -> str:
+        """The graph after the passes, as runnable Python text."""
+        return to_text(self.graph)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         placed = list(args)

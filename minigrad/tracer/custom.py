@@ -17,12 +17,19 @@ from minigrad.control import Checkpoint, CustomJvp, CustomVjp, Deferred
 from minigrad.control.transform import pick
 from minigrad.errors import ArgumentError, GradientError, ShapeError, TreeError
 from minigrad.graph import Graph
-from minigrad.graph import Graph
 from minigrad.interpreters.build import trace
 from minigrad.op import EVALUATE, Value, interpreter, lift, using
 from minigrad.ops.kinds import zeros
 from minigrad.source import function_line
-from minigrad.tracer.arguments import Flat, argument_values, describe, leaf_names, name_of, positional_names, require_callable
+from minigrad.tracer.arguments import (
+    Flat,
+    argument_values,
+    describe,
+    leaf_names,
+    name_of,
+    positional_names,
+    require_callable,
+)
 from minigrad.tracer.staging import Statics, stage
 from minigrad.types import TensorType, is_differentiable
 
@@ -79,7 +86,7 @@ class _Custom:
 
     def whole(self, fixed: Sequence[Any], moving: Sequence[Any]) -> list[Any]:
         """All arguments in their order."""
-        given = {n: x for n, x in zip(self.nondiff, fixed)}
+        given = dict(zip(self.nondiff, fixed))
         rest = iter(moving)
         return [given[i] if i in given else next(rest) for i in range(len(given) + len(moving))]
 
@@ -167,7 +174,9 @@ class custom_jvp(_Custom):
         ys, y_dots = [lift(y) for y in ys], [lift(d) for d in y_dots]
         for i, (y, d) in enumerate(zip(ys, y_dots)):
             if is_differentiable(y.dtype) and d.type != y.type:
-                raise self.wrong(f"the tangent of {flat.name(i)} is {d.type}, but it is {y.type}", self.rule, ShapeError)
+                raise self.wrong(
+                    f"the tangent of {flat.name(i)} is {d.type}, but it is {y.type}", self.rule, ShapeError
+                )
         return [*ys, *[d for y, d in zip(ys, y_dots) if is_differentiable(y.dtype)]]
 
 

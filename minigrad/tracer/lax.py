@@ -19,6 +19,9 @@ from minigrad.ops.elementwise import convert, div, max_, min_
 from minigrad.ops.elementwise import where as _where
 from minigrad.ops.gather import iota as _iota
 from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice
+from minigrad.ops.reduce import ArgMax, ArgMin
+from minigrad.ops.sort import sort as _sort
+from minigrad.ops.sort import top_k
 from minigrad.ops.stop import stop_gradient as _stop
 from minigrad.ops.table import ROWS
 from minigrad.tracer.loops import cond, fori_loop, map, scan, switch, while_loop
@@ -30,6 +33,7 @@ __all__ = [
     "reshape", "transpose", "squeeze", "expand_dims", "rev", "pad", "concatenate", "broadcast", "broadcast_in_dim",
     "slice", "slice_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_index_in_dim",
     "dynamic_update_slice", "dynamic_update_slice_in_dim", "dynamic_update_index_in_dim",
+    "sort", "sort_key_val", "top_k", "argmax", "argmin",
     "dot", "dot_general", "batch_matmul", "cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp",
 ]  # fmt: skip
 
@@ -226,6 +230,28 @@ def _start_at(start: Operand, axis: int, rank: int) -> list[Any]:
     return [start if d == axis else 0 for d in range(rank)]
 
 
+# ── order ────────────────────────────────────────────────────────────────────────────────────────
+def sort(operand: Any, dimension: int = -1, num_keys: int = 1) -> Any:
+    """Sorted along an axis; several operands together, by the first num_keys."""
+    operands = operand if isinstance(operand, (list, tuple)) else (operand,)
+    return _sort(*operands, axis=dimension, keys=num_keys)
+
+
+def sort_key_val(keys: Operand, values: Operand, dimension: int = -1) -> Any:
+    """(sorted keys, the values in that order)."""
+    return _sort(keys, values, axis=dimension)
+
+
+def argmax(x: Operand, axis: int, index_dtype: Any) -> Any:
+    """The position of the first largest element along an axis."""
+    return convert(ArgMax(axis)(x), as_dtype(index_dtype))
+
+
+def argmin(x: Operand, axis: int, index_dtype: Any) -> Any:
+    """The position of the first smallest element along an axis."""
+    return convert(ArgMin(axis)(x), as_dtype(index_dtype))
+
+
 # ── contraction and running totals ───────────────────────────────────────────────────────────────
 def dot_general(lhs: Operand, rhs: Operand, dimension_numbers: Any) -> Any:
     """Σ lhs·rhs; dimension_numbers is ((contracting lhs, rhs), (batch lhs, rhs))."""
@@ -235,7 +261,7 @@ def dot_general(lhs: Operand, rhs: Operand, dimension_numbers: Any) -> Any:
 
 def dot(lhs: Operand, rhs: Operand) -> Any:
     """The last axis of lhs with the first of rhs, for vectors and matrices."""
-    return DotGeneral((((lift(lhs, "dot").ndim - 1,), (0,))))(lhs, rhs)
+    return DotGeneral(((lift(lhs, "dot").ndim - 1,), (0,)))(lhs, rhs)
 
 
 def batch_matmul(lhs: Operand, rhs: Operand) -> Any:

@@ -87,7 +87,9 @@ def _roots(operands: tuple[Any, ...]) -> list[str]:
     return [f"operands[{i}]" for i in range(len(operands))]
 
 
-def _require_same_branches(who: str, flats: list[Flat], labels: Sequence[str], returned: list[list[TensorType]]) -> None:
+def _require_same_branches(
+    who: str, flats: list[Flat], labels: Sequence[str], returned: list[list[TensorType]]
+) -> None:
     """The branch just traced must return what the first one does."""
     k = len(returned) - 1
     lines = [(f"{labels[i]} is", function_line(flats[i].f)) for i in (0, k)]
@@ -129,10 +131,11 @@ class _Carry:
         for i, (x, leaf) in enumerate(zip(self.values, leaves)):
             if type(leaf) in (bool, int, float) and x.dtype.kind in {bool: "b", int: "iufc", float: "fc"}[type(leaf)]:
                 leaves[i] = leaf = Array(np.full(x.shape, leaf, x.dtype))
-            t = argument_values(self.who, [leaf], lambda i=i: [tree.path_text("carry", paths[i])])[0].type  # type: ignore[misc]
+            path = tree.path_text("carry", paths[i])
+            t = argument_values(self.who, [leaf], lambda path=path: [path])[0].type  # type: ignore[misc]
             if t != x.type:
                 raise ShapeError(
-                    f"{self.who}: the body changes the type of {tree.path_text('carry', paths[i])} from {x.type} to {t}",
+                    f"{self.who}: the body changes the type of {path} from {x.type} to {t}",
                     hint="a carry keeps its type: convert inside the body, or start with the type it ends with",
                     lines=lines,
                 )
@@ -140,7 +143,12 @@ class _Carry:
 
 
 def scan(
-    f: Callable[[Any, Any], Any], init: Any, xs: Any = None, length: int | None = None, reverse: bool = False, unroll: int = 1
+    f: Callable[[Any, Any], Any],
+    init: Any,
+    xs: Any = None,
+    length: int | None = None,
+    reverse: bool = False,
+    unroll: int = 1,
 ) -> Any:
     """`carry, y = f(carry, x)` for each slice x of xs along axis 0: the last carry, and the ys stacked.
 

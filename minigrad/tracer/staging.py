@@ -141,7 +141,13 @@ class Staged:
 
 
 def stage(
-    who: str, f: Any, statics: Statics, args: tuple[Any, ...], kwargs: dict[str, Any], static_key: Any, types: Any = None
+    who: str,
+    f: Any,
+    statics: Statics,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    static_key: Any,
+    types: Any = None,
 ) -> Staged:
     """Trace f for the types of args and kwargs (already split from the static ones)."""
     require_callable(who, f)
@@ -151,7 +157,8 @@ def stage(
         types = [type_of_leaf(who, x, lambda i=i: names[i], NOT_A_TENSOR) for i, x in enumerate(leaves)]  # type: ignore[misc]
 
     def call(values: Sequence[Value]) -> Any:
-        full, named = statics.fill(*structure.unflatten(values), static_key)
+        dynamic, named = structure.unflatten(values)
+        full, named = statics.fill(dynamic, named, static_key)
         return f(*full, **named)
 
     flat = Flat(who, f, call)

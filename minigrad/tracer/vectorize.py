@@ -10,7 +10,7 @@ from functools import wraps
 from typing import Any
 
 from minigrad import tree
-from minigrad.errors import ArgumentError, ShapeError
+from minigrad.errors import ArgumentError, ShapeError, TreeError
 from minigrad.interpreters.batch import lanes
 from minigrad.op import Value
 from minigrad.ops.movement import Expand, Permute
@@ -124,7 +124,7 @@ def _prefix(who: str, axes: Any, whole: Any) -> list[Any]:
     given, structure = tree.flatten(axes, is_leaf=lambda x: x is None)
     try:
         subtrees = structure.flatten_up_to(whole)
-    except tree.TreeError as error:
+    except TreeError as error:
         raise ArgumentError(f"{who} {axes!r} is not arranged as the values it is for: {error.what}") from None
     return [axis for axis, subtree in zip(given, subtrees) for _ in tree.leaves(subtree)]
 
@@ -146,6 +146,8 @@ def _placed(flat: Flat, i: int, y: Any, mapped: bool, axis: int | None, size: in
     if not mapped:
         y = Expand((size, *y.shape))(y)
     if not -y.ndim <= axis < y.ndim:
-        raise ArgumentError(f"vmap: out_axes has {axis} for {flat.name(i)}, which is {y.type} (rank {y.ndim}) with its lanes")
+        raise ArgumentError(
+            f"vmap: out_axes has {axis} for {flat.name(i)}, which is {y.type} (rank {y.ndim}) with its lanes"
+        )
     axis %= y.ndim
     return y if axis == 0 else Permute((*range(1, axis + 1), 0, *range(axis + 1, y.ndim)))(y)

@@ -142,7 +142,7 @@ def test_reverse_is_the_slope(f: Any, x: Array) -> None:
 def test_forward_is_the_slope(f: Any, x: Array) -> None:
     x_dot = array(RNG.normal(size=x.shape))
     if f in REVERSE_ONLY:
-        with pytest.raises(NotDifferentiableError, match="customvjp has a rule for reverse mode only"):
+        with pytest.raises(NotDifferentiableError, match="custom_vjp has a rule for reverse mode only"):
             forward.jvp(lambda x: [f(x)], [x], [x_dot])
         return
     close(forward.jvp(lambda x: [f(x)], [x], [x_dot])[1][0].array, (differences(f, x) * x_dot.array).sum())

@@ -11,8 +11,7 @@ import numpy as np
 
 import minigrad.numpy as mnp
 from minigrad.ops.activations import gelu
-from minigrad.ops.attention import attention
-from minigrad.ops.composite import layer_norm
+from minigrad.ops.composite import attention, layer_norm
 from minigrad.ops.losses import cross_entropy
 
 WIDTH, HEADS, LAYERS, LENGTH = 64, 4, 2, 64

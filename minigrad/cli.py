@@ -1,0 +1,124 @@
+"""The command line: `minigrad compare` and `minigrad show`.
+
+Floor 7.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import minigrad
+from minigrad import passes
+from minigrad.compare import run as comparison
+from minigrad.compare.models import MODELS
+from minigrad.errors import ArgumentError, MinigradError
+from minigrad.graph import Graph
+from minigrad.text import to_text
+from minigrad.tracer import grad, make_graph
+from minigrad.types import TensorType, is_differentiable
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; the exit code. A mistake of the user's is a message, not a traceback."""
+    options = parser().parse_args(arguments)
+    try:
+        return options.command(options)  # type: ignore[no-any-return]
+    except MinigradError as error:
+        print(f"minigrad: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader of a pipe has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(
+        prog="minigrad", description="One autodiff core, three front-ends that differ only in when the graph exists."
+    )
+    top.add_argument("--version", action="version", version=f"minigrad {minigrad.__version__}")
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    c = commands.add_parser("compare", help="train one model under every execution model and show what each costs")
+    c.add_argument("--model", choices=sorted(MODELS), default="mlp", help="what to train (default: %(default)s)")
+    c.add_argument("--steps", type=int, default=200, help="Adam steps per row (default: %(default)s)")
+    c.add_argument("--dtype", choices=("float32", "float64"), default="float32")
+    c.add_argument("--backends", default="numpy,numba,llvm", help="comma-separated (default: %(default)s)")
+    c.add_argument("--seed", type=int, default=0, help="of parameters and batches (default: %(default)s)")
+    c.add_argument("--quick", action="store_true", help=f"at most {comparison.QUICK_STEPS} steps")
+    c.add_argument("--json", metavar="FILE", help="write all measurements there")
+    c.add_argument("--html", metavar="FILE", help="write a self-contained page there (needs the extra: report)")
+    c.set_defaults(command=_compare)
+
+    s = commands.add_parser("show", help="print a function's graph, its gradient's graph and every pass")
+    s.add_argument("function", help="module:function, as in mymodel:loss")
+    s.add_argument("types", nargs="*", metavar="TYPE", help="of each argument, as in 'f32[8,3]' 'i64[8]'")
+    s.set_defaults(command=_show)
+    return top
+
+
+def _compare(options: argparse.Namespace) -> int:
+    return comparison.run(
+        options.model,
+        steps=options.steps,
+        dtype=options.dtype,
+        backends=[name for name in options.backends.split(",") if name],
+        seed=options.seed,
+        quick=options.quick,
+        json_file=options.json,
+        html_file=options.html,
+    )
+
+
+def _show(options: argparse.Namespace) -> int:
+    f = find(options.function)
+    types = [TensorType.parse(text) for text in options.types]
+    graph = make_graph(f)(*types)
+    section("graph", graph)
+    floats = tuple(i for i, t in enumerate(types) if is_differentiable(t.dtype))
+    scalar = len(graph.outputs) == 1 and graph.out_types[0].shape == () and is_differentiable(graph.out_types[0].dtype)
+    if scalar and floats:
+        graph = make_graph(grad(f, argnums=floats))(*types)
+        section(f"gradient with respect to {_places(floats)}", graph)
+    else:
+        print("# no gradient: it takes a function that returns one scalar float, and float arguments\n")
+    for step in passes.DEFAULT:
+        graph, history = passes.run(graph, [step])
+        section(f"after {history[0].name}", graph, str(history[0]))
+    return 0
+
+
+def _places(numbers: Sequence[int]) -> str:
+    return ("argument " if len(numbers) == 1 else "arguments ") + ", ".join(map(str, numbers))
+
+
+def section(title: str, graph: Graph, note: str = "") -> None:
+    print(f"# ── {title}: {len(graph.nodes)} nodes " + "─" * max(0, 60 - len(title)))
+    if note:
+        print(note)
+    print(to_text(graph, lines=True), end="\n\n")
+
+
+def find(name: str) -> Callable[..., Any]:
+    """The function that `module:function` names; modules of the current folder are found too."""
+    module, colon, path = name.partition(":")
+    if not colon or not path:
+        raise ArgumentError(
+            f"show: {name!r} does not name a function", hint="write module:function, as in mymodel:loss"
+        )
+    if "" not in sys.path:
+        sys.path.insert(0, "")
+    try:
+        found: Any = importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise ArgumentError(f"show: {error}", hint="run it in the folder that holds the module") from None
+    for part in path.split("."):
+        if not hasattr(found, part):
+            raise ArgumentError(f"show: {module} has no {path}")
+        found = getattr(found, part)
+    if not callable(found):
+        raise ArgumentError(f"show: {name} is a {type(found).__name__}, not a function")
+    return found  # type: ignore[no-any-return]

@@ -1,0 +1,196 @@
+"""The functions of tensors, by PyTorch's names: tables onto the functions all front-ends share.
+
+Floor 6. A row of the vocabulary (`exp`, `mul`, ...) is called directly; a shared function is *spelled*: `dim` is its
+`axis`, `keepdim` its `keepdims`, and both spellings are taken. What PyTorch defines differently is written out, in
+shapes.py and selection.py. methods.py makes methods of them all, and the in-place forms.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import minigrad.numpy as mnp
+from minigrad.op import EVALUATE, interpreter
+from minigrad.ops import activations, composite
+from minigrad.ops import elementwise as e
+from minigrad.ops.einsum import einsum as ops_einsum
+from minigrad.ops.rows import Row, registry
+from minigrad.tape.interpreter import TAPE, binary, tensor_of, unary
+from minigrad.tape.tensor import Tensor
+
+# PyTorch's names for rows that are called otherwise; all other rows keep their own
+ROWS: dict[str, Row] = {
+    **{
+        op.name: op
+        for op in registry.values()
+        if isinstance(op, Row) and op.operands < 3 and op.name not in ("max", "min")
+    },
+    "absolute": e.abs_,
+    "negative": e.neg,
+    "sigmoid": e.logistic,
+    "subtract": e.sub,
+    "multiply": e.mul,
+    "divide": e.div,
+    "true_divide": e.div,
+    "remainder": e.rem,
+    "floor_divide": e.floor_div,
+    "maximum": e.max_,
+    "minimum": e.min_,
+    "eq": e.equal,
+    "ne": e.not_equal,
+    "lt": e.less,
+    "le": e.less_equal,
+    "gt": e.greater,
+    "ge": e.greater_equal,
+    "bitwise_and": e.and_,
+    "bitwise_or": e.or_,
+    "bitwise_xor": e.xor,
+    "bitwise_not": e.not_,
+}
+SHARED: dict[str, Callable[..., Any]] = {
+    **{
+        name: getattr(mnp, name)
+        for name in (
+            "sum prod mean any all argmax argmin cumsum cumprod where isclose nan_to_num square logical_and logical_or "
+            "logical_xor logical_not isinf tril triu outer dot inner tensordot kron diag diagonal trace stack flip roll "
+            "tile argsort count_nonzero"
+        ).split()
+    },
+    "matmul": mnp.matmul,
+    "mm": mnp.matmul,
+    "bmm": mnp.matmul,
+    "cat": mnp.concat,
+    "concat": mnp.concat,
+    "clamp": mnp.clip,
+    "clip": mnp.clip,
+    "logsumexp": composite.logsumexp,
+    "softmax": composite.softmax,
+    "log_softmax": composite.log_softmax,
+    "relu": activations.relu,
+    "amax": mnp.max,
+    "amin": mnp.min,
+    "einsum": ops_einsum,
+}
+SPELLING = {"dim": "axis", "keepdim": "keepdims", "dims": "axis", "input": "x", "other": "x2"}
+
+
+def on_tape(f: Callable[..., Any]) -> Callable[..., Any]:
+    """f, with its ops going straight to the tape, and its results as Tensors."""
+
+    @functools.wraps(f)
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if interpreter.get() is not EVALUATE:
+            return tensor_of(f(*args, **kwargs))
+        token = interpreter.set(TAPE)
+        try:
+            y = f(*args, **kwargs)
+        finally:
+            interpreter.reset(token)
+        return y if type(y) is Tensor else tensor_of(y)
+
+    return function
+
+
+def spelled(f: Callable[..., Any], name: str) -> Callable[..., Any]:
+    """A shared function that also takes `dim`, `keepdim`, and `keepdim` as a third positional argument."""
+    run = on_tape(f)
+
+    def function(*args: Any, **kwargs: Any) -> Any:
+        if kwargs:
+            if "input" in kwargs:
+                args = (kwargs.pop("input"), *args)
+            kwargs = {SPELLING.get(k, k): v for k, v in kwargs.items()}
+        if len(args) == 3 and name in REDUCTIONS:
+            *args, kwargs["keepdims"] = args  # type: ignore[assignment]
+        return run(*args, **kwargs)
+
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = (
+        f"{f.__doc__ or ''}\n    As `{f.__module__}.{f.__name__}`, with `dim` for axis and `keepdim` for keepdims."
+    )
+    return function
+
+
+REDUCTIONS = {"sum", "prod", "mean", "any", "all", "argmax", "argmin", "amax", "amin", "logsumexp"}
+
+
+def _row_function(name: str, op: Row) -> Callable[..., Any]:
+    function = unary(op) if op.operands == 1 else binary(op)
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"{name}, elementwise: the op `{op.name}`."
+    return function
+
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {
+    **{name: _row_function(name, op) for name, op in ROWS.items()},
+    **{name: spelled(f, name) for name, f in SHARED.items()},
+}
+
+
+@on_tape
+def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """input + alpha · other."""
+    return e.add(input, other if alpha == 1 else e.mul(other, alpha))
+
+
+@on_tape
+def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+    """input - alpha · other."""
+    return e.sub(input, other if alpha == 1 else e.mul(other, alpha))
+
+
+@on_tape
+def var(
+    input: Any, dim: Any = None, *, correction: float = 1.0, unbiased: bool | None = None, keepdim: bool = False
+) -> Any:
+    """The variance over dims, of a sample unless correction (or unbiased) is 0."""
+    correction = correction if unbiased is None else float(unbiased)
+    return composite.var(input, dim, correction=correction, keepdims=keepdim)
+
+
+@on_tape
+def std(
+    input: Any, dim: Any = None, *, correction: float = 1.0, unbiased: bool | None = None, keepdim: bool = False
+) -> Any:
+    """The standard deviation over dims, of a sample unless correction (or unbiased) is 0."""
+    correction = correction if unbiased is None else float(unbiased)
+    return composite.std(input, dim, correction=correction, keepdims=keepdim)
+
+
+@on_tape
+def norm(input: Any, p: float = 2.0, dim: Any = None, keepdim: bool = False) -> Any:
+    """The p-norm over dims: (Σ|x|ᵖ)^(1/p)."""
+    size = e.abs_(input)
+    if p == 2.0:
+        return e.sqrt(mnp.sum(size * size, dim, keepdims=keepdim))
+    if p == 1.0:
+        return mnp.sum(size, dim, keepdims=keepdim)
+    return mnp.sum(size**p, dim, keepdims=keepdim) ** (1 / p)
+
+
+@on_tape
+def addmm(input: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1) -> Any:
+    """beta · input + alpha · mat1 @ mat2."""
+    product = mnp.matmul(mat1, mat2)
+    return (input if beta == 1 else input * beta) + (product if alpha == 1 else product * alpha)
+
+
+@on_tape
+def masked_fill(input: Any, mask: Any, value: Any) -> Any:
+    """value where the mask holds, input elsewhere."""
+    return e.where(mask, value, input)
+
+
+def allclose(input: Any, other: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False) -> bool:
+    """Are all elements close? |a - b| ≤ atol + rtol · |b|."""
+    return bool(mnp.all(mnp.isclose(input, other, rtol=rtol, atol=atol, equal_nan=equal_nan)))
+
+
+def equal(input: Tensor, other: Tensor) -> bool:
+    """Same shape, same elements?"""
+    return input.shape == other.shape and bool((input._array == other._array).all())
+
+
+FUNCTIONS.update({f.__name__: f for f in (add, sub, var, std, norm, addmm, masked_fill, allclose, equal)})

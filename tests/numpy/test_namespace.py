@@ -1,0 +1,95 @@
+"""Every function of minigrad.numpy gives what NumPy gives: eagerly, in a graph, over lanes; gradients as differences."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad.numpy as mnp
+from minigrad.graph import check, run
+from minigrad.interpreters.batch import batched
+from minigrad.interpreters.build import trace
+from minigrad.op import Array
+from minigrad.testing import check_grads
+from minigrad.types import TensorType
+from tests.numpy.cases import CASES, DTYPES, Case, draw
+
+# inf and nan speak for themselves; see op.py
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+
+PAIRS = [(case, dtype) for case in CASES for kind in case.kinds for dtype in DTYPES[kind]]
+IDS = [f"{case.name}-{dtype}" for case, dtype in PAIRS]
+# float32 in another order of operations, and NumPy's float64 for what minigrad computes in float32
+TOLERANCE = {"float64": 1e-12}
+
+
+def flat(y: Any) -> list[Any]:
+    return list(y) if isinstance(y, (list, tuple)) else [y]
+
+
+def rng_of(case: Case, dtype: str) -> np.random.Generator:
+    return np.random.default_rng(zlib.crc32(f"{case.name} {dtype}".encode()))
+
+
+def same_values(ys: Any, wanted: Any, dtype: str) -> None:
+    ys, wanted = flat(ys), flat(wanted)
+    assert len(ys) == len(wanted)
+    for y, w in zip(ys, wanted, strict=True):
+        w = np.asarray(w)
+        assert isinstance(y, Array)
+        assert y.shape == w.shape
+        assert y.dtype.kind == w.dtype.kind
+        if w.dtype.kind in "biu" and w.dtype != np.int8:
+            np.testing.assert_array_equal(y, w)
+        tolerance = TOLERANCE.get(dtype, 2e-5)
+        np.testing.assert_allclose(np.asarray(y), w, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize(("case", "dtype"), PAIRS, ids=IDS)
+def test_as_numpy(case: Case, dtype: str) -> None:
+    """Over several random sizes, eagerly and (once) staged."""
+    rng = rng_of(case, dtype)
+    for _ in range(3):
+        xs = draw(case, dtype, rng)
+        before = [x.copy() for x in xs]
+        with np.errstate(all="ignore"):
+            wanted = case.reference(*xs)
+            same_values(case.f(mnp, *[Array(x) for x in xs]), wanted, dtype)
+        for x, old in zip(xs, before, strict=True):
+            np.testing.assert_array_equal(x, old)
+    if case.graph:
+        types = [TensorType(x.shape, x.dtype) for x in xs]
+        graph, _ = trace(lambda *vs: flat(case.f(mnp, *vs)), types)
+        same_values(run(check(graph), [Array(x) for x in xs]), wanted, dtype)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.graph and "f" in c.kinds], ids=lambda c: c.name)
+def test_over_lanes(case: Case) -> None:
+    """vmap is the loop over lanes, stacked; the second operand, if any, is shared."""
+    xs = draw(case, "float64", rng_of(case, "lanes"))
+    first = np.stack([xs[0], xs[0][..., ::-1], xs[0] * 0.9]) if xs[0].ndim else np.stack([xs[0]] * 3)
+    rest = [Array(x) for x in xs[1:]]
+    ys = batched(lambda *vs: flat(case.f(mnp, *vs)), [Array(first), *rest], [True] + [False] * len(rest), 3)
+    loops = [flat(case.f(mnp, Array(lane), *rest)) for lane in first]
+    for y, column in zip(ys, zip(*loops, strict=True), strict=True):
+        np.testing.assert_allclose(np.asarray(y), np.stack([np.asarray(c) for c in column]), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.grad and "f" in c.kinds], ids=lambda c: c.name)
+def test_gradient(case: Case) -> None:
+    """Both modes against differences of values."""
+    xs = [Array(x) for x in draw(case, "float64", rng_of(case, "gradient"))]
+    check_grads(lambda *vs: flat(case.f(mnp, *vs)), tuple(xs), order=1)
+
+
+def test_every_function_has_a_case() -> None:
+    """A function that no line of the table and no other test calls is not tested."""
+    texts = [path.read_text("utf-8") for path in Path(__file__).parent.glob("*.py")]
+    names = set(re.findall(r"[A-Za-z_]\w*", " ".join(texts)))
+    assert [n for n in mnp.__all__ if inspect.isfunction(getattr(mnp, n)) and n not in names] == []
