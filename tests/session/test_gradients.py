@@ -131,9 +131,9 @@ def test_the_walk_is_linear_and_deep_graphs_are_no_limit():
             x = y = tf.placeholder(tf.float32, [])
             for _ in range(n):
                 y = -y
-            start = time.perf_counter()
+            start = time.process_time()
             (g,) = tf.gradients(y, x)
-            seconds[n] = (time.perf_counter() - start) / n
+            seconds[n] = (time.process_time() - start) / n
     assert seconds[100_000] < 4 * seconds[10_000]
     with tf.Session(graph=g.graph) as sess:
         assert sess.run(g, {x: 3.0}) == 1.0
