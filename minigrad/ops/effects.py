@@ -15,10 +15,11 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, CheckFailedError, DtypeError, ValueTypeError
 from minigrad.op import NoGradient, Op, Operand, Value, ndarray
+from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Reshape, slice_axis
 from minigrad.ops.rows import convert
 from minigrad.source import Line, user_line
-from minigrad.types import BOOL, TensorType, is_differentiable, promote, same_size
+from minigrad.types import BOOL, FLOAT64, INT64, TensorType, is_differentiable, promote, same_size
 
 
 def each_lane(op: Op, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> list[Any]:
@@ -60,6 +61,11 @@ class Print(Op):
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         each_lane(self, xs, mapped, size)
         return ()
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape in ((), (2,), (0, 2)):
+            yield cls("x = {}"), (Draw(shape),)
 
 
 def read_only(x: ndarray) -> ndarray:
@@ -116,6 +122,11 @@ class Callback(Op):
         each_lane(self, xs, mapped, size)
         return ()
 
+    @classmethod
+    def samples(cls) -> Samples:
+        yield cls(np.sin, (TensorType((3,), FLOAT64),)), (Draw((3,)),)
+        yield cls(np.ndim, (TensorType((), INT64),)), (Draw((2, 3)),)
+
 
 @dataclass(frozen=True)
 class Assert(Op):
@@ -154,3 +165,10 @@ class Assert(Op):
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         all_mapped = [x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)]
         return replace(self, lanes=self.lanes + 1)(*all_mapped)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        yield cls("the condition"), (Draw((), "int64", (1, 3)),)  # not 0: true
+        yield cls("{} is positive"), (Draw((2, 3), "int64", (1, 3)), Draw((2, 3)))
+
+

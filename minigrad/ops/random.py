@@ -18,6 +18,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops import elementwise as e
+from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Concatenate, Expand, Reshape, slice_axis
 from minigrad.ops.special import erf, erfinv
 from minigrad.types import (
@@ -75,10 +76,15 @@ class RandomBits(Op):
             x, y = _threefry(words[:, 0], words[:, 1], (counters >> 32).astype(np.uint32), counters.astype(np.uint32))
             both = x ^ y if self.dtype == UINT32 else x.astype(np.uint64) << 32 | y
             out[:, at : at + step] = both
-        return out.reshape(*start.shape, *self.shape)
+        return out.reshape((*start.shape, *self.shape))
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return self(*[x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)])
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for lead, shape, dtype in [((), (3,), UINT32), ((2,), (2, 2), UINT64), ((), (), UINT32), ((0,), (2,), UINT32), ((), (0,), UINT64)]:
+            yield cls(shape, dtype), (Draw((*lead, 2), "uint32", (0, 2**32 - 1)), Draw(lead, "uint64", (0, 2**40)))
 
 
 _BLOCK = 16384  # counters hashed at a time: their words stay in the cache over the 20 rounds

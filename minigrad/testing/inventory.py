@@ -81,7 +81,7 @@ def _integers(domain: tuple[float, float], dtype: np.dtype[Any]) -> tuple[int, i
     low, high = int(np.ceil(domain[0])), int(np.floor(domain[1]))
     if low > high:
         low, high = high, low
-    return max(low, int(limits.min)), min(high, int(limits.max))
+    return max(low, int(limits.min)), max(0, min(high, int(limits.max)))
 
 
 # The shapes of a row's operands in the standard cases, taken in turn: two of them broadcast, one is empty.
