@@ -195,18 +195,12 @@ def require_one_front_end(op: Op, handles: Sequence[Handle]) -> None:
             )
 
 
-def leaked(op: Op, x: Any) -> LeakError | MixedFrontEndsError:
+def leaked(who: Op | str, x: Any) -> LeakError:
     """The error for a value whose interpreter is not in force here."""
-    if isinstance(x, Handle):
-        return MixedFrontEndsError(
-            f"{op.label}: a {x.front_end} value cannot be used in code that is being traced",
-            hint="pass it in as an argument, or take the numbers out of it first",
-            lines=[("made at", x.origin())],
-        )
     made = getattr(x, "line", None)
     state = "outlived its trace" if not x.owner.alive else "is used outside the code that is being traced"
     return LeakError(
-        f"{op.label}: a traced value {x.type} {state}",
+        f"{who if isinstance(who, str) else who.label}: a traced value {x.type} {state}",
         hint="return it from the traced function instead of keeping it in a list, global or attribute",
         lines=[("made at", made)] if isinstance(made, Line) else (),
     )

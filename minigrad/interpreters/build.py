@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.errors import ConcretizationError, MixedFrontEndsError
+from minigrad.errors import MinigradError, MixedFrontEndsError
 from minigrad.graph import Atom, Builder, Const, Graph, Var, no_value_error
 from minigrad.op import Array, Handle, Interpreter, Op, Operand, Value, interpreter, leaked, lift, using
 from minigrad.source import node_line, user_line
@@ -62,7 +62,9 @@ class Build(Interpreter):
                 lines=[(f"{x.front_end} value made at", x.origin())],
             )
 
-    def no_value(self, v: Var, why: str) -> ConcretizationError:
+    def no_value(self, v: Var, why: str) -> MinigradError:
+        if not self.alive:
+            return leaked(why, v)
         inputs = [*self.builder.inputs, *(c for _, c in self.captured)]
         return no_value_error(v, why, inputs, self.builder.nodes, self.use_instead)
 

@@ -19,7 +19,7 @@ from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Reshape, slice_axis
 from minigrad.ops.rows import convert
 from minigrad.source import Line, user_line
-from minigrad.types import BOOL, FLOAT64, INT64, TensorType, is_differentiable, promote, same_size
+from minigrad.types import BOOL, INT64, TensorType, is_differentiable, promote, same_size
 
 
 def each_lane(op: Op, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> list[Any]:
@@ -64,8 +64,7 @@ class Print(Op):
 
     @classmethod
     def samples(cls) -> Samples:
-        for shape in ((), (2,), (0, 2)):
-            yield cls("x = {}"), (Draw(shape),)
+        yield cls("{} {:.3f}"), (Draw((2, 2)), Draw(()))
 
 
 def read_only(x: ndarray) -> ndarray:
@@ -124,8 +123,8 @@ class Callback(Op):
 
     @classmethod
     def samples(cls) -> Samples:
-        yield cls(np.sin, (TensorType((3,), FLOAT64),)), (Draw((3,)),)
-        yield cls(np.ndim, (TensorType((), INT64),)), (Draw((2, 3)),)
+        yield cls(np.sign, (TensorType((2,), INT64),)), (Draw((2,), "int64"),)
+        yield cls(np.divmod, (TensorType((), INT64),) * 2), (Draw((), "int64"), Draw((), "int64", (1, 5)))
 
 
 @dataclass(frozen=True)
@@ -168,7 +167,4 @@ class Assert(Op):
 
     @classmethod
     def samples(cls) -> Samples:
-        yield cls("the condition"), (Draw((), "int64", (1, 3)),)  # not 0: true
-        yield cls("{} is positive"), (Draw((2, 3), "int64", (1, 3)), Draw((2, 3)))
-
-
+        yield cls("{} and {}"), (Draw((2,), "int64", (1, 9)), Draw(()), Draw((2,)))

@@ -85,7 +85,13 @@ def _integers(domain: tuple[float, float], dtype: np.dtype[Any]) -> tuple[int, i
 
 
 # The shapes of a row's operands in the standard cases, taken in turn: two of them broadcast, one is empty.
-_ROW_SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (((),), ((3,),), ((2, 3), (3,), (2, 1)), ((0, 2),), ((9, 4), (4,), (9, 1)))
+_ROW_SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (
+    ((),),
+    ((3,),),
+    ((2, 3), (3,), (2, 1)),
+    ((0, 2),),
+    ((9, 4), (4,), (9, 1)),
+)
 
 
 def row_case(op: Row, shapes: Sequence[tuple[int, ...]], dtype: str = "float64") -> Case:

@@ -50,9 +50,7 @@ def broadcastable_shapes(
     count: int, max_rank: int = 3, min_size: int = 0, max_size: int = 4
 ) -> st.SearchStrategy[tuple[Shape, ...]]:
     """`count` shapes that broadcast together by NumPy's rule."""
-    found = hnp.mutually_broadcastable_shapes(
-        num_shapes=count, max_dims=max_rank, min_side=min_size, max_side=max_size
-    )
+    found = hnp.mutually_broadcastable_shapes(num_shapes=count, max_dims=max_rank, min_side=min_size, max_side=max_size)
     return found.map(lambda both: both.input_shapes)
 
 
