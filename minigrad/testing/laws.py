@@ -384,7 +384,7 @@ def kinks(op: Op, operands: Operands, rng: Rng) -> None:
                 if given == 0.0 and np.isnan(partial):
                     continue
                 dots = [Array(np.asarray(given)) if k == i else None for k in range(len(xs))]
-                (y,), (y_dot,) = jvp(flat(op), values(xs), dots)
+                (y_dot,) = jvp(flat(op), values(xs), dots)[1]
                 x_bar = vjp(flat(op), values(xs))[1]([Array(np.asarray(given))])[i]
                 for name, got in (("forward", y_dot), ("reverse", x_bar)):
                     number = 0.0 if got is None else float(got.concrete("law"))
@@ -436,12 +436,17 @@ def refusal(op: Op, operands: Operands, rng: Rng) -> None:
     dots = lifted(direction_like(xs, rng))
     if all(d is None for d in dots):
         return
-    for name, derive in (
-        ("forward", lambda: jvp(flat(op), values(xs), dots)[1]),
-        ("reverse", lambda: (lambda ys, pull: pull(lifted(direction_like(ys, rng))))(*vjp(flat(op), values(xs)))),
-    ):
+
+    def forward() -> list[Any]:
+        return jvp(flat(op), values(xs), dots)[1]
+
+    def reverse() -> list[Any]:
+        ys, pull = vjp(flat(op), values(xs))
+        return pull(lifted(direction_like(ys, rng)))
+
+    for name, derive in (("forward", forward), ("reverse", reverse)):
         try:
-            found = derive()  # type: ignore[no-untyped-call]
+            found = derive()
         except NotDifferentiableError as error:
             if not why.refuse or why.reason not in str(error):
                 raise broken(op, xs, f"{name}: refused with {str(error)!r}, its reason is {why.reason!r}") from None

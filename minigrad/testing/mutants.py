@@ -199,7 +199,7 @@ def of_class(cls: type[Op]) -> Iterator[Mutant]:
                 changes["identity"] = lambda rule: lambda self, y_bar, *xs: y_bar
             if name in ("transpose_left", "transpose_right"):
                 changes["exchanged"] = _exchanged(cls, name)
-            laws = DERIVATIVE_LAWS
+            laws: tuple[str, ...] = DERIVATIVE_LAWS
         elif name == "batch" and cls.effect is not True:  # effects are not in the results the laws compare
             changes, laws = BATCHINGS, BATCH_LAWS
         else:
