@@ -1,8 +1,8 @@
 """minigrad: one autodiff core, three front-ends that differ only in when the graph exists.
 
-    import minigrad.session as tf     # before the run
-    import minigrad.tape as torch     # during the run
-    import minigrad.tracer as jax     # on demand
+import minigrad.session as tf     # before the run
+import minigrad.tape as torch     # during the run
+import minigrad.tracer as jax     # on demand
 """
 
 from minigrad import errors, numpy, tree, types

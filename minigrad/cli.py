@@ -106,7 +106,9 @@ def find(name: str) -> Callable[..., Any]:
     """The function that `module:function` names; modules of the current folder are found too."""
     module, colon, path = name.partition(":")
     if not colon or not path:
-        raise ArgumentError(f"show: {name!r} does not name a function", hint="write module:function, as in mymodel:loss")
+        raise ArgumentError(
+            f"show: {name!r} does not name a function", hint="write module:function, as in mymodel:loss"
+        )
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:

@@ -69,13 +69,13 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
 
 
 def require(name: str) -> None:
-    """Raise a BackendError that says why, if this backend cannot run graphs here."""
-    _compiler(name)
+    """Raise a BackendError if there is no such backend, built or planned."""
+    if name not in _COMPILERS:
+        raise BackendError(f"unknown backend {name!r}", hint="known: " + ", ".join(_COMPILERS))
 
 
 def _compiler(name: str) -> Callable[[Graph], Any]:
-    if name not in _COMPILERS:
-        raise BackendError(f"unknown backend {name!r}", hint="known: " + ", ".join(_COMPILERS))
+    require(name)
     compiler = _COMPILERS[name]
     if compiler is None:
         raise BackendError(f"the backend {name!r} is not built yet", hint="available: " + ", ".join(available()))

@@ -66,7 +66,14 @@ def losses(c: Comparison) -> str:
     for k, r in enumerate(trained):
         width = 1.2 + 1.6 * (len(trained) - 1 - k)
         steps = range(1, len(r.losses) + 1)
-        axes.plot(steps, r.losses, color=LINES[k % len(LINES)], lw=width, label=row_name(r), ls="-" if k == 0 else (0, (4, 2 + k)))
+        axes.plot(
+            steps,
+            r.losses,
+            color=LINES[k % len(LINES)],
+            lw=width,
+            label=row_name(r),
+            ls="-" if k == 0 else (0, (4, 2 + k)),
+        )
     axes.set_xlabel("step")
     axes.set_ylabel("loss, nats per character")
     if trained:

@@ -18,11 +18,12 @@ import numpy as np
 from minigrad import backends, tree
 from minigrad.compare.models import Model, Parameters
 from minigrad.compare.programs import EAGER, PLANNED, PROGRAMS, Program
-from minigrad.compare.result import Comparison, Result
+from minigrad.compare.result import FIRST_STEPS, Comparison, Event, Result
 from minigrad.compare.text import Text
-from minigrad.errors import BackendError, MinigradError
+from minigrad.errors import MinigradError
 from minigrad.op import Array, ndarray
 
+NOT_BUILT = "not built yet"
 Watch = Callable[[Result, int], None]  # told after every step: (row, steps done)
 
 
@@ -39,7 +40,9 @@ def rows(names: list[str]) -> Iterator[tuple[type[Program], str]]:
             yield program, backend
 
 
-def measure(program: Program, result: Result, batches: Iterator[tuple[ndarray, ndarray]], steps: int, watch: Watch) -> None:
+def measure(
+    program: Program, result: Result, batches: Iterator[tuple[ndarray, ndarray]], steps: int, watch: Watch
+) -> None:
     """Fill in a row: prepare, train, then look at memory."""
     inputs, targets = next(batches)
     result.events = program.events
@@ -47,9 +50,11 @@ def measure(program: Program, result: Result, batches: Iterator[tuple[ndarray, n
     for k in range(steps):
         start = time.perf_counter()
         loss = program.step(inputs, targets)
-        seconds = time.perf_counter() - start
+        end = time.perf_counter()
+        if k < FIRST_STEPS:
+            result.events.append(Event("run", f"step {k + 1}", start, end))
         result.losses.append(loss)
-        result.step_seconds.append(seconds)
+        result.step_seconds.append(end - start)
         watch(result, k + 1)
         inputs, targets = next(batches)
     result.kernels = program.kernels
@@ -110,18 +115,17 @@ def compare(model: Model, text: Text, comparison: Comparison, names: list[str], 
             c.results.append(result)
             program = kind(model, parameters, backend)
             try:
-                if kind.compiles:
-                    backends.require(backend)
+                if kind.compiles and backend not in backends.available():
+                    result.status = NOT_BUILT
+                    continue
                 measure(program, result, text.batches(model.batch, model.length, c.seed), c.steps, watch)
                 fresh = kind(model, parameters, backend)  # the gradient at the start, not after training
                 fresh.prepare(inputs, targets)
                 reference.judge(result, fresh.gradient(inputs, targets))
-            except BackendError as error:
-                result.status = error.what
             except MinigradError as error:
                 result.status = f"failed: {error}"
-        for name, (front_end, when, why) in PLANNED.items():
-            c.results.append(Result(name, front_end, EAGER, when, status=why))
+        for name, (front_end, when) in PLANNED.items():
+            c.results.append(Result(name, front_end, EAGER, when, status=NOT_BUILT))
     except KeyboardInterrupt:
         c.interrupted = True
 

@@ -140,7 +140,8 @@ class TracerProgram(Program):
         weights, m, v, t = state
         loss, gradients = jax.value_and_grad(self.loss)(weights, inputs, targets)
         moved = [
-            optimize.adam(w, g, a, b, t, lr=self.model.rate) for w, g, a, b in zip(weights, gradients, m, v, strict=True)
+            optimize.adam(w, g, a, b, t, lr=self.model.rate)
+            for w, g, a, b in zip(weights, gradients, m, v, strict=True)
         ]
         weights, m, v = (list(column) for column in zip(*moved, strict=True))
         return (weights, m, v, t + 1), loss
@@ -177,4 +178,4 @@ class JitProgram(TracerProgram):
 EAGER = "–"  # the backend of a program that compiles nothing
 PROGRAMS: tuple[type[Program], ...] = (TracerProgram, TapeProgram, SessionProgram, JitProgram)
 # What the design has and the code has not yet: shown as such.
-PLANNED = {"tape compiled": ("tape", "during one run", "not built yet: compiling a recorded step is the next work on the tape")}
+PLANNED = {"tape compiled": ("tape", "during the first run")}

@@ -18,7 +18,7 @@ STYLE = """
 }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--page); color: var(--ink); font: 16px/1.55 system-ui, sans-serif; }
-main { max-width: 72rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
+main { max-width: 82rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
 h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 .25rem; }
 h2 { font-size: 1.2rem; margin: 2.5rem 0 .5rem; }
 p { max-width: 46rem; margin: .4rem 0; }
@@ -26,17 +26,19 @@ p { max-width: 46rem; margin: .4rem 0; }
 .verdict { border-left: .3rem solid var(--good); padding: .5rem .9rem; background: var(--card); margin: 1rem 0; max-width: none; }
 .verdict.bad { border-color: var(--bad); }
 .scroll { overflow-x: auto; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; }
-table { border-collapse: collapse; width: 100%; font-size: .84rem; font-variant-numeric: tabular-nums; }
-th, td { padding: .45rem .6rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-size: .8rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .45rem .5rem; text-align: right; border-bottom: 1px solid var(--line); white-space: nowrap; }
 tr:last-child td { border-bottom: 0; }
 th { color: var(--soft); font-weight: 600; vertical-align: bottom; white-space: normal; }
 th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left; }
 td:first-child { font-weight: 600; }
 tr.off td { color: var(--soft); font-weight: 400; }
-td.status { white-space: normal; }
+td.status { white-space: normal; text-align: left; }
+td:nth-child(9) { white-space: normal; }
 figure { margin: 1rem 0; background: #ffffff; border: 1px solid var(--line); border-radius: .5rem; padding: .75rem; overflow-x: auto; }
 figure svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
-figure.drawing svg { max-width: none; max-height: 75vh; }
+figure.drawing { max-height: 75vh; overflow: auto; }
+figure.drawing svg { max-width: none; }
 figcaption { color: #5b6470; font-size: .85rem; margin-top: .5rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; font-size: .9rem; }
 dt { font-weight: 600; } dd { margin: 0; color: var(--soft); }
@@ -89,7 +91,7 @@ the time goes into making it; on the tape there is nothing to wait for, and noth
 <h2>A steady step</h2>
 <figure>{figures.step_times(c)}</figure>
 <h2>The graph</h2>
-<p>The loss as each compiling front-end recorded it; the way back and the update are further nodes of the same kind.</p>
+<p>The loss, and its gradient, as the compiler leaves them after its passes. All front-ends build the same ones.</p>
 {drawings}
 </main>
 </body>
@@ -103,7 +105,9 @@ def _row(r: Result) -> str:
         return f"<tr>{''.join(_cell(h, cell(r)) for h, _, cell in COLUMNS)}</tr>"
     status = escape(r.status.splitlines()[0])
     cells = "".join(_cell(h, cell(r)) for h, _, cell in first)
-    return f'<tr class="off">{cells}<td class="status" data-name="status" colspan="{len(COLUMNS) - 3}">{status}</td></tr>'
+    return (
+        f'<tr class="off">{cells}<td class="status" data-name="status" colspan="{len(COLUMNS) - 3}">{status}</td></tr>'
+    )
 
 
 def _cell(heading: str, text: str) -> str:

@@ -11,6 +11,9 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 
+FIRST_STEPS = 3  # shown one by one in the timeline, and left out of the steady time
+
+
 @dataclass
 class Event:
     """A stretch of a row's first moments: `kind` is build, trace, compile or run."""
@@ -49,8 +52,8 @@ class Result:
     @property
     def first_step(self) -> float | None:
         """From having data to having taken a step: building, tracing and compiling included."""
-        runs = [e for e in self.events if e.kind == "run"]
-        return runs[0].end - self.events[0].start if runs else None
+        ends = [e.end for e in self.events if e.name == "step 1"]
+        return ends[0] - self.events[0].start if ends else None
 
     @property
     def steady(self) -> float | None:
@@ -69,7 +72,7 @@ class Result:
 
     @property
     def settled(self) -> list[float]:
-        return self.step_seconds[3:]
+        return self.step_seconds[FIRST_STEPS:]
 
     @property
     def final_loss(self) -> float | None:

@@ -56,8 +56,11 @@ COLUMNS: list[tuple[str, str, Any]] = [
     ("peak memory", "most allocated at a time during a step", lambda r: memory(r.peak_memory)),
     ("final loss", "nats per character", lambda r: "–" if r.final_loss is None else f"{r.final_loss:.6f}"),
     ("grad vs ref", "largest difference from the first row's gradient, relative", lambda r: number(r.gradient_error)),
-    ("vs differences", "slope along a random direction against finite differences in float64, relative",
-     lambda r: number(r.difference_error)),
+    (
+        "vs differences",
+        "slope along a random direction against finite differences in float64, relative",
+        lambda r: number(r.difference_error),
+    ),
 ]
 
 
@@ -71,7 +74,9 @@ def table(c: Comparison) -> Any:
         if r.status == "ok":
             made.add_row(*(cell(r) for _, _, cell in COLUMNS))
         else:
-            made.add_row(r.name, r.backend, r.when, f"[dim]{r.status.splitlines()[0]}[/dim]", style="dim")
+            made.add_row(
+                r.name, r.backend, r.when, *("–" for _ in COLUMNS[3:-5]), r.status.splitlines()[0], style="dim"
+            )
     return made
 
 

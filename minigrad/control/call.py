@@ -122,5 +122,3 @@ class Checkpoint(Holding):
         graph = closed(lambda x, k, n: [mul(sin(x), k), mul(n, n), mul(k, k)], types, "f")
         yield cls(graph), (Draw((2, 3)), Draw((3,)), Draw((), "int64"))
         yield cls(closed(lambda x: [x, sin(x)], [TensorType((0,), FLOAT64)], "g")), (Draw((0,)),)
-
-

@@ -84,7 +84,7 @@ def _title(n: Node) -> str:
         title += f"({', '.join(_operand(a) for a in n.ins)})"
     if not is_row and not any(True for _ in subgraphs(n.op)):
         shown = " ".join(str(v) for v in n.op.parameters().values())
-        title += f" {shown}" if len(shown) <= _PARAMETERS_SHOWN else f" {shown[:_PARAMETERS_SHOWN - 1]}…"
+        title += f" {shown}" if len(shown) <= _PARAMETERS_SHOWN else f" {shown[: _PARAMETERS_SHOWN - 1]}…"
     return title.rstrip()
 
 

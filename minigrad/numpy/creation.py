@@ -242,8 +242,11 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, *,
     ends = [x.concrete("arange()").item() if isinstance(x, Value) else x for x in (start, stop, step)]
     if ends[2] == 0:
         raise ArgumentError("arange: the step is 0")
-    found = as_dtype(dtype) if dtype is not None else promote(*[t if t in _SCALARS else lift(x).dtype
-                                                              for x, t in zip(ends, map(type, ends), strict=True)])
+    found = (
+        as_dtype(dtype)
+        if dtype is not None
+        else promote(*[t if t in _SCALARS else lift(x).dtype for x, t in zip(ends, map(type, ends), strict=True)])
+    )
     size = builtins.max(0, math.ceil((ends[1] - ends[0]) / ends[2]))
     if all(type(x) is int for x in ends):
         size = len(range(*ends))  # exact for integers beyond 2**53
@@ -273,9 +276,7 @@ def linspace(
     return y if dtype is None else convert(y, as_dtype(dtype))
 
 
-def eye(
-    n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None, *, device: Any = None
-) -> Any:
+def eye(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None, *, device: Any = None) -> Any:
     """Ones on the k-th diagonal (k > 0: above), zeros elsewhere.
 
     >>> import minigrad.numpy as mnp

@@ -19,9 +19,7 @@ from minigrad.ops.movement import Concatenate, full, slice_axis
 from minigrad.types import promote
 
 
-def cumulative_sum(
-    x: Operand, /, axis: int | None = None, *, dtype: Any = None, include_initial: Any = False
-) -> Any:
+def cumulative_sum(x: Operand, /, axis: int | None = None, *, dtype: Any = None, include_initial: Any = False) -> Any:
     """x₀, x₀ + x₁, ... along an axis; with `include_initial` a 0 in front. A vector needs no axis.
 
     >>> import minigrad.numpy as mnp
@@ -31,9 +29,7 @@ def cumulative_sum(
     return _running("cumulative_sum", c.CumSum, 0, x, axis, dtype, include_initial)
 
 
-def cumulative_prod(
-    x: Operand, /, axis: int | None = None, *, dtype: Any = None, include_initial: Any = False
-) -> Any:
+def cumulative_prod(x: Operand, /, axis: int | None = None, *, dtype: Any = None, include_initial: Any = False) -> Any:
     """x₀, x₀·x₁, ... along an axis; with `include_initial` a 1 in front. A vector needs no axis.
 
     >>> import minigrad.numpy as mnp

@@ -148,7 +148,7 @@ def square(x: Operand, /) -> Any:
 
 
 def clip(x: Operand, /, min: Operand | None = None, max: Operand | None = None) -> Any:
-    """x held between min and max (either may be None); it keeps its dtype. An edge belongs to the inside.
+    """x held between min and max (either may be None). An edge belongs to the inside, so x has the gradient there.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.clip(mnp.asarray([-1.0, 0.5, 3.0]), 0, 1).tolist()
@@ -254,9 +254,7 @@ def logical_not(x: Operand, /) -> Any:
 
 
 # ── comparing floats ─────────────────────────────────────────────────────────────────────────────
-def isclose(
-    x1: Operand, x2: Operand, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: Any = False
-) -> Any:
+def isclose(x1: Operand, x2: Operand, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: Any = False) -> Any:
     """|x1 - x2| <= atol + rtol·|x2|, or equal (as infinities are).
 
     >>> import minigrad.numpy as mnp
@@ -269,9 +267,7 @@ def isclose(
     return e.or_(close, e.and_(e.isnan(a), e.isnan(b))) if equal_nan else close
 
 
-def nan_to_num(
-    x: Operand, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
-) -> Any:
+def nan_to_num(x: Operand, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
     """x with nan replaced, and infinities by numbers (the dtype's largest unless given).
 
     >>> import minigrad.numpy as mnp

@@ -61,9 +61,7 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int = -1) -> Any:
     indices = positions_along(indices, place, x.type)
     lanes, many = ((*t.shape[:place], *t.shape[place + 1 :]) for t in (x, indices))
     common = broadcast_shapes("take_along_axis", lanes, many)
-    x, indices = (
-        expand_to(t, (*common[:place], t.shape[place], *common[place:])) for t in (x, indices)
-    )
+    x, indices = (expand_to(t, (*common[:place], t.shape[place], *common[place:])) for t in (x, indices))
     return TakeAlongAxis(place)(x, indices)
 
 

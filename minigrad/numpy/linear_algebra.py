@@ -236,4 +236,3 @@ def _windows(x: Any, width: int) -> Any:
     rows = n - width + 1
     tiled = tile(x, rows + 1)
     return Slice((0, 0), (rows, width), (1, 1))(Reshape((rows, n + 1))(slice_axis(tiled, 0, 0, rows * (n + 1))))
-

@@ -57,9 +57,7 @@ def to_device(x: Value, device: Any, /, *, stream: Any = None) -> Any:
     return x
 
 
-def dlpack(
-    x: Value, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None
-) -> Any:
+def dlpack(x: Value, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
     """The numbers for other libraries: a copy, which they may write to, unless they insist on `copy=False`."""
     array = x.concrete("__dlpack__()")
     return (array if copy is False else array.copy()).__dlpack__(max_version=max_version, dl_device=dl_device)

@@ -16,8 +16,9 @@ import numpy as np
 from minigrad.op import Array, NoGradient, Op, Value, ndarray
 from minigrad.ops.cumulative import CumSum
 from minigrad.ops.kinds import Draw, Samples
+from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Reshape, keep_axes
-from minigrad.types import INT64, Dim, DType, TensorType, normal_axes, normal_axis
+from minigrad.types import FLOAT32, INT64, Dim, DType, TensorType, normal_axes, normal_axis
 
 
 def axes_of(who: str, axis: Any, x: Value) -> tuple[int, ...]:
@@ -56,7 +57,7 @@ class SizeOf(Op):
     def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
         return TensorType((), self.dtype)
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> ndarray:
         return np.asarray(math.prod(x.shape[a] for a in self.axes), self.dtype)
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
@@ -64,8 +65,9 @@ class SizeOf(Op):
 
     @classmethod
     def samples(cls) -> Samples:
-        for shape, axes in [((2, 3), (0, 1)), ((2, 3), (1,)), ((), ()), ((0, 2), (0,))]:
+        for shape, axes in [((), ()), ((3,), (0,)), ((2, 3, 4), (0, 2)), ((0, 3), (1,))]:
             yield cls(axes), (Draw(shape),)
+        yield cls((0,), FLOAT32), (Draw((3, 2)),)
 
 
 def size_value(x: Value, axes: Sequence[int], dtype: DType = INT64) -> Any:

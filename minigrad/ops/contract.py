@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.op import Operand, Value, lift, ndarray
-from minigrad.ops.elementwise import convert, mul
+from minigrad.ops.elementwise import conj, convert, mul
 from minigrad.ops.gather import moved
 from minigrad.ops.kinds import Bilinear, Draw, Samples
 from minigrad.ops.movement import Expand, Permute, Reshape, inverse
@@ -225,3 +225,12 @@ def outer(a: Operand, b: Operand) -> Any:
     """a_i·b_j of the flattened operands: [m, n]."""
     a, b = lift(a, "outer"), lift(b, "outer")
     return mul(Reshape((a.size, 1))(a), Reshape((1, b.size))(b))
+
+
+def vdot(a: Operand, b: Operand) -> Any:
+    """Σ conj(a)·b over all elements of two tensors of one size."""
+    a, b = lift(a, "vdot"), lift(b, "vdot")
+    if not same_size(a.size, b.size):
+        raise ShapeError(f"vdot: {a.type} and {b.type} do not have the same number of elements")
+    flat = conj(a) if a.dtype.kind == "c" else a
+    return matmul(Reshape((a.size,))(flat), Reshape((b.size,))(b))

@@ -15,10 +15,11 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, CheckFailedError, DtypeError, ValueTypeError
 from minigrad.op import NoGradient, Op, Operand, Value, ndarray
+from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Reshape, slice_axis
 from minigrad.ops.rows import convert
 from minigrad.source import Line, user_line
-from minigrad.types import BOOL, TensorType, is_differentiable, promote, same_size
+from minigrad.types import BOOL, INT64, TensorType, is_differentiable, promote, same_size
 
 
 def each_lane(op: Op, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> list[Any]:
@@ -60,6 +61,10 @@ class Print(Op):
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         each_lane(self, xs, mapped, size)
         return ()
+
+    @classmethod
+    def samples(cls) -> Samples:
+        yield cls("{} {:.3f}"), (Draw((2, 2)), Draw(()))
 
 
 def read_only(x: ndarray) -> ndarray:
@@ -116,6 +121,11 @@ class Callback(Op):
         each_lane(self, xs, mapped, size)
         return ()
 
+    @classmethod
+    def samples(cls) -> Samples:
+        yield cls(np.sign, (TensorType((2,), INT64),)), (Draw((2,), "int64"),)
+        yield cls(np.divmod, (TensorType((), INT64),) * 2), (Draw((), "int64"), Draw((), "int64", (1, 5)))
+
 
 @dataclass(frozen=True)
 class Assert(Op):
@@ -154,3 +164,7 @@ class Assert(Op):
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         all_mapped = [x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)]
         return replace(self, lanes=self.lanes + 1)(*all_mapped)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        yield cls("{} and {}"), (Draw((2,), "int64", (1, 9)), Draw(()), Draw((2,)))

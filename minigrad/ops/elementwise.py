@@ -189,7 +189,9 @@ POSITIVE = (0.3, 3.0)
 # where exp overflows its partial is infinite: where(x > 30, x, log1p(exp(x))) must have a gradient at 1000
 exp = row("exp", np.exp, lambda y, x: y, takes="fc", singular=True)
 exp2 = row("exp2", np.exp2, lambda y, x: mul(y, math.log(2)), takes="fc", singular=True)
-expm1 = row("expm1", np.expm1, lambda y, x: exp(x), takes="fc", singular=True)  # y + 1 would lose its digits near y = −1
+expm1 = row(
+    "expm1", np.expm1, lambda y, x: exp(x), takes="fc", singular=True
+)  # y + 1 would lose its digits near y = −1
 log = row("log", np.log, lambda y, x: reciprocal(x), takes="fc", singular=True, domain=POSITIVE)
 log2 = row("log2", np.log2, lambda y, x: div(1 / math.log(2), x), takes="fc", singular=True, domain=POSITIVE)
 log10 = row("log10", np.log10, lambda y, x: div(1 / math.log(10), x), takes="fc", singular=True, domain=POSITIVE)

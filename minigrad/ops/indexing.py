@@ -55,8 +55,10 @@ def index_update(x: Operand, key: Any, value: Operand, mode: str = "set") -> Any
         )
     new = _disarranged(value if value.shape == s.shape else Expand(s.shape)(value), s)
     if s.tensors:
-        old = _read_region(x, s)
-        new = Scatter(tuple(s.tensors), mode)(old, new, _coordinates(s))
+        old, axes, where_ = _read_region(x, s), tuple(s.tensors), _coordinates(s)
+        if mode == "mul" and _distinct(where_):  # then it has a derivative in `value` too
+            mode, new = "set", mul(Gather(axes)(old, where_), new)
+        new = Scatter(axes, mode)(old, new, where_)
     else:
         if mode != "set":  # a region has no position twice
             new = COMBINE[mode](_read_window(_read_region(x, s), s), new)
@@ -108,6 +110,14 @@ def _coordinates(s: Selection) -> Any:
         return Array(np.stack(np.broadcast_arrays(*[t.array for t in tensors]), -1))  # type: ignore[attr-defined]
     columns = [Reshape((*s.lanes, 1))(t if t.shape == s.lanes else Expand(s.lanes)(t)) for t in tensors]
     return columns[0] if len(columns) == 1 else Concatenate(len(s.lanes))(*columns)
+
+
+def _distinct(coordinates: Any) -> bool:
+    """Is it known that no position occurs twice?"""
+    if not isinstance(coordinates, Array):
+        return False
+    rows = coordinates.array.reshape(-1, coordinates.shape[-1])
+    return len(np.unique(rows, axis=0)) == len(rows)
 
 
 # ── the layout ───────────────────────────────────────────────────────────────────────────────────

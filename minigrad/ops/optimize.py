@@ -11,6 +11,16 @@ from typing import Any
 from minigrad.ops.elementwise import sqrt
 
 
+def decayed(w: Any, g: Any, weight_decay: float) -> Any:
+    """The gradient with that of the penalty ½·weight_decay·‖w‖² added."""
+    return g + w * weight_decay if weight_decay else g
+
+
+def shrunk(w: Any, lr: Any, weight_decay: float) -> Any:
+    """The parameter after decoupled weight decay, before its step (Loshchilov & Hutter 2019)."""
+    return w * (1 - lr * weight_decay) if weight_decay else w
+
+
 def sgd(w: Any, g: Any, velocity: Any, *, lr: Any, momentum: float = 0.0, nesterov: bool = False) -> tuple[Any, Any]:
     """(new w, new velocity). v ← μv + g, w ← w − lr·v (Nesterov: w ← w − lr·(g + μv)); as PyTorch's SGD without dampening.
 

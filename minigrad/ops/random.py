@@ -18,7 +18,11 @@ import numpy as np
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops import elementwise as e
-from minigrad.ops.movement import Concatenate, Expand, Reshape, slice_axis
+from minigrad.ops.indexing import index
+from minigrad.ops.kinds import Draw, Samples
+from minigrad.ops.movement import Concatenate, Expand, Reshape
+from minigrad.ops.reduce import ArgMax
+from minigrad.ops.sort import Sort
 from minigrad.ops.special import erf, erfinv
 from minigrad.types import (
     FLOAT32,
@@ -30,8 +34,8 @@ from minigrad.types import (
     TensorType,
     as_dtype,
     broadcast_shapes,
-    promote,
-    scalar_dtype,
+    normal_axis,
+    shape_text,
 )
 
 UINT64 = LONG["u64"]
@@ -75,10 +79,21 @@ class RandomBits(Op):
             x, y = _threefry(words[:, 0], words[:, 1], (counters >> 32).astype(np.uint32), counters.astype(np.uint32))
             both = x ^ y if self.dtype == UINT32 else x.astype(np.uint64) << 32 | y
             out[:, at : at + step] = both
-        return out.reshape(*start.shape, *self.shape)
+        return out.reshape((*start.shape, *self.shape))
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return self(*[x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)])
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape, dtype, streams in [
+            ((), UINT32, ()),
+            ((3, 2), UINT64, (2,)),
+            ((0,), UINT32, ()),
+            ((2,), UINT32, (0,)),
+        ]:
+            draws = Draw((*streams, 2), "uint32", (0, 2**32 - 1)), Draw(streams, "uint64", (0, 2**40))
+            yield cls(shape, dtype), draws
 
 
 _BLOCK = 16384  # counters hashed at a time: their words stay in the cache over the 20 rounds
@@ -304,3 +319,48 @@ def gumbel(key: Operand, shape: Any = (), dtype: Any = FLOAT32) -> Any:
     """Standard Gumbel: −log(−log u), u > 0."""
     dtype = _float(dtype, "gumbel")
     return e.neg(e.log(e.neg(e.log(uniform(key, shape, dtype, float(np.finfo(dtype).tiny), 1.0)))))
+
+
+def categorical(key: Operand, logits: Operand, axis: int = -1, shape: Any = None) -> Any:
+    """Positions (int64) along `axis`, each with probability softmax(logits): the largest of logits + Gumbel noise.
+
+    `shape` may put axes for independent draws in front of those of logits without `axis`, which is the default.
+    """
+    logits = lift(logits, "categorical")
+    dtype, axis = _float(logits.dtype, "categorical"), normal_axis("categorical", axis, logits.type)
+    rest = (*logits.shape[:axis], *logits.shape[axis + 1 :])
+    shape = rest if shape is None else _sizes(shape, "categorical")
+    front = shape[: len(shape) - len(rest)]
+    if shape != (*front, *rest):
+        raise ShapeError(
+            f"categorical: shape {shape_text(shape)} does not end in {shape_text(rest)}, "
+            f"the axes of logits {logits.type} without axis {axis}"
+        )
+    return ArgMax(len(front) + axis)(e.add(gumbel(key, (*front, *logits.shape), dtype), logits))
+
+
+def permutation(key: Operand, x: Operand, axis: int = 0, *, independent: bool = False) -> Any:
+    """x with its slices along `axis` in random order; of an int, 0 ... x−1 in random order (int64).
+
+    `independent` shuffles every line along the axis by itself.
+    """
+    if type(x) is int:
+        if x < 0:
+            raise ArgumentError(f"permutation: {x} elements cannot be put in order")
+        x = np.arange(x)
+    x = lift(x, "permutation")
+    axis = normal_axis("permutation", axis, x.type)
+    key = checked(key, "permutation")
+    if independent or x.ndim == 1:
+        return _shuffled(key, x, axis)
+    order = _shuffled(key, Array(np.arange(x.shape[axis])), 0)
+    return index(x, (*(slice(None),) * axis, order))
+
+
+def _shuffled(key: Any, x: Any, axis: int) -> Any:
+    """Sorted by random words, so many times that words of elements are all different with overwhelming probability."""
+    rounds = math.ceil(3 * math.log(max(1, x.size)) / math.log(2**32 - 1))  # 3: as JAX and TensorFlow choose it
+    for _ in range(rounds):
+        key, now = split(key)
+        _, x = Sort(axis)(bits(now, x.shape), x)
+    return x

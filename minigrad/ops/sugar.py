@@ -1,7 +1,7 @@
 """Operators and indexing on values: `x + y` is `add(x, y)`, from tables, for every kind of Value at once.
 
-Floor 2. There are no in-place operators: `x += y` makes a new value. What Python asks of numbers and sequences (`float(x)`, `if x`, `len(x)`, `print(x)`) is in
-protocol.py. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
+Floor 2. There are no in-place operators: `x += y` makes a new value. What Python asks of numbers (`float(x)`, `if x`,
+`print(x)`) is in protocol.py. Methods (`x.sum()`, `x.reshape(...)`) come with `minigrad.numpy`, from its functions.
 """
 
 from __future__ import annotations

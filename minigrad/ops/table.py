@@ -31,15 +31,15 @@ class Kink:
 
 INF = float("inf")
 KINKS = (
-    Kink("max", (1.0, 1.0), (0.5, 0.5), "a tie shares the derivative, as in JAX, PyTorch and autograd"),
-    Kink("min", (1.0, 1.0), (0.5, 0.5), "a tie shares the derivative, as in JAX, PyTorch and autograd"),
+    Kink("max", (1.0, 1.0), (0.5, 0.5), "a tie shares the derivative, as in JAX and PyTorch"),
+    Kink("min", (1.0, 1.0), (0.5, 0.5), "a tie shares the derivative, as in JAX and PyTorch"),
     Kink(
         "max", (0.0, 0.0), (0.5, 0.5), "so max(x, 0) has 1/2 at 0; relu is where(x > 0, x, 0) and has 0, as everywhere"
     ),
     Kink("clip", (-1.0, -1.0, 1.0), (1.0, 0.0, 0.0), "an edge belongs to the inside, as in PyTorch"),
     Kink("clip", (1.0, -1.0, 1.0), (1.0, 0.0, 0.0), "an edge belongs to the inside, as in PyTorch"),
     Kink("clip", (0.0, 1.0, -1.0), (0.0, 0.0, 1.0), "crossed bounds: the value is hi, and so is the derivative"),
-    Kink("abs", (0.0,), (0.0,), "the middle of the subgradients, as in JAX and PyTorch"),
+    Kink("abs", (0.0,), (0.0,), "the middle of the subgradients, as in PyTorch"),
     Kink("sign", (0.0,), (0.0,), "a step, flat on both sides"),
     Kink("floor", (1.0,), (0.0,), "a step, flat on both sides"),
     Kink("ceil", (1.0,), (0.0,), "a step, flat on both sides"),
@@ -47,9 +47,9 @@ KINKS = (
     Kink("round", (0.5,), (0.0,), "a step, flat on both sides"),
     Kink("floor_div", (2.0, 1.0), (0.0, 0.0), "a step, flat on both sides"),
     Kink("rem", (2.0, 1.0), (1.0, -2.0), "a − b·floor(a/b) with the quotient held, as in JAX and PyTorch"),
-    Kink("hypot", (0.0, 0.0), (0.0, 0.0), "the smallest subgradient of a length, as in PyTorch's norm"),
-    Kink("atan2", (0.0, 0.0), (0.0, 0.0), "no angle at the origin: no gradient from it"),
-    Kink("copysign", (0.0, 1.0), (0.0, 0.0), "as abs at 0"),
+    Kink("hypot", (0.0, 0.0), (0.0, 0.0), "the smallest subgradient of a length, as PyTorch's norm"),
+    Kink("atan2", (0.0, 0.0), (0.0, 0.0), "no angle at the origin: no gradient from it, as in PyTorch"),
+    Kink("copysign", (0.0, 1.0), (0.0, 0.0), "as abs at 0, as in PyTorch"),
     Kink("sqrt", (0.0,), (INF,), "the one-sided limit; a zero cotangent annihilates it"),
     Kink("rsqrt", (0.0,), (-INF,), "the one-sided limit; a zero cotangent annihilates it"),
     Kink("cbrt", (0.0,), (INF,), "the limit; a zero cotangent annihilates it"),
@@ -59,8 +59,8 @@ KINKS = (
     Kink("pow", (0.0, 2.0), (0.0, 0.0), "p·x^(p−1), and for p the limit of x^p·log x"),
     Kink("pow", (0.0, 1.0), (1.0, 0.0), "p·x^(p−1), and for p the limit of x^p·log x"),
     Kink("pow", (0.0, 0.5), (INF, 0.0), "p·x^(p−1), and for p the limit of x^p·log x"),
-    Kink("pow", (0.0, 0.0), (0.0, 0.0), "x⁰ is 1 everywhere; 0^p is taken as flat, as in JAX and PyTorch"),
+    Kink("pow", (0.0, 0.0), (0.0, 0.0), "x⁰ is 1 everywhere, and 0^p is taken as flat, as in PyTorch"),
     Kink("pow", (-2.0, 2.0), (-4.0, float("nan")), "no real power beside p = 2, so nothing to derive in p"),
-    Kink("logaddexp", (-INF, -INF), (0.5, 0.5), "a tie shares the derivative, infinite or not, as in JAX"),
-    Kink("logaddexp", (INF, INF), (0.5, 0.5), "a tie shares the derivative, infinite or not, as in JAX"),
+    Kink("logaddexp", (-INF, -INF), (0.5, 0.5), "a tie shares the derivative, infinite or not"),
+    Kink("logaddexp", (INF, INF), (0.5, 0.5), "a tie shares the derivative, infinite or not"),
 )

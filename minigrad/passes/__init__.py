@@ -38,4 +38,3 @@ def run(graph: Graph, passes: Sequence[Pass] = DEFAULT) -> tuple[Graph, list[Pas
         history.append(PassRecord(name, len(graph.nodes), len(after.nodes), equations, seconds))
         graph = after
     return graph, history
-

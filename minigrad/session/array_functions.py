@@ -20,7 +20,7 @@ from minigrad.ops.gather import Gather
 from minigrad.ops.movement import Reshape
 from minigrad.session.building import as_array, build, building
 from minigrad.session.inputs import constant, convert_to_tensor
-from minigrad.session.tensor import Tensor
+from minigrad.session.tensor import Constant, Tensor
 from minigrad.types import FLOAT32, INT32, Dim, as_dtype
 
 
@@ -34,7 +34,7 @@ def shape(input: Any, name: str | None = None, out_type: Any = INT32) -> Any:
     else:
         sizes = build(name, "Shape", lambda v: mnp.stack([SizeOf((a,), dtype)(v) for a in range(v.ndim)]), x)
     if isinstance(sizes, Tensor):
-        sizes.graph.sizes_of[sizes.var] = tuple(x.type.shape)
+        sizes.graph.sizes_of[sizes.var] = np.array([*x.type.shape, None], object)[:-1]  # None: never a number array
     return sizes
 
 
@@ -48,20 +48,14 @@ def size(input: Any, name: str | None = None, out_type: Any = INT32) -> Any:
     x = convert_to_tensor(input)
     found = build(name, "Size", lambda v: SizeOf(tuple(range(v.ndim)), as_dtype(out_type))(v), x)
     if isinstance(found, Tensor):
-        found.graph.sizes_of[found.var] = x.type.size
+        found.graph.sizes_of[found.var] = np.asarray(x.type.size, object)
     return found
 
 
 def sizes_from(who: str, shape: Any) -> tuple[Any, ...]:
-    """A shape argument as sizes: numbers, symbols, -1, and tensors that tf.shape made."""
+    """A shape argument as sizes: numbers, symbols, -1, and tensors computed from what tf.shape gives."""
     if isinstance(shape, Tensor):
-        known = shape.graph.sizes_of.get(shape.var)
-        if isinstance(known, tuple):
-            return known
-        array = getattr(shape.op.role, "array", None)
-        if array is None:
-            _refuse_shape(who, shape)
-        return tuple(int(n) for n in np.atleast_1d(array))
+        return tuple(_known(who, shape).reshape(-1).tolist())
     if isinstance(shape, (int, np.integer, Dim)):
         return (shape,)
     return tuple([_size_from(who, n) for n in shape])
@@ -69,22 +63,24 @@ def sizes_from(who: str, shape: Any) -> tuple[Any, ...]:
 
 def _size_from(who: str, n: Any) -> Any:
     if isinstance(n, Tensor):
-        known = n.graph.sizes_of.get(n.var)
-        array = getattr(n.op.role, "array", None)
-        if known is None and array is None:
-            _refuse_shape(who, n)
-        return int(array) if known is None else known
+        return _known(who, n).item()
     if n is None or isinstance(n, (float, str)):
         raise ArgumentError(f"{who}: {n!r} is not a size", hint="-1 stands for the one size to be worked out")
     return n if isinstance(n, Dim) else int(n)
 
 
-def _refuse_shape(who: str, x: Tensor) -> None:
-    raise ShapeError(
-        f"{who}: a shape cannot depend on values, as {x.name} does",
-        hint="sizes are numbers, or come from tf.shape(x)",
-        lines=x.made(),
-    )
+def _known(who: str, x: Tensor) -> Any:
+    """What is known of an integer tensor while the graph is built."""
+    role = x.op.role
+    if isinstance(role, Constant):
+        return role.array
+    if x.var not in x.graph.sizes_of:
+        raise ShapeError(
+            f"{who}: a shape cannot depend on values, as {x.name} does",
+            hint="sizes are numbers, or come from tf.shape(x)",
+            lines=x.made(),
+        )
+    return x.graph.sizes_of[x.var]
 
 
 def reshape(tensor: Any, shape: Any, name: str | None = None) -> Any:
@@ -204,7 +200,9 @@ def one_hot(
         y = composite.one_hot(labels, depth, axis=-1 if axis is None else axis, dtype=wanted)
         if on_value is None and off_value is None:
             return y
-        return mnp.where(mnp.not_equal(y, 0), 1 if on_value is None else on_value, 0 if off_value is None else off_value)
+        return mnp.where(
+            mnp.not_equal(y, 0), 1 if on_value is None else on_value, 0 if off_value is None else off_value
+        )
 
     return build(name, "one_hot", hot, indices)
 
@@ -212,14 +210,20 @@ def one_hot(
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:
     """x where the condition holds, else y."""
     if x is None or y is None:
-        raise ArgumentError("where: both x and y are needed", hint="how many positions hold a condition is not known before the run")
+        raise ArgumentError(
+            "where: both x and y are needed", hint="how many positions hold a condition is not known before the run"
+        )
     return build(name, "Select", mnp.where, condition, x, y)
 
 
 # ── filling ──────────────────────────────────────────────────────────────────────────────────────
 def _filled(shape: Any, value: Any, dtype: Any, name: str | None, op_type: str) -> Any:
     wanted = sizes_from(op_type, shape)
-    near = [n for n in ([shape] if isinstance(shape, Handle) else shape if isinstance(shape, (list, tuple)) else []) if isinstance(n, Handle)]
+    near = [
+        n
+        for n in ([shape] if isinstance(shape, Handle) else shape if isinstance(shape, (list, tuple)) else [])
+        if isinstance(n, Handle)
+    ]
     with building(*near):
         if any(isinstance(n, Dim) for n in wanted):
             return build(name, op_type, lambda v: movement.full(wanted, v.array, dtype), as_array(value, dtype))
@@ -261,11 +265,14 @@ def eye(num_rows: int, num_columns: int | None = None, dtype: Any = FLOAT32, nam
 def range_(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str = "range") -> Any:
     """start, start + delta, ... below limit; range(n) begins at 0."""
     first, last = (0, start) if limit is None else (start, limit)
-    return constant(as_array(np.arange(first, last, delta).tolist(), dtype).array if dtype is None else np.arange(first, last, delta).astype(as_dtype(dtype)), name=name)
+    return constant(
+        as_array(np.arange(first, last, delta).tolist(), dtype).array
+        if dtype is None
+        else np.arange(first, last, delta).astype(as_dtype(dtype)),
+        name=name,
+    )
 
 
 def linspace(start: float, stop: float, num: int, name: str = "linspace") -> Any:
     """num values from start to stop, both included."""
     return constant(np.linspace(start, stop, num, dtype=np.float32), name=name)
-
-

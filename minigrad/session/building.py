@@ -28,7 +28,7 @@ class Identity(Linear):
     def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
         return x
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> ndarray:
         return x
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
@@ -42,7 +42,7 @@ def graph_of(operands: Iterable[Any]) -> Graph:
     """The graph of the first operand that has one, else the default graph."""
     for x in operands:
         if isinstance(x, Handle) and x.front_end == "session":
-            return x.graph  # type: ignore[attr-defined, no-any-return]
+            return x.graph  # type: ignore[attr-defined,no-any-return]
         if isinstance(x, (list, tuple)):
             for y in x:
                 if isinstance(y, Handle) and y.front_end == "session":
@@ -96,7 +96,9 @@ def as_array(value: Any, dtype: Any = None, who: str = "constant") -> Array:
     """Numbers by TensorFlow's rule: Python integers are int32 (int64 if they must be), floats float32, arrays keep
     their dtype."""
     if isinstance(value, Handle):
-        raise ValueTypeError(f"{who}: {value!r} is a tensor already", hint="tf.identity(x) copies one, tf.stack joins several")
+        raise ValueTypeError(
+            f"{who}: {value!r} is a tensor already", hint="tf.identity(x) copies one, tf.stack joins several"
+        )
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:

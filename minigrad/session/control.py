@@ -16,7 +16,7 @@ from minigrad.op import Value
 from minigrad.ops.movement import Reshape
 from minigrad.session.building import Identity, as_array, build, building
 from minigrad.session.graph_scope import Graph, get_default_graph
-from minigrad.session.tensor import Nothing, Operation
+from minigrad.session.tensor import Assumption, Nothing, Operation
 from minigrad.source import user_line
 from minigrad.types import BOOL, assume_equal
 
@@ -63,7 +63,7 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any], nam
     """
     if isinstance(pred, (bool, np.bool_)):
         raise ValueTypeError("cond: the condition is a Python bool", hint="then use Python's if")
-    with building(pred) as graph, _assuming(graph):
+    with building(pred) as graph, _assuming(graph, "cond"):
         structures: list[Any] = []
         chosen = control.branch(_scalar_bool(pred), [_flat(f, structures) for f in (false_fn, true_fn)], [])
         if structures[0] != structures[1]:
@@ -97,18 +97,24 @@ def _value(x: Any) -> Value:
 
 
 class _assuming:
-    """Sizes that a body takes to be equal are remembered with the op that will hold it."""
+    """Sizes that a body takes to be equal are remembered with the op that holds it, the last one made inside."""
 
-    def __init__(self, graph: Graph | None) -> None:
-        self._graph = graph
+    def __init__(self, graph: Graph | None, who: str) -> None:
+        self._graph, self._who = graph, who
+        self._found: list[Assumption] = []
+
+    def _assume(self, a: Any, b: Any) -> None:
+        self._found.append(Assumption(self._who, a, b, user_line()))
 
     def __enter__(self) -> None:
         if self._graph is not None:
-            self._token = assume_equal.set(self._graph.assume)
+            self._token = assume_equal.set(self._assume)
 
     def __exit__(self, *exc: object) -> None:
         if self._graph is not None:
             assume_equal.reset(self._token)
+            if exc[0] is None:
+                self._graph.operations[-1].assumed += tuple(self._found)
 
 
 def while_loop(
@@ -128,11 +134,13 @@ def while_loop(
     many steps, which can be differentiated again. A single variable in a list is returned bare, as in TensorFlow.
     """
     if shape_invariants is not None:
-        raise ArgumentError("while_loop: shapes that change from step to step are not supported", hint="pad to a fixed size")
+        raise ArgumentError(
+            "while_loop: shapes that change from step to step are not supported", hint="pad to a fixed size"
+        )
     if not isinstance(loop_vars, (list, tuple)) or not loop_vars:
         raise ValueTypeError(f"while_loop: loop_vars must be a list of tensors, got {loop_vars!r}")
     leaves, structure = tree.flatten(list(loop_vars))
-    with building(*leaves) as graph, _assuming(graph):
+    with building(*leaves) as graph, _assuming(graph, "while_loop"):
         start = [_value(x) for x in leaves]
 
         def test(*values: Value) -> Any:
@@ -150,12 +158,18 @@ def _next(result: Any, structure: Any, start: Sequence[Value]) -> list[Any]:
     given = list(result) if isinstance(result, (list, tuple)) else [result]
     leaves, found = tree.flatten(given)
     if found != structure:
-        raise ArgumentError(f"while_loop: the body returns the structure {found!r}, the loop variables have {structure!r}")
+        raise ArgumentError(
+            f"while_loop: the body returns the structure {found!r}, the loop variables have {structure!r}"
+        )
     values = []
     for k, (x, before) in enumerate(zip(leaves, start, strict=True)):
         y = x if isinstance(x, Value) else as_array(x, before.dtype)
-        if y.dtype != before.dtype or y.ndim != before.ndim or any(
-            isinstance(n, int) and isinstance(m, int) and n != m for n, m in zip(y.shape, before.shape, strict=True)
+        if (
+            y.dtype != before.dtype
+            or y.ndim != before.ndim
+            or any(
+                isinstance(n, int) and isinstance(m, int) and n != m for n, m in zip(y.shape, before.shape, strict=True)
+            )
         ):
             raise ArgumentError(
                 f"while_loop: loop variable {k} enters as {before.type} and is {y.type} after one step",

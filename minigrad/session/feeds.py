@@ -32,7 +32,8 @@ def feed_tensor(graph: Graph, key: Any) -> Tensor:
         tensor = key.snapshot
     if not isinstance(tensor, Tensor):
         raise ValueTypeError(
-            f"feed_dict: the key {key!r} (a {type(key).__name__}) is not a tensor", hint="keys are placeholders, other tensors, or names like 'x:0'"
+            f"feed_dict: the key {key!r} (a {type(key).__name__}) is not a tensor",
+            hint="keys are placeholders, other tensors, or names like 'x:0'",
         )
     if tensor.op.graph is not graph:
         raise GraphError(f"feed_dict: {tensor.name} belongs to another graph than the session", lines=tensor.made())
@@ -51,7 +52,8 @@ def feed_array(tensor: Tensor, value: Any) -> ndarray:
     sizes = tensor.var.type.shape
     if array.shape != sizes and not _fits(array.shape, sizes):
         raise FeedError(
-            f"cannot feed a value of shape {shape_text(array.shape)} to {tensor.name}, whose shape is {shape_text(sizes)}",
+            f"cannot feed a value of shape {shape_text(array.shape)} to {tensor.name}, "
+            f"whose shape is {shape_text(sizes)}",
             lines=tensor.made(),
         )
     return array
@@ -67,14 +69,20 @@ def _converted(tensor: Tensor, value: Any) -> ndarray:
         value = value.array
     if isinstance(value, Handle):
         raise ValueTypeError(
-            f"the value fed to {tensor.name} is {value!r}, a tensor of a graph or tape", hint="feed numbers: run it first", lines=tensor.made()
+            f"the value fed to {tensor.name} is {value!r}, a tensor of a graph or tape",
+            hint="feed numbers: run it first",
+            lines=tensor.made(),
         )
     try:
         given = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise FeedError(f"the value fed to {tensor.name} is not an array: {error}", lines=tensor.made()) from None
     if given.dtype.kind not in _ORDER:
-        _refuse(tensor, value, f"a value of type {type(value).__name__}" if given.ndim == 0 else f"an array of {given.dtype}")
+        _refuse(
+            tensor,
+            value,
+            f"a value of type {type(value).__name__}" if given.ndim == 0 else f"an array of {given.dtype}",
+        )
     down = _ORDER.index(given.dtype.kind) > _ORDER.index(dtype.kind)
     narrow = given.dtype.kind in "iu" and dtype.kind in "iu" and given.dtype != dtype
     with np.errstate(all="ignore"):
@@ -121,7 +129,8 @@ def bind_sizes(plan: Plan, arrays: list[ndarray]) -> dict[str, int]:
         tensor, axis = plan.operations[0].graph.symbols[missing[0]]
         raise FeedError(
             f"the size {missing[0]} (axis {axis} of {tensor.name}) is not known from what was fed",
-            hint=f"feed {tensor.name} too", lines=tensor.made(),
+            hint=f"feed {tensor.name} too",
+            lines=tensor.made(),
         )
     return sizes
 
@@ -142,11 +151,14 @@ def _check_assumed(plan: Plan, sizes: dict[str, int], came: dict[str, tuple[Tens
         left, right = substitute(assumption.left, sizes), substitute(assumption.right, sizes)
         if left == right or isinstance(left, Dim) or isinstance(right, Dim):
             continue
-        symbols = [s for size in (assumption.left, assumption.right) if isinstance(size, Dim) for s in sorted(size.symbols())]
+        symbols = [
+            s for size in (assumption.left, assumption.right) if isinstance(size, Dim) for s in sorted(size.symbols())
+        ]
         fed = " and ".join(dict.fromkeys(_fed(*came[s]) for s in symbols if s in came))
         tensors = list(dict.fromkeys(came[s][0] for s in symbols if s in came))
         raise FeedError(
-            f"{assumption.who}: the sizes {_is(assumption.left, left)} and {_is(assumption.right, right)} must be equal: {fed}",
+            f"{assumption.who}: the sizes {_is(assumption.left, left)} and {_is(assumption.right, right)} "
+            f"must be equal: {fed}",
             lines=[("taken to be equal at", assumption.line), *(line for t in tensors for line in t.made())],
         )
 

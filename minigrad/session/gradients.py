@@ -11,7 +11,7 @@ from typing import Any
 
 from minigrad.errors import GradientError, GraphError, ValueTypeError
 from minigrad.graph import Atom, Node, Var
-from minigrad.interpreters.reverse import Step, graph_steps, walk
+from minigrad.interpreters.reverse import graph_steps, walk
 from minigrad.op import Array, Value
 from minigrad.ops.elementwise import add
 from minigrad.ops.movement import full
@@ -21,7 +21,7 @@ from minigrad.session.inputs import convert_to_tensor
 from minigrad.session.plan import needed
 from minigrad.session.tensor import Operation, Read, Tensor
 from minigrad.session.variables import Variable
-from minigrad.types import is_differentiable, same_size
+from minigrad.types import is_differentiable
 
 
 class Tap:
@@ -65,7 +65,9 @@ def gradients(
     graph = outputs[0].graph
     for x in (*outputs, *wanted):
         if _tensor(x).graph is not graph:
-            raise GraphError(f"gradients: {x.name} belongs to another graph than {outputs[0].name}", lines=_tensor(x).made())
+            raise GraphError(
+                f"gradients: {x.name} belongs to another graph than {outputs[0].name}", lines=_tensor(x).made()
+            )
     with building(outputs[0]), graph.names.under(name):
         bars = _start(outputs, _list(grad_ys) or [None] * len(outputs))
         found = _walk(graph, outputs, wanted, stops, bars)
@@ -102,7 +104,9 @@ def _start(ys: Sequence[Tensor], grad_ys: Sequence[Any]) -> dict[Any, Any]:
 def _cotangent(y: Tensor, given: Any) -> Any:
     bar = convert_to_tensor(operand(given), y.dtype)
     sizes, expected = bar.type.shape, y.type.shape
-    if len(sizes) != len(expected) or not all(n == m or not (isinstance(n, int) and isinstance(m, int)) for n, m in zip(sizes, expected)):
+    if len(sizes) != len(expected) or not all(
+        n == m or not (isinstance(n, int) and isinstance(m, int)) for n, m in zip(sizes, expected)
+    ):
         raise GradientError(f"gradients: {y.name} is {y.type}, its grad_ys {bar.type}", lines=y.made())
     return bar
 
@@ -120,7 +124,7 @@ def _walk(graph: Graph, ys: Sequence[Tensor], xs: Sequence[Any], stops: set[Var]
         return tensor_of[a] if isinstance(a, Var) else Array(a.array)
 
     taps = {v: Tap(v) for v in roots}
-    steps: list[Step] = []
+    steps: list[Any] = []
     for step in graph_steps(nodes, roots, value):
         steps += [taps[v] for v in step.outs if v in taps]
         steps.append(step)

@@ -1,7 +1,7 @@
-"""Graph: the program, built before it runs. The default-graph stack, names, scopes, collections, and how ops join it.
+"""Graph: the program, built before it runs. The default-graph stack, names, scopes, collections, how ops join it.
 
-Floor 6. A session graph is a `minigrad.graph.Builder` that users hold by Tensors. Ops on Tensors are routed to the graph's
-`Append` interpreter, which lowers operands to Vars and constants and appends a node with the user's line.
+Floor 6. A session graph is a `minigrad.graph.Builder` that users hold by Tensors. Ops on Tensors are routed to the
+graph's `Append` interpreter, which lowers operands to Vars and constants and appends a node with the user's line.
 """
 
 from __future__ import annotations
@@ -10,10 +10,18 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from minigrad.errors import ArgumentError, GraphError, MixedFrontEndsError, SessionError, UnknownNameError, ValueTypeError
+from minigrad.errors import (
+    ArgumentError,
+    GraphError,
+    MixedFrontEndsError,
+    SessionError,
+    UnknownNameError,
+    ValueTypeError,
+)
 from minigrad.graph import Atom, Builder, Const, Var
 from minigrad.op import Array, Handle, Interpreter, Op, Operand, Value, leaked
 from minigrad.session.names import Names
+from minigrad.session.sizes import partly_known
 from minigrad.session.stacks import Stack
 from minigrad.session.tensor import Assumption, Operation, Role, Tensor
 from minigrad.source import Line, node_line, user_line
@@ -29,6 +37,10 @@ class GraphKeys:
     TRAINABLE_VARIABLES = "trainable_variables"
     LOCAL_VARIABLES = "local_variables"
     GLOBAL_STEP = "global_step"
+
+
+def _assume_in_default_graph(a: Size, b: Size) -> None:
+    get_default_graph().assume(a, b)
 
 
 class Append(Interpreter):
@@ -95,10 +107,10 @@ class Graph:
         self.plans: dict[Any, Any] = {}
         self.seed: int | None = None
         self.finalized = False
-        self.sizes_of: dict[Var, Any] = {}  # what tf.shape gave, as sizes: a tuple for a vector, a size for a scalar
+        self.sizes_of: dict[Var, Any] = {}  # sizes.py: integer tensors whose values are sizes
         self.unfeedable: set[Tensor] = set()
         self.symbols: dict[str, tuple[Tensor, int]] = {}  # where each unknown size came in
-        self._assuming: list[tuple[Size, Size]] = []
+        self._assuming: list[tuple[Size, Size, Line]] = []
 
     # ── growing ──────────────────────────────────────────────────────────────────────────────────
     def add_node(self, op: Op, ins: Sequence[Atom]) -> Any:
@@ -113,8 +125,12 @@ class Graph:
             assumed, self._assuming = self._assuming, []
         node = self.builder.nodes[-1]
         added = self.add(op.label, node, node.outs, line)
-        if assumed:
-            added.assumed = tuple(Assumption(op.label, a, b, line) for a, b in assumed)
+        if assumed:  # a line that failed before it came to a node has left assumptions that hold for nobody
+            added.assumed = tuple([Assumption(op.label, a, b, line) for a, b, at in assumed if at == line])
+        if self.sizes_of:
+            known = partly_known(node, self.sizes_of)
+            if known is not None:
+                self.sizes_of[node.out] = known
         return added.outputs if op.many else added.outputs[0]
 
     def add(self, type: str, role: Role, vars: tuple[Var, ...], line: Line, name: str | None = None) -> Operation:
@@ -146,11 +162,14 @@ class Graph:
             )
 
     def assume(self, a: Size, b: Size) -> None:
-        """Remember, with the next node, that two sizes were taken to be equal."""
-        self._assuming.append((a, b))
+        """Remember, with the node this line comes to, that two sizes were taken to be equal."""
+        self._assuming.append((a, b, user_line()))
 
     def fresh_sizes(self, sizes: Sequence[int | Dim | None]) -> tuple[Size, ...]:
         """The sizes, with a new symbol for each None."""
+        if assume_equal.get() is None:
+            # functions made of several ops compare sizes before they come to the first: whoever makes symbols listens
+            assume_equal.set(_assume_in_default_graph)
         found: list[Size] = []
         for n in sizes:
             if n is None:
@@ -181,7 +200,11 @@ class Graph:
     def control_dependencies(self, control_inputs: Sequence[Any] | None) -> Iterator[None]:
         """Operations *created inside* wait for these; None forgets the waits of outer blocks."""
         outer = self.control_inputs
-        waits = () if control_inputs is None else tuple(self.as_operation(c, "control_dependencies") for c in control_inputs)
+        waits = (
+            ()
+            if control_inputs is None
+            else tuple(self.as_operation(c, "control_dependencies") for c in control_inputs)
+        )
         self.control_inputs = () if control_inputs is None else tuple(dict.fromkeys((*outer, *waits)))
         try:
             yield
@@ -209,9 +232,13 @@ class Graph:
         if not isinstance(name, str):
             raise ValueTypeError(f"an operation name is text, got {name!r}")
         if ":" in name:
-            raise ArgumentError(f"the name {name!r} refers to a tensor, not an operation", hint="leave out what follows the colon")
+            raise ArgumentError(
+                f"the name {name!r} refers to a tensor, not an operation", hint="leave out what follows the colon"
+            )
         if name not in self.by_name:
-            raise UnknownNameError(f"the name {name!r} refers to an operation that is not in the graph", hint=self._similar(name))
+            raise UnknownNameError(
+                f"the name {name!r} refers to an operation that is not in the graph", hint=self._similar(name)
+            )
         return self.by_name[name]
 
     def get_tensor_by_name(self, name: str) -> Tensor:
@@ -220,16 +247,20 @@ class Graph:
         op_name, colon, index = name.partition(":")
         if not colon or not index.isdigit():
             what = "refers to an operation, not a tensor" if op_name in self.by_name else "is not a tensor name"
-            raise ArgumentError(f"the name {name!r} {what}", hint='tensor names have the form "<operation>:<output>", as "x:0"')
+            raise ArgumentError(
+                f"the name {name!r} {what}", hint='tensor names have the form "<operation>:<output>", as "x:0"'
+            )
         if op_name not in self.by_name:
             raise UnknownNameError(
-                f"the name {name!r} refers to a tensor that does not exist: there is no operation {op_name!r} in the graph",
+                f"the name {name!r} refers to a tensor that does not exist: "
+                f"there is no operation {op_name!r} in the graph",
                 hint=self._similar(op_name),
             )
         outputs = self.by_name[op_name].outputs
         if int(index) >= len(outputs):
             raise UnknownNameError(
-                f"the name {name!r} refers to a tensor that does not exist: the operation {op_name!r} has {len(outputs)} outputs"
+                f"the name {name!r} refers to a tensor that does not exist: "
+                f"the operation {op_name!r} has {len(outputs)} output{'s' * (len(outputs) != 1)}"
             )
         return outputs[int(index)]
 

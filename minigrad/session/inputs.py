@@ -32,7 +32,8 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
     dtype = as_dtype(dtype)
     if shape is None:
         raise ShapeError(
-            f"placeholder {name or 'Placeholder'!r}: the rank must be given", hint="write shape=[None, None] for a matrix, [] for a number"
+            f"placeholder {name or 'Placeholder'!r}: the rank must be given",
+            hint="write shape=[None, None] for a matrix, [] for a number",
         )
     graph = get_default_graph()
     sizes = graph.fresh_sizes(as_sizes("placeholder", shape))
@@ -46,7 +47,10 @@ def placeholder_with_default(input: Any, shape: Any, name: str | None = None) ->
     wanted = as_sizes("placeholder_with_default", shape)
     known = default.type.shape
     if len(wanted) != len(known) or any(n is not None and n != m for n, m in zip(wanted, known)):
-        raise ShapeError(f"placeholder_with_default: {default.name} is {default.type}, which does not fit {shape}", lines=default.made())
+        raise ShapeError(
+            f"placeholder_with_default: {default.name} is {default.type}, which does not fit {shape}",
+            lines=default.made(),
+        )
     type = TensorType(graph.fresh_sizes(wanted), default.dtype)
     return graph.name_symbols(graph.source("PlaceholderWithDefault", Placeholder(default.var), type, name))
 

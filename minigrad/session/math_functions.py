@@ -40,7 +40,7 @@ def binary(op_type: str, f: Callable[[Any, Any], Any]) -> Callable[..., Any]:
     return _described(function, op_type, f)
 
 
-def _described(function: Any, op_type: str, f: Any) -> Any:
+def _described(function: Callable[..., Any], op_type: str, f: Any) -> Callable[..., Any]:
     function.__name__ = function.__qualname__ = op_type
     first = (f.__doc__ or "").strip().partition("\n")[0]
     function.__doc__ = f"{first or op_type}\n\nThe operation is called `name`, by default {op_type!r}."

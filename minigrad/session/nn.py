@@ -123,18 +123,36 @@ def l2_loss(t: Any, name: str | None = None) -> Any:
     return build(name, "L2Loss", lambda x: mnp.sum(mnp.square(x)) * 0.5, t)
 
 
-def moments(x: Any, axes: Any, name: str = "moments", keepdims: bool = False, keep_dims: bool = False) -> tuple[Any, Any]:
+def moments(
+    x: Any, axes: Any, name: str = "moments", keepdims: bool = False, keep_dims: bool = False
+) -> tuple[Any, Any]:
     """Mean and variance over axes."""
     keep, over = keepdims or keep_dims, tuple(axes) if isinstance(axes, list) else axes
     mean = build(f"{name}/mean", "mean", lambda v: mnp.mean(v, axis=over, keepdims=keep), x)
     return mean, build(f"{name}/variance", "variance", lambda v: mnp.var(v, axis=over, keepdims=keep), x)
 
 
-def dropout(x: Any, keep_prob: Any = None, noise_shape: Any = None, seed: int | None = None, name: str = "dropout", rate: Any = None) -> Any:
+def dropout(
+    x: Any,
+    keep_prob: Any = None,
+    noise_shape: Any = None,
+    seed: int | None = None,
+    name: str = "dropout",
+    rate: Any = None,
+) -> Any:
     """Each element is 0 with probability `rate` (1 - keep_prob), else divided by 1 - rate; drawn anew in every run."""
     if (keep_prob is None) == (rate is None):
         raise ArgumentError("dropout: give either keep_prob or rate")
     dropped = 1 - keep_prob if rate is None else rate
     value = convert_to_tensor(x)
-    noise = random_uniform(value.shape if noise_shape is None else sizes_from("dropout", noise_shape), seed=seed, name=f"{name}/random")
-    return build(name, "dropout", lambda v, u, p: mnp.where(less(u, p), 0.0, mnp.divide(v, mnp.subtract(1.0, p))), value, noise, dropped)
+    noise = random_uniform(
+        value.shape if noise_shape is None else sizes_from("dropout", noise_shape), seed=seed, name=f"{name}/random"
+    )
+    return build(
+        name,
+        "dropout",
+        lambda v, u, p: mnp.where(less(u, p), 0.0, mnp.divide(v, mnp.subtract(1.0, p))),
+        value,
+        noise,
+        dropped,
+    )

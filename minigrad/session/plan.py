@@ -78,7 +78,7 @@ class Plan:
 
     def _graph(self) -> Graph:
         sources = (self.reads, self.lenient, self.flags, self.draws)
-        inputs = [t.var for t in self.fed] + [v for source in sources for v in source.values()]  # type: ignore[attr-defined]
+        inputs = [t.var for t in self.fed] + [v for source in sources for v in source.values()]
         outputs = [self.atom(t.var) for t in self.fetched] + list(self.writes.values())
         return Graph(inputs, self._nodes, outputs, "run")
 
@@ -159,7 +159,9 @@ class Plan:
     def _input(self, into: Any, key: Any, type: TensorType, label: str) -> Var:
         found: Var | None = into.get(key)
         if found is None:
-            found = into[key] = Var(type, key.graph.interpreter, key.graph.get_operation_by_name(label.partition(":")[0]).line, label)
+            found = into[key] = Var(
+                type, key.graph.interpreter, key.graph.get_operation_by_name(label.partition(":")[0]).line, label
+            )
         return found
 
     # ── running ──────────────────────────────────────────────────────────────────────────────────

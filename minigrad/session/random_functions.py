@@ -44,7 +44,12 @@ def _drawn(op_type: str, name: str | None, shape: Any, seed: int | None, f: Call
 
 
 def random_uniform(
-    shape: Any, minval: Any = 0, maxval: Any = None, dtype: Any = FLOAT32, seed: int | None = None, name: str = "random_uniform"
+    shape: Any,
+    minval: Any = 0,
+    maxval: Any = None,
+    dtype: Any = FLOAT32,
+    seed: int | None = None,
+    name: str = "random_uniform",
 ) -> Any:
     """Uniform in [minval, maxval); maxval is 1 for floats and must be given for integers."""
     kind = as_dtype(dtype)
@@ -57,7 +62,12 @@ def random_uniform(
 
 
 def random_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = FLOAT32, seed: int | None = None, name: str = "random_normal"
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = FLOAT32,
+    seed: int | None = None,
+    name: str = "random_normal",
 ) -> Any:
     """Normal with this mean and standard deviation."""
     kind = as_dtype(dtype)
@@ -65,7 +75,12 @@ def random_normal(
 
 
 def truncated_normal(
-    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = FLOAT32, seed: int | None = None, name: str = "truncated_normal"
+    shape: Any,
+    mean: Any = 0.0,
+    stddev: Any = 1.0,
+    dtype: Any = FLOAT32,
+    seed: int | None = None,
+    name: str = "truncated_normal",
 ) -> Any:
     """Normal, given that it lies within two standard deviations of the mean."""
     kind = as_dtype(dtype)
@@ -76,14 +91,9 @@ def truncated_normal(
     return _drawn("truncated_normal", name, shape, seed, draw)
 
 
-def random_shuffle(value: Any, seed: int | None = None, name: str = "random_shuffle") -> Any:
-    """The slices along the first axis in a random order."""
-    return _drawn("random_shuffle", name, [], seed, lambda k, s: random.permutation(k, value))
-
-
 # ── initializers: functions from a shape to an initial value ─────────────────────────────────────
 @dataclass(frozen=True)
-class zeros_initializer:  # noqa: N801  (TensorFlow's name)
+class zeros_initializer:
     """All zeros."""
 
     dtype: Any = FLOAT32
@@ -93,7 +103,7 @@ class zeros_initializer:  # noqa: N801  (TensorFlow's name)
 
 
 @dataclass(frozen=True)
-class ones_initializer:  # noqa: N801
+class ones_initializer:
     """All ones."""
 
     dtype: Any = FLOAT32
@@ -103,7 +113,7 @@ class ones_initializer:  # noqa: N801
 
 
 @dataclass(frozen=True)
-class constant_initializer:  # noqa: N801
+class constant_initializer:
     """These numbers."""
 
     value: Any = 0
@@ -115,7 +125,7 @@ class constant_initializer:  # noqa: N801
 
 
 @dataclass(frozen=True)
-class random_normal_initializer:  # noqa: N801
+class random_normal_initializer:
     """Normal."""
 
     mean: float = 0.0
@@ -128,7 +138,7 @@ class random_normal_initializer:  # noqa: N801
 
 
 @dataclass(frozen=True)
-class truncated_normal_initializer:  # noqa: N801
+class truncated_normal_initializer:
     """Normal, within two standard deviations of the mean."""
 
     mean: float = 0.0
@@ -141,7 +151,7 @@ class truncated_normal_initializer:  # noqa: N801
 
 
 @dataclass(frozen=True)
-class random_uniform_initializer:  # noqa: N801
+class random_uniform_initializer:
     """Uniform in [minval, maxval)."""
 
     minval: float = -0.05
@@ -154,7 +164,7 @@ class random_uniform_initializer:  # noqa: N801
 
 
 @dataclass(frozen=True)
-class glorot_uniform_initializer:  # noqa: N801
+class glorot_uniform_initializer:
     """Uniform in ±√(6 / (fan in + fan out)) (Glorot & Bengio 2010): what get_variable uses for floats."""
 
     seed: int | None = None
@@ -167,7 +177,7 @@ class glorot_uniform_initializer:  # noqa: N801
 
 
 @dataclass(frozen=True)
-class glorot_normal_initializer:  # noqa: N801
+class glorot_normal_initializer:
     """Truncated normal of variance 2 / (fan in + fan out) (Glorot & Bengio 2010)."""
 
     seed: int | None = None
@@ -190,7 +200,7 @@ def _fans(shape: tuple[int, ...]) -> tuple[float, float]:
 
 
 def as_value(initializer: Any, shape: Sequence[int] | None, dtype: Any) -> Any:
-    """An initial value from what get_variable is given: an initializer (or its class), a function, a tensor or numbers."""
+    """An initial value from an initializer (or its class), a function, a tensor or numbers."""
     if isinstance(initializer, type):
         initializer = initializer()
     if not callable(initializer):

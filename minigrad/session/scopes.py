@@ -128,11 +128,15 @@ def _shared(found: Variable, full: str, scope: VariableScope, shape: Any, dtype:
     where = [(f"{full} made at", found.op.line)]
     if not scope.reuse:
         raise ArgumentError(
-            f"variable {full} already exists", hint="did you mean reuse=True or reuse=tf.AUTO_REUSE in variable_scope?", lines=where
+            f"variable {full} already exists",
+            hint="did you mean reuse=True or reuse=tf.AUTO_REUSE in variable_scope?",
+            lines=where,
         )
     if shape is not None and tuple(as_sizes("get_variable", shape)) != tuple(found.shape):
         wanted = shape_text(tuple(as_sizes("get_variable", shape)))
         raise ArgumentError(f"trying to share variable {full} as {wanted}, but its shape is {found.shape}", lines=where)
     if dtype is not None and as_dtype(dtype) != found.dtype:
-        raise ArgumentError(f"trying to share variable {full} as {as_dtype(dtype).name}, but it is {found.dtype.name}", lines=where)
+        raise ArgumentError(
+            f"trying to share variable {full} as {as_dtype(dtype).name}, but it is {found.dtype.name}", lines=where
+        )
     return found

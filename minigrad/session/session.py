@@ -1,4 +1,4 @@
-"""Session: runs parts of a graph and keeps the variables' values. Several sessions may run one graph, each with its own.
+"""Session: runs parts of a graph and keeps the variables' values. Several may run one graph, each with its own.
 
 Floor 6. `run` finds the plan for its fetches and feeds (plan.py), checks the feeds (feeds.py), calls the executable
 compiled for their sizes, stores new variable values and puts the results into the structure of the fetches.
@@ -122,8 +122,15 @@ class Session:
         if not feed_dict:
             return {}
         if not isinstance(feed_dict, dict):
-            raise ValueTypeError(f"feed_dict must be a dict, got {feed_dict!r}", hint="run(fetches, feed_dict={x: value})")
-        tensors = [k if type(k) is Tensor and k.op.graph is self.graph and k not in self.graph.unfeedable else feed_tensor(self.graph, k) for k in feed_dict]
+            raise ValueTypeError(
+                f"feed_dict must be a dict, got {feed_dict!r}", hint="run(fetches, feed_dict={x: value})"
+            )
+        tensors = [
+            k
+            if type(k) is Tensor and k.op.graph is self.graph and k not in self.graph.unfeedable
+            else feed_tensor(self.graph, k)
+            for k in feed_dict
+        ]
         return {t: feed_array(t, value) for t, value in zip(tensors, feed_dict.values(), strict=True)}
 
     def _plan(self, targets: tuple[Target, ...], fed: tuple[Tensor, ...]) -> Plan:
@@ -233,5 +240,9 @@ def _refuse_fetch(x: Any) -> NoReturn:
     if isinstance(x, Handle):
         raise ValueTypeError(f"cannot fetch {x!r}: it is a {x.front_end} value, not a tensor of a session graph")
     text = repr(x)
-    hint = "an optimizer gives None for a variable the loss does not depend on" if x is None else "fetches are tensors, operations, variables and names, in any nesting"
+    hint = (
+        "an optimizer gives None for a variable the loss does not depend on"
+        if x is None
+        else "fetches are tensors, operations, variables and names, in any nesting"
+    )
     raise ValueTypeError(f"cannot fetch {text[:60]} (a {type(x).__name__})", hint=hint)

@@ -1,7 +1,8 @@
 """What a graph is made of, as its user holds it: Operation and Tensor; and the roles an Operation can play.
 
 Floor 6. Most operations are one node of the graph. The others are where values come in (a placeholder, a constant,
-a variable read, a random key) or where they are kept (a write); `plan.py` turns those into explicit inputs and outputs of the graph that runs.
+a variable read, a random key) or where they are kept (a write); `plan.py` turns those into explicit inputs and
+outputs of the graph that runs.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """tf.train: optimizers with slots, and the global step.
 
-Floor 6. The arithmetic is `minigrad.ops.optimize`'s, the same as the other front-ends'. Adam's ε is added to √v̂ after the
-bias correction (as in the paper); TensorFlow 1 adds it before ("epsilon hat"), which differs where √v is as small
-as ε.
+Floor 6. The arithmetic is `minigrad.ops.optimize`'s, the same as the other front-ends'. Adam's ε is added to √v̂
+after the bias correction (as in the paper); TensorFlow 1 adds it before ("epsilon hat"), which differs where √v is
+as small as ε.
 """
 
 from __future__ import annotations
@@ -56,7 +56,11 @@ class Optimizer:
         self._slots: dict[str, dict[Variable, Variable]] = {s: {} for s in self.slot_names}
 
     def minimize(
-        self, loss: Any, global_step: Variable | None = None, var_list: Sequence[Variable] | None = None, name: str | None = None
+        self,
+        loss: Any,
+        global_step: Variable | None = None,
+        var_list: Sequence[Variable] | None = None,
+        name: str | None = None,
     ) -> Operation:
         """An operation that moves the variables (default: all trainable ones) one step, and counts it."""
         pairs = self.compute_gradients(loss, var_list)
@@ -82,7 +86,10 @@ class Optimizer:
         return list(zip(gradients(loss, chosen, grad_ys=grad_loss), chosen, strict=True))
 
     def apply_gradients(
-        self, grads_and_vars: Sequence[tuple[Any, Variable]], global_step: Variable | None = None, name: str | None = None
+        self,
+        grads_and_vars: Sequence[tuple[Any, Variable]],
+        global_step: Variable | None = None,
+        name: str | None = None,
     ) -> Operation:
         """An operation that moves each variable by its gradient; pairs without a gradient are left out."""
         pairs = [(g, v) for g, v in grads_and_vars if g is not None]
@@ -152,7 +159,12 @@ class MomentumOptimizer(Optimizer):
     slot_names = ("momentum",)
 
     def __init__(
-        self, learning_rate: Any, momentum: float, use_locking: bool = False, name: str = "Momentum", use_nesterov: bool = False
+        self,
+        learning_rate: Any,
+        momentum: float,
+        use_locking: bool = False,
+        name: str = "Momentum",
+        use_nesterov: bool = False,
     ) -> None:
         super().__init__(learning_rate, name)
         self.momentum, self.nesterov = momentum, use_nesterov
@@ -192,7 +204,15 @@ class AdamOptimizer(Optimizer):
     def _apply(self, g: Any, v: Variable, state: Any) -> list[Tensor]:
         m, second = self._slot("m", v), self._slot("v", v)
         moved = optimize.adam(
-            v, g, m, second, convert(state, v.dtype), lr=self._rate(v), beta1=self.beta1, beta2=self.beta2, eps=self.epsilon
+            v,
+            g,
+            m,
+            second,
+            convert(state, v.dtype),
+            lr=self._rate(v),
+            beta1=self.beta1,
+            beta2=self.beta2,
+            eps=self.epsilon,
         )
         return [x.assign(y) for x, y in zip((v, m, second), moved, strict=True)]
 

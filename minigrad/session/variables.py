@@ -20,7 +20,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, DtypeError, ShapeError, SessionError, ValueTypeError
+from minigrad.errors import ArgumentError, DtypeError, SessionError, ShapeError, ValueTypeError
 from minigrad.graph import Const, Var
 from minigrad.op import EVALUATE, Handle, Interpreter, interpreter, ndarray
 from minigrad.ops.elementwise import add, convert, sub, where
@@ -58,7 +58,9 @@ class Variable(Handle):
             raise ArgumentError(f"variable {name or 'Variable'!r} needs an initial value")
         it = interpreter.get()
         if it is not EVALUATE and not isinstance(it, Append):
-            raise SessionError("a variable cannot be made inside the body of a cond or while_loop", hint="make it outside")
+            raise SessionError(
+                "a variable cannot be made inside the body of a cond or while_loop", hint="make it outside"
+            )
         with building(initial_value) as graph:
             assert graph is not None
             with graph.control_dependencies(None):
@@ -161,14 +163,23 @@ class Variable(Handle):
                 if isinstance(value, (bool, int, float, np.ndarray, np.generic)):
                     value = as_array(value, self.dtype, type)
                 if value.dtype != self.dtype:
-                    raise DtypeError(f"{type}: {self.name} is {self.dtype.name}, the value {value.dtype.name}", hint="convert it with tf.cast", lines=self._made())
+                    raise DtypeError(
+                        f"{type}: {self.name} is {self.dtype.name}, the value {value.dtype.name}",
+                        hint="convert it with tf.cast",
+                        lines=self._made(),
+                    )
                 return self._write(type, combine(value), reserved)
 
     def _write(self, type: str, value: Any, name: str | None = None) -> Tensor:
         """The operation that stores a value, which must have the variable's type."""
-        if len(value.shape) != len(self.type.shape) or any(n != m for n, m in zip(value.shape, self.type.shape) if isinstance(n, int)):
-            raise ShapeError(f"{type}: {self.name} is {self.type}, the value {value.type}: the shapes differ", lines=self._made())
-        atom = value.var if isinstance(value, Tensor) else value.read().var if isinstance(value, Handle) else Const(value.array)  # type: ignore[attr-defined]
+        sizes, own = value.type.shape, self.type.shape
+        if len(sizes) != len(own) or any(n != m for n, m in zip(sizes, own, strict=True) if isinstance(n, int)):
+            raise ShapeError(
+                f"{type}: {self.name} is {self.type}, the value {value.type}: the shapes differ", lines=self._made()
+            )
+        if isinstance(value, Variable):
+            value = value.read()
+        atom = value.var if isinstance(value, Tensor) else Const(value.array)
         line = user_line()
         out = Var(self.type, self.graph.interpreter, line)
         return self.graph.add(type, Write(self, atom), (out,), line, type if name is None else name + "/").outputs[0]
@@ -186,8 +197,8 @@ class Variable(Handle):
     def concrete(self, why: str) -> ndarray:
         return self.snapshot.concrete(why)
 
-    __eq__, __ne__, __hash__ = Tensor.__eq__, Tensor.__ne__, object.__hash__  # type: ignore[assignment]
-    __bool__, __iter__, __len__, __array__ = Tensor.__bool__, Tensor.__iter__, Tensor.__len__, Tensor.__array__  # type: ignore[assignment]
+    __eq__, __ne__, __hash__ = Tensor.__eq__, Tensor.__ne__, object.__hash__
+    __bool__, __iter__, __len__, __array__ = Tensor.__bool__, Tensor.__iter__, Tensor.__len__, Tensor.__array__
 
     def __repr__(self) -> str:
         return f"<Variable {self.name!r} shape={self.shape} dtype={self.dtype.name}>"
@@ -195,8 +206,9 @@ class Variable(Handle):
 
 def _initial(graph: Graph, x: Any, dtype: Any) -> Tensor:
     if isinstance(x, Handle):
-        x = x.read() if isinstance(x, Variable) else x
-        return x if dtype is None else convert(x, dtype)  # type: ignore[return-value]
+        value: Any = x.read() if isinstance(x, Variable) else x
+        found: Tensor = value if dtype is None else convert(value, dtype)
+        return found
     array = as_array(x, dtype, "Variable").array
     return graph.source("Const", Constant(array), TensorType(array.shape, array.dtype), "initial_value")
 

@@ -22,7 +22,11 @@ from minigrad.tape.tensor import Tensor
 
 # PyTorch's names for rows that are called otherwise; all other rows keep their own
 ROWS: dict[str, Row] = {
-    **{op.name: op for op in registry.values() if isinstance(op, Row) and op.operands < 3 and op.name not in ("max", "min")},
+    **{
+        op.name: op
+        for op in registry.values()
+        if isinstance(op, Row) and op.operands < 3 and op.name not in ("max", "min")
+    },
     "absolute": e.abs_,
     "negative": e.neg,
     "sigmoid": e.logistic,
@@ -103,7 +107,9 @@ def spelled(f: Callable[..., Any], name: str) -> Callable[..., Any]:
         return run(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{f.__doc__ or ''}\n    As `{f.__module__}.{f.__name__}`, with `dim` for axis and `keepdim` for keepdims."
+    function.__doc__ = (
+        f"{f.__doc__ or ''}\n    As `{f.__module__}.{f.__name__}`, with `dim` for axis and `keepdim` for keepdims."
+    )
     return function
 
 
@@ -136,14 +142,18 @@ def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
 
 
 @on_tape
-def var(input: Any, dim: Any = None, *, correction: float = 1.0, unbiased: bool | None = None, keepdim: bool = False) -> Any:
+def var(
+    input: Any, dim: Any = None, *, correction: float = 1.0, unbiased: bool | None = None, keepdim: bool = False
+) -> Any:
     """The variance over dims, of a sample unless correction (or unbiased) is 0."""
     correction = correction if unbiased is None else float(unbiased)
     return composite.var(input, dim, correction=correction, keepdims=keepdim)
 
 
 @on_tape
-def std(input: Any, dim: Any = None, *, correction: float = 1.0, unbiased: bool | None = None, keepdim: bool = False) -> Any:
+def std(
+    input: Any, dim: Any = None, *, correction: float = 1.0, unbiased: bool | None = None, keepdim: bool = False
+) -> Any:
     """The standard deviation over dims, of a sample unless correction (or unbiased) is 0."""
     correction = correction if unbiased is None else float(unbiased)
     return composite.std(input, dim, correction=correction, keepdims=keepdim)
@@ -183,6 +193,4 @@ def equal(input: Tensor, other: Tensor) -> bool:
     return input.shape == other.shape and bool((input._array == other._array).all())
 
 
-FUNCTIONS.update(
-    {f.__name__: f for f in (add, sub, var, std, norm, addmm, masked_fill, allclose, equal)}
-)
+FUNCTIONS.update({f.__name__: f for f in (add, sub, var, std, norm, addmm, masked_fill, allclose, equal)})

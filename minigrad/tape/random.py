@@ -97,7 +97,9 @@ def randn(*size: Any, dtype: Any = None, requires_grad: bool = False, generator:
     return _made(drawn, dtype, requires_grad, "randn")
 
 
-def randint(low: int, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Generator | None = None) -> Tensor:
+def randint(
+    low: int, high: Any = None, size: Any = None, *, dtype: Any = None, generator: Generator | None = None
+) -> Tensor:
     """Integers from low up to, not including, high: randint(10, (3,)) or randint(0, 10, (3,))."""
     if size is None:
         low, high, size = 0, low, high

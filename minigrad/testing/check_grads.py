@@ -217,7 +217,9 @@ class _Check:
                 ys, y_dots = jvp(p.smooth, xs, dots)
                 return [y * 0 if d is None else d for y, d in zip(ys, y_dots)]
 
-            return Problem(push, p.xs, p.inputs, [f"(derivative of {o} by forward mode)" for o in p.outputs], p.order + 1)
+            return Problem(
+                push, p.xs, p.inputs, [f"(derivative of {o} by forward mode)" for o in p.outputs], p.order + 1
+            )
         bars = [Array(directions(y.shape, y.dtype, self.rng)) for y in p.numbers(p.xs)]
 
         def pull(*xs: Any) -> list[Any]:

@@ -163,7 +163,9 @@ def watched(f: Callable[..., list[Any]], xs: Sequence[ndarray]) -> list[tuple[Op
     watch = Watch(interpreter.get())
     with using(watch):
         f(*[Array(x) for x in xs])
-    return [(op, [v.array for v in vs], line) for op, vs, line in watch.applied if all(isinstance(v, Array) for v in vs)]
+    return [
+        (op, [v.array for v in vs], line) for op, vs, line in watch.applied if all(isinstance(v, Array) for v in vs)
+    ]
 
 
 def wrong_rule(f: Callable[..., list[Any]], xs: list[ndarray], rng: np.random.Generator) -> Cause | None:

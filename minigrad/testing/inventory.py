@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, is_dataclass
 from importlib import import_module
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -61,7 +62,7 @@ def draw(d: Draw, rng: np.random.Generator) -> ndarray:
     if dtype.kind == "b":
         return np.asarray(rng.integers(0, 2, d.shape), dtype)
     if dtype.kind in "iu":
-        low, high = int(np.ceil(low)), int(np.floor(high))
+        low, high = _integers(d.domain, dtype)
         if d.distinct:
             return rng.permutation(np.arange(low, high + 1))[: int(np.prod(d.shape))].reshape(d.shape).astype(dtype)
         return np.asarray(rng.integers(low, high, d.shape, endpoint=True), dtype)
@@ -74,8 +75,23 @@ def draw(d: Draw, rng: np.random.Generator) -> ndarray:
     return np.asarray(rng.uniform(low, high, d.shape), dtype)
 
 
+def _integers(domain: tuple[float, float], dtype: np.dtype[Any]) -> tuple[int, int]:
+    """The least and greatest integer to draw: those of the domain, or around it where it holds none."""
+    limits = np.iinfo(dtype)
+    low, high = int(np.ceil(domain[0])), int(np.floor(domain[1]))
+    if low > high:
+        low, high = high, low
+    return max(low, int(limits.min)), min(high, int(limits.max))
+
+
 # The shapes of a row's operands in the standard cases, taken in turn: two of them broadcast, one is empty.
-_ROW_SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (((),), ((3,),), ((2, 3), (3,), (2, 1)), ((0, 2),), ((9, 4), (4,), (9, 1)))
+_ROW_SHAPES: tuple[tuple[tuple[int, ...], ...], ...] = (
+    ((),),
+    ((3,),),
+    ((2, 3), (3,), (2, 1)),
+    ((0, 2),),
+    ((9, 4), (4,), (9, 1)),
+)
 
 
 def row_case(op: Row, shapes: Sequence[tuple[int, ...]], dtype: str = "float64") -> Case:

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad import backends
 from minigrad.errors import CheckFailedError, MinigradError, NotDifferentiableError
-from minigrad.graph import check, run
+from minigrad.graph import check, run, subgraphs
 from minigrad.interpreters.batch import batched
 from minigrad.interpreters.build import trace
 from minigrad.interpreters.forward import jvp
@@ -67,7 +67,9 @@ def broken(op: Op, xs: Sequence[ndarray], what: str) -> CheckFailedError:
     return CheckFailedError(f"{op} on {', '.join(map(str, types(xs)))}: {what}")
 
 
-def require_equal(op: Op, xs: Sequence[ndarray], what: str, expected: Sequence[ndarray], found: Sequence[ndarray]) -> None:
+def require_equal(
+    op: Op, xs: Sequence[ndarray], what: str, expected: Sequence[ndarray], found: Sequence[ndarray]
+) -> None:
     """The same arrays: types exactly, numbers to rounding, nan with nan."""
     if len(expected) != len(found):
         raise broken(op, xs, f"{what}: {len(found)} results instead of {len(expected)}")
@@ -168,7 +170,9 @@ def narrow_stays_narrow(op: Op, operands: Operands, rng: Rng) -> None:
 
 
 def takes(op: Op, xs: Sequence[ndarray]) -> bool:
-    """Does the op take operands of these types? (One that holds graphs takes what they were traced for.)"""
+    """Does the op take operands of these types? One that holds graphs takes only what they were traced for."""
+    if any(subgraphs(op)):
+        return False
     try:
         op.out_type(*[x.type for x in op.coerce(values(xs))])
     except MinigradError:
@@ -453,7 +457,11 @@ def mixes(n: int, rng: Rng) -> list[list[bool]]:
     if n <= 3:
         return [list(m) for m in itertools.product([True, False], repeat=n) if any(m)]
     alone = [[i == k for i in range(n)] for k in range(n)]
-    return [[True] * n, *alone, *[list(rng.permutation([True, False] + [bool(b) for b in rng.integers(0, 2, n - 2)])) for _ in range(2)]]
+    return [
+        [True] * n,
+        *alone,
+        *[list(rng.permutation([True, False] + [bool(b) for b in rng.integers(0, 2, n - 2)])) for _ in range(2)],
+    ]
 
 
 def stacked_loop(f: Flat, lanes: Sequence[Sequence[ndarray]]) -> list[ndarray]:
@@ -487,7 +495,10 @@ def nested_batch_is_loop(op: Op, operands: Operands, rng: Rng) -> None:
         rows = [mapped_operands(operands, inner_, rng) for _ in range(2)]
         first = rows[0]
         # an operand the outer vmap does not map is the first row's in both
-        lanes = [[[(lane if o else base)[i] for i, o in enumerate(outer)] for lane, base in zip(r[0], first[0])] for r in rows]
+        lanes = [
+            [[(lane if o else base)[i] for i, o in enumerate(outer)] for lane, base in zip(r[0], first[0])]
+            for r in rows
+        ]
         whole = [np.stack([r[1][i] for r in rows]) if o else first[1][i] for i, o in enumerate(outer)]
 
         def inside(*xs: Any, mapped: list[bool] = inner_) -> list[Any]:

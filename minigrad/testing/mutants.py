@@ -282,7 +282,13 @@ def page(results: list[tuple[Mutant, str | None]]) -> str:
     for mutant, law in results:
         by_rule.setdefault((mutant.op, mutant.rule), []).append(f"{mutant.change}: {law or '**survives**'}")
     lines += [f"| {op} | {rule} | {' · '.join(found)} |" for (op, rule), found in by_rule.items()]
-    lines += ["", "## Equivalent mutants", "", "| op or kind | rule | change | why it means the same |", "|---|---|---|---|"]
+    lines += [
+        "",
+        "## Equivalent mutants",
+        "",
+        "| op or kind | rule | change | why it means the same |",
+        "|---|---|---|---|",
+    ]
     lines += [f"| {op} | {rule} | {change} | {why} |" for (op, rule, change), why in EQUIVALENT.items()]
     return "\n".join(lines) + "\n"
 

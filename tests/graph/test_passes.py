@@ -59,7 +59,10 @@ INSTANCES: dict[str, list[Instance]] = {
         (lambda x, y: -x + y, (C, C), ["sub(x1, x0)"]),
     ],
     "x - neg y -> x + y": [(lambda x, y: x - -y, (F, F), ["add(x0, x1)"])],
-    "x * 1 -> x": [(lambda x: x * 1.0, (F,), []), (lambda x: ones(2, 3) * x, ("f32[3]",), ["Expand(shape=(2, 3))(x0)"])],
+    "x * 1 -> x": [
+        (lambda x: x * 1.0, (F,), []),
+        (lambda x: ones(2, 3) * x, ("f32[3]",), ["Expand(shape=(2, 3))(x0)"]),
+    ],
     "x * -1 -> neg x": [(lambda x: x * -1.0, (F,), ["neg(x0)"]), (lambda x: -1 * x, (I,), ["neg(x0)"])],
     "x * 0 -> 0": [(lambda x: x * 0, (I,), ['Expand(shape=(2, 3))(const(0, "i32"))'])],
     "neg x * neg y -> x * y": [
@@ -73,7 +76,11 @@ INSTANCES: dict[str, list[Instance]] = {
     ],
     "mul_no_nan(x, c) -> x * c": [
         (lambda x: e.mul_no_nan(x, 3.0), (F,), ["mul(x0, 3.0)"]),
-        (lambda x: e.mul_no_nan(Array(np.array([1, -2, 3], "f4")), x), (F,), ['mul(const([1.0, -2.0, 3.0], "f32[3]"), x0)']),
+        (
+            lambda x: e.mul_no_nan(Array(np.array([1, -2, 3], "f4")), x),
+            (F,),
+            ['mul(const([1.0, -2.0, 3.0], "f32[3]"), x0)'],
+        ),
     ],
     "neg (neg x) -> x": [(lambda x: -(-x), (F,), []), (lambda x: -(-x), (U,), [])],
     "abs (neg x) -> abs x": [(lambda x: abs(-x), (F,), ["abs(x0)"])],
@@ -101,7 +108,9 @@ INSTANCES: dict[str, list[Instance]] = {
     ],
     "reshape(x, its shape) -> x": [(lambda x: Reshape((2, 3))(x), (F,), [])],
     "expand(x, its shape) -> x": [(lambda x: Expand((2, 3))(x), (F,), [])],
-    "reshape(reshape x) -> reshape x": [(lambda x: Reshape((3, 2))(Reshape((6,))(x)), (F,), ["Reshape(shape=(3, 2))(x0)"])],
+    "reshape(reshape x) -> reshape x": [
+        (lambda x: Reshape((3, 2))(Reshape((6,))(x)), (F,), ["Reshape(shape=(3, 2))(x0)"])
+    ],
     "expand(expand x) -> expand x": [
         (lambda x: Expand((4, 2, 3))(Expand((2, 3))(x)), ("f32[3]",), ["Expand(shape=(4, 2, 3))(x0)"])
     ],
@@ -130,7 +139,11 @@ INSTANCES: dict[str, list[Instance]] = {
     ],
     "f(expand x) -> expand(f x)": [
         (lambda x: e.tanh(Expand((2, 3))(x)), ("f32[3]",), ["tanh(x0)", "Expand(shape=(2, 3))(v0)"]),
-        (lambda x, y: Expand((2, 3))(x) + Expand((2, 3))(y), ("f32[]", "f32[3]"), ["add(x0, x1)", "Expand(shape=(2, 3))(v0)"]),
+        (
+            lambda x, y: Expand((2, 3))(x) + Expand((2, 3))(y),
+            ("f32[]", "f32[3]"),
+            ["add(x0, x1)", "Expand(shape=(2, 3))(v0)"],
+        ),
     ],
 }
 SAFETY = {q.name: q.safety for q in EQUATIONS}

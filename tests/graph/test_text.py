@@ -188,7 +188,12 @@ def test_deep_nesting_is_a_graph_error() -> None:
 def test_damaged_text_is_a_graph_or_a_graph_error(g: Graph) -> None:
     text = to_text(g, lines=False)
     for cut in range(0, len(text), 7):
-        for damaged in (text[:cut], text[:cut] + text[cut + 1 :], text[:cut] + ")" + text[cut:], text[:cut] + "9" + text[cut:]):
+        for damaged in (
+            text[:cut],
+            text[:cut] + text[cut + 1 :],
+            text[:cut] + ")" + text[cut:],
+            text[:cut] + "9" + text[cut:],
+        ):
             try:
                 parse(damaged)
             except GraphError as error:

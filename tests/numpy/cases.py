@@ -46,15 +46,23 @@ def _array(shape: tuple[int, ...], dtype: str, domain: tuple[float, float], rng:
     n = int(np.prod(shape))
     spread = lo + (hi - lo) * (rng.permutation(n) + rng.uniform(0.3, 0.7, n)) / max(n, 1)
     x = spread.reshape(shape)
-    return (x + 1j * rng.permutation(x.reshape(-1)).reshape(shape)).astype(dtype) if "complex" in dtype else x.astype(dtype)
+    return (
+        (x + 1j * rng.permutation(x.reshape(-1)).reshape(shape)).astype(dtype)
+        if "complex" in dtype
+        else x.astype(dtype)
+    )
 
 
-def unary(names: str, domain: tuple[float, float] = (-2.0, 2.0), kinds: str = "if", grad: bool = True) -> Iterator[Case]:
+def unary(
+    names: str, domain: tuple[float, float] = (-2.0, 2.0), kinds: str = "if", grad: bool = True
+) -> Iterator[Case]:
     for name in names.split():
         yield Case(name, lambda xp, x, name=name: getattr(xp, name)(x), "ab", domain=domain, kinds=kinds, grad=grad)
 
 
-def binary(names: str, domain: tuple[float, float] = (-2.0, 2.0), kinds: str = "if", grad: bool = True) -> Iterator[Case]:
+def binary(
+    names: str, domain: tuple[float, float] = (-2.0, 2.0), kinds: str = "if", grad: bool = True
+) -> Iterator[Case]:
     for name in names.split():
         f = lambda xp, x, y, name=name: getattr(xp, name)(x, y)  # noqa: E731
         yield Case(name, f, "ab b", domain=domain, kinds=kinds, grad=grad)
@@ -89,7 +97,9 @@ CASES: list[Case] = [
     *binary("nextafter isclose heaviside", kinds="f", grad=False),
     # reductions
     *[
-        same(f"{name}-{axis}-{keep}", lambda xp, x, n=name, a=axis, k=keep: getattr(xp, n)(x, axis=a, keepdims=k), "abc")
+        same(
+            f"{name}-{axis}-{keep}", lambda xp, x, n=name, a=axis, k=keep: getattr(xp, n)(x, axis=a, keepdims=k), "abc"
+        )
         for name in ("sum", "prod", "mean", "var", "std", "max", "min")
         for axis, keep in ((None, False), (1, False), (-1, True), ((0, 2), False))
     ],

@@ -33,4 +33,6 @@ def loss(parameters: dict[str, Any], inputs: Any, targets: Any) -> Any:
     hidden = mnp.tanh(windows @ parameters["hidden"] + parameters["hidden_bias"])
     logits = hidden @ parameters["output"] + parameters["output_bias"]  # [b, places, v]
     vocabulary = logits.shape[-1]
-    return cross_entropy(mnp.reshape(logits, (b * places, vocabulary)), mnp.reshape(targets[:, WINDOW - 1 :], (b * places,)))
+    return cross_entropy(
+        mnp.reshape(logits, (b * places, vocabulary)), mnp.reshape(targets[:, WINDOW - 1 :], (b * places,))
+    )
