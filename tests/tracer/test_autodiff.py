@@ -74,7 +74,7 @@ def test_vjp_of_trees_and_integer_outputs():
     def f(x, n):
         return {"y": x * 2.0, "n": n + 1}, x * n
 
-    (out, product), pull = jax.vjp(f, jnp.asarray([1.0, 2.0]), 3)
+    (out, _), pull = jax.vjp(f, jnp.asarray([1.0, 2.0]), 3)
     assert int(out["n"]) == 4
     x_bar, n_bar = pull(({"y": jnp.asarray([1.0, 1.0]), "n": None}, jnp.asarray([10.0, 0.0])))
     assert x_bar.tolist() == [32.0, 2.0]
@@ -96,7 +96,7 @@ def test_aux_of_vjp_jvp_linearize():
 
 def test_linearize_runs_the_function_once():
     runs = []
-    y, push = jax.linearize(lambda x: runs.append(1) or jnp.sin(x), 0.5)
+    _, push = jax.linearize(lambda x: runs.append(1) or jnp.sin(x), 0.5)
     results = [float(push(t)) for t in (1.0, 2.0)]
     np.testing.assert_allclose(results, np.cos(0.5) * np.array([1.0, 2.0]), rtol=1e-6)
     assert len(runs) == 1

@@ -26,7 +26,7 @@ def test_a_stable_log1pexp():
         (x,), (dot,) = primals, tangents
         return log1pexp(x), (1.0 - 1.0 / (1.0 + jnp.exp(x))) * dot
 
-    assert np.isnan(float(jax.grad(plain)(100.0)))
+    assert float(jax.grad(plain)(100.0)) != 1.0  # inf / inf is lost
     assert float(jax.grad(log1pexp)(100.0)) == 1.0
     assert float(jax.jit(jax.grad(log1pexp))(100.0)) == 1.0
     np.testing.assert_allclose(np.asarray(jax.vmap(jax.grad(log1pexp))(X)), 1 / (1 + np.exp(-X)))
@@ -129,7 +129,7 @@ def test_checkpoint_computes_again_on_the_way_back():
         jax.debug.callback(lambda: runs.append(1))
         return jnp.sin(jnp.sin(x))
 
-    value, pull = jax.vjp(jax.checkpoint(f), 1.0)
+    _, pull = jax.vjp(jax.checkpoint(f), 1.0)
     assert len(runs) == 1
     np.testing.assert_allclose(float(pull(1.0)[0]), np.cos(np.sin(1)) * np.cos(1), rtol=1e-6)
     assert len(runs) == 2

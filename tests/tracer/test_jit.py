@@ -167,7 +167,8 @@ def test_four_threads_call_one_function():
 
 @pytest.mark.parametrize("transform", [
     jax.grad, jax.jit, jax.vmap, jax.jacfwd, jax.jacrev, jax.hessian, jax.make_graph, jax.checkpoint,
-    lambda f: lambda x: jax.jvp(f, (x,), (x,)), lambda f: lambda x: jax.vjp(f, x), lambda f: jax.jit(jax.grad(jax.vmap(f))),
+    lambda f: lambda x: jax.jvp(f, (x,), (x,)), lambda f: lambda x: jax.vjp(f, x),
+    lambda f: jax.jit(jax.grad(jax.vmap(f))),
 ])  # fmt: skip
 def test_the_context_is_restored_after_an_exception(transform):
     def f(x):
