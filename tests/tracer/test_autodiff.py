@@ -3,6 +3,7 @@
 from collections import namedtuple
 
 import numpy as np
+import pytest
 
 import minigrad.numpy as jnp
 import minigrad.tracer as jax
@@ -128,6 +129,15 @@ def test_holomorphic():
     g = jax.grad(lambda z: z * z * z, holomorphic=True)(z)
     assert complex(g) == 3 * z * z
     assert complex(jax.jacfwd(lambda z: z * z, holomorphic=True)(z)) == 2 * z
+
+
+def test_complex_inputs_of_real_functions():
+    # as JAX has it: the gradient pairs with z without conjugation, d|z|² = z̄·dz + z·dz̄ gives 2z̄
+    g = jax.grad(lambda z: jnp.real(z) ** 2 + jnp.imag(z) ** 2)(np.complex64(3 + 4j))
+    assert complex(g) == 6 - 8j
+    assert complex(jax.jacrev(lambda z: jnp.abs(z))(np.complex64(3 + 4j))) == pytest.approx(0.6 - 0.8j)
+    _, pull = jax.vjp(lambda z: jnp.conj(z) * z * z, np.complex64(1 + 2j))
+    assert complex(pull(np.complex64(0.5 - 1j))[0]) == 7.5 - 15j
 
 
 def test_gradient_through_another_gradient_step():
