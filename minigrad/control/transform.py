@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from minigrad.control.plan import plan_of
 from minigrad.errors import ShapeError
 from minigrad.graph import Atom, Const, Graph, Node, Var, live, run, subgraphs
 from minigrad.interpreters import batch, forward, reverse
@@ -177,14 +178,7 @@ def _renamed(inputs: Sequence[Var], nodes: Sequence[Node], outputs: Sequence[Ato
 
 def evaluate(graph: Graph, arrays: Sequence[ndarray]) -> list[Any]:
     """The reference meaning of a held graph: each node's impl in order."""
-    env: dict[Any, Any] = dict(zip(graph.inputs, arrays, strict=True))
-    for n in graph.nodes:
-        ys = n.op.impl(*[env[a] if isinstance(a, Var) else a.array for a in n.ins])
-        if n.op.many:
-            env.update(zip(n.outs, ys, strict=True))
-        else:
-            env[n.outs[0]] = ys
-    return [env[a] if isinstance(a, Var) else a.array for a in graph.outputs]
+    return plan_of(graph).run(arrays)
 
 
 def unify(traced: Sequence[tuple[Graph, list[Value]]]) -> tuple[list[Graph], list[Value]]:

@@ -1,12 +1,14 @@
 """The backends' common interface, and the numpy backend, which is the reference for the others."""
 
 import threading
+import tracemalloc
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from minigrad import backends, config
+from minigrad.control import scan
 from minigrad.errors import ArgumentError, BackendError, CheckFailedError, DtypeError, ShapeError, SymbolicSizeError
 from minigrad.graph import Graph, run
 from minigrad.interpreters.build import trace
@@ -182,7 +184,6 @@ def test_threads_do_not_share_slots() -> None:
 
 def test_intermediates_die_after_their_last_use() -> None:
     """A chain of 50 arrays of 8 MB never holds more than a few at once."""
-    import tracemalloc
 
     def chain(x):
         for _ in range(50):
@@ -196,3 +197,15 @@ def test_intermediates_die_after_their_last_use() -> None:
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4 * x.nbytes
+
+
+def test_an_error_inside_a_held_graph_names_its_own_line_too() -> None:
+    body = lambda c, a: [Fail(CheckFailedError("assert: x is negative"))(c + a)]  # the line inside
+    g = graph_of(lambda x: scan(body, [Array(np.float32(0))], [x], 3), "f32[3]")
+    with pytest.raises(CheckFailedError, match=r"in fail, built at .*the line inside\n  in scan, built at .*3\), "):
+        backends.compile(g, "numpy")([np.ones(3, "f4")])
+    body = lambda c, a: [Fail(KeyError("k"))(c + a)]
+    g = graph_of(lambda x: scan(body, [Array(np.float32(0))], [x], 3), "f32[3]")
+    with pytest.raises(KeyError) as caught:
+        backends.compile(g, "numpy")([np.ones(3, "f4")])
+    assert [note.split()[:2] for note in caught.value.__notes__] == [["in", "fail,"], ["run", "at"], ["in", "scan,"]]

@@ -1,0 +1,142 @@
+"""Equations of movement, of sums over it, and of the broadcasting that elementwise ops do themselves.
+
+Floor 4.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from minigrad.graph import Atom, Const, Node
+from minigrad.ops import elementwise as e
+from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, Sum
+from minigrad.ops.rows import Convert, Elementwise, Row
+from minigrad.passes.equations.table import equation, shaped
+from minigrad.passes.rewrite import Sweep
+from minigrad.types import broadcast_shapes
+
+
+@equation("reshape(x, its shape) -> x", Reshape)
+@equation("expand(x, its shape) -> x", Expand)
+def _same_shape(s: Sweep, n: Node) -> Atom | None:
+    return n.ins[0] if n.ins[0].type.shape == n.out.type.shape else None
+
+
+@equation("reshape(reshape x) -> reshape x", Reshape)
+@equation("expand(expand x) -> expand x", Expand)
+def _move_twice(s: Sweep, n: Node) -> Atom | None:
+    inner = s.maker(n.ins[0], type(n.op))
+    return s.emit(n.op, inner.ins[0]) if inner else None
+
+
+@equation("permute(x, in order) -> x", Permute)
+def _permute_nothing(s: Sweep, n: Node) -> Atom | None:
+    order = n.op.order  # type: ignore[attr-defined]
+    return n.ins[0] if order == tuple(range(len(order))) else None
+
+
+@equation("permute(permute x) -> permute x", Permute)
+def _permute_twice(s: Sweep, n: Node) -> Atom | None:
+    inner = s.maker(n.ins[0], Permute)
+    if not inner:
+        return None
+    first, then = inner.op.order, n.op.order  # type: ignore[attr-defined]
+    return s.emit(Permute(tuple(first[k] for k in then)), inner.ins[0])
+
+
+@equation("x[:] -> x", Slice)
+def _slice_everything(s: Sweep, n: Node) -> Atom | None:
+    x, op = n.ins[0], n.op
+    whole = op.starts == (0,) * x.type.ndim and op.stops == x.type.shape  # type: ignore[attr-defined]
+    return x if whole and x.type == n.out.type else None
+
+
+@equation("pad(x, nothing) -> x", Pad)
+def _pad_nothing(s: Sweep, n: Node) -> Atom | None:
+    op: Any = n.op
+    return n.ins[0] if all(k == 0 for k in (*op.low, *op.high, *op.interior)) else None
+
+
+@equation("flip(x, axes of size 1) -> x", Flip)
+def _flip_nothing(s: Sweep, n: Node) -> Atom | None:
+    return n.ins[0] if all(n.out.type.shape[a] == 1 for a in n.op.axes) else None  # type: ignore[attr-defined]
+
+
+@equation("flip(flip x) -> x", Flip)
+def _flip_twice(s: Sweep, n: Node) -> Atom | None:
+    inner = s.maker(n.ins[0], Flip)
+    return inner.ins[0] if inner and set(inner.op.axes) == set(n.op.axes) else None  # type: ignore[attr-defined]
+
+
+@equation("concatenate(x) -> x", Concatenate)
+def _concatenate_one(s: Sweep, n: Node) -> Atom | None:
+    return n.ins[0] if len(n.ins) == 1 else None
+
+
+# ── sums ─────────────────────────────────────────────────────────────────────────────────────────
+@equation("sum(x, axes of size 1) -> reshape x", Sum, safety="zero sign")
+def _sum_nothing(s: Sweep, n: Node) -> Atom | None:
+    x = n.ins[0]
+    trivial = all(x.type.shape[a] == 1 for a in n.op.axes)  # type: ignore[attr-defined]
+    return s.emit(Reshape(n.out.type.shape), x) if trivial else None  # NumPy's sum of -0.0 alone is 0.0
+
+
+@equation("sum(expand x) -> x * count", Sum, safety="ulp")
+def _sum_expand(s: Sweep, n: Node) -> Atom | None:
+    inner = s.maker(n.ins[0], Expand)
+    if not inner:
+        return None
+    x, big, axes = inner.ins[0], n.ins[0].type.shape, n.op.axes  # type: ignore[attr-defined]
+    lead = len(big) - x.type.ndim
+    sizes = [big[a] for a in axes]
+    repeated = all(a < lead or x.type.shape[a - lead] == 1 for a in axes)
+    if not repeated or not all(isinstance(k, int) for k in sizes):
+        return None
+    # the summed axes go from x, the others stay repeated; no more nodes than the two this replaces
+    small = tuple(k for d, k in enumerate(x.type.shape) if d + lead not in axes)
+    moves = (small != x.type.shape) + (small != n.out.type.shape)
+    if moves > int(s.read_once(n.ins[0])):
+        return None
+    count = Const(np.asarray(np.prod(sizes, dtype=np.int64)).astype(x.type.dtype))
+    reduced = x if small == x.type.shape else s.emit(Reshape(small), x)
+    return shaped(s, s.emit(e.mul, reduced, count), n.out.type)
+
+
+# ── broadcasting: elementwise ops repeat their operands themselves ───────────────────────────────
+@equation("f(expand x, y) -> f(x, y)", Elementwise)
+def _bare_operands(s: Sweep, n: Node) -> Atom | None:
+    if len(n.ins) < 2:
+        return None
+    shape = n.out.type.shape
+    ins = list(n.ins)
+    for i, a in enumerate(ins):
+        bare = bare_operand(s, a)
+        if bare is not a:
+            rest = [b.type.shape for k, b in enumerate(ins) if k != i]
+            if broadcast_shapes("simplify", bare.type.shape, *rest) == shape:
+                ins[i] = bare
+    return None if all(map(lambda a, b: a is b, ins, n.ins)) else s.emit(n.op, *ins)
+
+
+@equation("f(expand x) -> expand(f x)", Row, Convert)
+def _expand_later(s: Sweep, n: Node) -> Atom | None:
+    if not any(s.maker(a, Expand) and s.read_once(a) for a in n.ins):
+        return None  # this would add a node
+    bare = [bare_operand(s, a) for a in n.ins]
+    shapes = [b.type.shape for b in bare]
+    if len(shapes) > 1 and broadcast_shapes("simplify", *shapes) == n.out.type.shape:
+        return None
+    return s.emit(Expand(n.out.type.shape), s.emit(n.op, *bare))
+
+
+def bare_operand(s: Sweep, a: Atom) -> Atom:
+    """An operand before it was expanded; a constant of equal elements as a scalar."""
+    inner = s.maker(a, Expand)
+    if inner:
+        return inner.ins[0]
+    if isinstance(a, Const) and a.type.shape != ():
+        c = s.uniform(a)
+        return a if c is None else Const(np.asarray(c))
+    return a
