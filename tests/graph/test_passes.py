@@ -218,7 +218,7 @@ def test_passes_keep_the_meaning(g: Graph) -> None:
     used = [SAFETY.get(name, "exact") for record in history for name, _ in record.equations]
     for a, b in zip(before, values(after, inputs), strict=True):
         assert a.dtype == b.dtype and a.shape == b.shape
-        assert same_bits(a, b) or not steady or set(used) != {"exact"}
+        assert same_bits(a, b) or not steady or not set(used) <= {"exact"}
 
 
 OPS = dict(op_graphs())
