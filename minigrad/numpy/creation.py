@@ -39,6 +39,8 @@ def asarray(obj: Any, /, dtype: Any = None, *, device: Any = None, copy: Any = N
     if copy is False and not isinstance(obj, Value):
         raise ArgumentError(f"asarray: a {type(obj).__name__} must be copied, for it may change", hint="copy=None")
     if not isinstance(obj, (list, tuple, range)):
+        if wanted is not None and wanted.kind in "fc" and type(obj) in _SCALARS and type(obj) is not complex:
+            return Array(np.asarray(obj, wanted))  # not by way of float32
         x = lift(obj, "asarray")
         return x if wanted is None else convert(x, wanted)
     leaves = _leaf_types(obj)

@@ -283,7 +283,7 @@ class _Check:
         with np.errstate(all="ignore"):
             allowed = SAFETY * e.error + rtol * np.maximum(np.abs(got), np.abs(e.value)) + atol
             near = np.abs(widened(got) - e.value) <= allowed
-        return ~(near & e.settled(1e-3 if precision == FLOAT64 else 3e-2))
+        return np.asarray(~(near & e.settled(1e-3 if precision == FLOAT64 else 3e-2)))
 
     # ── telling the user ─────────────────────────────────────────────────────────────────────────
     def conclude(self, p: Problem, failure: Failure | None) -> None:

@@ -36,11 +36,11 @@ class Cause:
 # ── the same arguments, other values ─────────────────────────────────────────────────────────────
 def require_determinism(f: Function, xs: list[ndarray], names: Sequence[str]) -> None:
     """f twice at the same arguments, and once more after a visit elsewhere, must give the same bits."""
-    generators = np.random.get_state(), random.getstate()  # noqa: NPY002
+    generators = np.random.get_state(), random.getstate()
     first = f(xs)
     again = _first_difference(first, f(xs))
     if again is not None:
-        np.random.set_state(generators[0])  # noqa: NPY002
+        np.random.set_state(generators[0])
         random.setstate(generators[1])
         drawn = _first_difference(first, f(xs)) is None
         why = (

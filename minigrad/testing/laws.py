@@ -25,6 +25,7 @@ from minigrad.ops.kinds import zeros
 from minigrad.ops.rows import Convert, Row, mul_no_nan
 from minigrad.ops.table import KINKS
 from minigrad.testing.finite_differences import Estimate, directional, directions
+from minigrad.text import parse, to_text
 from minigrad.types import TensorType, is_differentiable, real_of
 
 Rng: TypeAlias = np.random.Generator
@@ -170,8 +171,8 @@ def narrow_stays_narrow(op: Op, operands: Operands, rng: Rng) -> None:
 
 
 def takes(op: Op, xs: Sequence[ndarray]) -> bool:
-    """Does the op take operands of these types? One that holds graphs takes only what they were traced for."""
-    if any(subgraphs(op)):
+    """Does the op take operands of these types? What holds graphs or Python code takes only what it was made for."""
+    if any(subgraphs(op)) or op.effect:
         return False
     try:
         op.out_type(*[x.type for x in op.coerce(values(xs))])
@@ -383,7 +384,7 @@ def kinks(op: Op, operands: Operands, rng: Rng) -> None:
                 if given == 0.0 and np.isnan(partial):
                     continue
                 dots = [Array(np.asarray(given)) if k == i else None for k in range(len(xs))]
-                (y,), (y_dot,) = jvp(flat(op), values(xs), dots)
+                (y_dot,) = jvp(flat(op), values(xs), dots)[1]
                 x_bar = vjp(flat(op), values(xs))[1]([Array(np.asarray(given))])[i]
                 for name, got in (("forward", y_dot), ("reverse", x_bar)):
                     number = 0.0 if got is None else float(got.concrete("law"))
@@ -435,12 +436,17 @@ def refusal(op: Op, operands: Operands, rng: Rng) -> None:
     dots = lifted(direction_like(xs, rng))
     if all(d is None for d in dots):
         return
-    for name, derive in (
-        ("forward", lambda: jvp(flat(op), values(xs), dots)[1]),
-        ("reverse", lambda: (lambda ys, pull: pull(lifted(direction_like(ys, rng))))(*vjp(flat(op), values(xs)))),
-    ):
+
+    def forward() -> list[Any]:
+        return jvp(flat(op), values(xs), dots)[1]
+
+    def reverse() -> list[Any]:
+        ys, pull = vjp(flat(op), values(xs))
+        return pull(lifted(direction_like(ys, rng)))
+
+    for name, derive in (("forward", forward), ("reverse", reverse)):
         try:
-            found = derive()  # type: ignore[no-untyped-call]
+            found = derive()
         except NotDifferentiableError as error:
             if not why.refuse or why.reason not in str(error):
                 raise broken(op, xs, f"{name}: refused with {str(error)!r}, its reason is {why.reason!r}") from None
@@ -534,6 +540,20 @@ def compiled_is_eager(op: Op, operands: Operands, rng: Rng) -> None:
         require_compiled(op, pull, both, "gradient")
 
 
+def text_is_graph(op: Op, operands: Operands, rng: Rng) -> None:
+    """The text of a graph reads back as an equal graph; of the op's own graph, and of its gradient's."""
+    xs = operands(rng)
+    graphs = [trace(flat(op), types(xs))[0]]
+    if differentiable(op) and any(carries(y) for y in flat(op)(*values(xs))) and any(active(op, xs)):
+        pull, both, _ = pullback_of(op, xs, rng)
+        graphs.append(trace(pull, types(both))[0])
+    for graph in graphs:
+        if not any(callable(v) for n in graph.nodes for v in n.op.parameters().values()):  # Python has no text
+            text = to_text(graph)
+            if parse(text) != graph:
+                raise broken(op, xs, f"its text reads back as another graph:\n{text}")
+
+
 def require_compiled(op: Op, f: Flat, xs: Sequence[ndarray], what: str) -> None:
     eager = arrays(f(*values(xs)))
     graph, captured = trace(f, types(xs))
@@ -565,6 +585,7 @@ LAWS: dict[str, Law] = {
     "nested": nested_batch_is_loop,
     "batchgrad": batch_of_gradient,
     "compiled": compiled_is_eager,
+    "text": text_is_graph,
 }
 DERIVATIVE_LAWS = ("forward", "adjoint", "second", "kink", "annihilate")
 
