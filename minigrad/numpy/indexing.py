@@ -18,7 +18,7 @@ from minigrad.numpy.manipulation import ravel
 from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.along import TakeAlongAxis
-from minigrad.ops.axes import axis_of, from_the_end
+from minigrad.ops.axes import axis_of
 from minigrad.ops.cumulative import CumSum
 from minigrad.ops.gather import Scatter
 from minigrad.ops.indexing import index
