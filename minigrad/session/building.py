@@ -14,7 +14,6 @@ from typing import Any
 import numpy as np
 
 import minigrad.numpy as mnp
-
 from minigrad.errors import DtypeError, ShapeError, ValueTypeError
 from minigrad.op import EVALUATE, Array, Handle, Value, interpreter, ndarray, using
 from minigrad.ops.kinds import Linear
