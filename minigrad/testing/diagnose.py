@@ -20,6 +20,8 @@ from minigrad.interpreters.forward import jvp
 from minigrad.op import Array, Interpreter, Op, Operand, interpreter, ndarray, using
 from minigrad.source import Line, user_line
 from minigrad.testing import laws
+from minigrad.testing.comparing import direction_like, flat, inner, lifted, types
+from minigrad.testing.derivative_laws import forward_exists
 from minigrad.testing.finite_differences import ROUNDING, Function, one_sided
 from minigrad.types import is_differentiable, real_of
 
@@ -145,7 +147,7 @@ def _rounding(f: Callable[..., list[Any]], xs: list[ndarray], dots: list[ndarray
             y_dots = jvp(f, [Array(x) for x in moved], [Array(d.astype(x.dtype)) for d, x in zip(dots, xs)])[1]
         except NotDifferentiableError:  # in forward mode; then this experiment cannot be made
             return 0.0
-        found.append(laws.inner(list(zip(bars, y_dots)))[0])
+        found.append(inner(list(zip(bars, y_dots)))[0])
     return max(found) - min(found)
 
 
@@ -212,7 +214,7 @@ def _broken_law(op: Op, operands: list[ndarray], names: Sequence[str], rng: np.r
 def _inside(op: Op, operands: list[ndarray]) -> list[tuple[Op, list[ndarray], Line]]:
     """What an op that simply applies the one graph it holds applies, with the lines that made the graph."""
     graphs = list(subgraphs(op))
-    if len(graphs) != 1 or graphs[0].in_types != tuple(laws.types(operands)):
+    if len(graphs) != 1 or graphs[0].in_types != tuple(types(operands)):
         return []
     applied = watched(lambda *zs: run(graphs[0], zs), operands)
     lines = [n.line for n in graphs[0].nodes]
@@ -223,10 +225,10 @@ def _first_not_finite(f: Callable[..., list[Any]], xs: list[ndarray], rng: np.ra
     for op, operands, line in watched(f, xs):
         if op.no_gradient is not None or not any(is_differentiable(x.dtype) for x in operands):
             continue
-        dots = laws.lifted(laws.direction_like(operands, rng))
-        if not laws.forward_exists(op, operands, rng):
+        dots = lifted(direction_like(operands, rng))
+        if not forward_exists(op, operands, rng):
             continue
-        _, y_dots = jvp(laws.flat(op), [Array(x) for x in operands], dots)
+        _, y_dots = jvp(flat(op), [Array(x) for x in operands], dots)
         if any(d is not None and not np.all(np.isfinite(d.concrete("check_grads"))) for d in y_dots):
             return Cause(
                 f"not differentiable: the derivative of {op.label} is not finite at an operand it had; keep the "

@@ -18,7 +18,8 @@ from minigrad.interpreters.build import trace
 from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.testing import check_grads, strategies
-from minigrad.testing.laws import LAWS, types
+from minigrad.testing.comparing import types
+from minigrad.testing.laws import LAWS
 from minigrad.testing.mutants import Mutant, alive
 from tests.laws.harness import RUN_SEED
 
