@@ -7,7 +7,7 @@ as fields. Two graphs are equal when they say the same, whatever their Vars are 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import is_dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -41,7 +41,19 @@ class Const:
         self.type = TensorType(array.shape, array.dtype)
 
     def key(self) -> tuple[Any, ...]:
-        return ("const", self.type, self.array.tobytes())
+        """What it says, to the bit. A repeated element counts once, however the array is laid out."""
+        element = repeated_element(self.array)
+        return ("const", self.type, self.array.tobytes() if element is None else element.tobytes())
+
+
+def repeated_element(array: ndarray) -> Any:
+    """The element that all of a non-empty array is, bit for bit; None if they differ."""
+    if array.size == 0:
+        return None
+    first = array.flat[0]
+    if all(s == 0 or n == 1 for s, n in zip(array.strides, array.shape, strict=True)):
+        return first  # a broadcast: there is one element in memory
+    return first if array.tobytes() == first.tobytes() * array.size else None
 
 
 Atom = Var | Const
@@ -151,31 +163,31 @@ def live(nodes: Sequence[Node], outputs: Iterable[Any]) -> list[Node]:
 
 
 # ── graphs inside ops ────────────────────────────────────────────────────────────────────────────
+def _parameters(op: Op) -> dict[str, Any]:
+    return op.parameters() if is_dataclass(op) else {}
+
+
 def subgraphs(op: Op) -> Iterator[Graph]:
     """The graphs an op holds, in the order of its fields."""
-    if is_dataclass(op):
-        for f in fields(op):
-            held = getattr(op, f.name)
-            if isinstance(held, Graph):
-                yield held
-            elif isinstance(held, tuple):
-                yield from (g for g in held if isinstance(g, Graph))
+    for held in _parameters(op).values():
+        if isinstance(held, Graph):
+            yield held
+        elif isinstance(held, tuple):
+            yield from (g for g in held if isinstance(g, Graph))
 
 
 def map_subgraphs(op: Op, f: Any) -> Op:
     """The same op with every graph it holds replaced by f(graph): the op itself if f gives each graph back."""
     changed: dict[str, Any] = {}
-    if is_dataclass(op):
-        for field in fields(op):
-            held = getattr(op, field.name)
-            if isinstance(held, Graph):
-                new = f(held)
-                if new is not held:
-                    changed[field.name] = new
-            elif isinstance(held, tuple) and any(isinstance(g, Graph) for g in held):
-                news = tuple(f(g) if isinstance(g, Graph) else g for g in held)
-                if any(a is not b for a, b in zip(news, held, strict=True)):
-                    changed[field.name] = news
+    for name, held in _parameters(op).items():
+        if isinstance(held, Graph):
+            new = f(held)
+            if new is not held:
+                changed[name] = new
+        elif isinstance(held, tuple) and any(isinstance(g, Graph) for g in held):
+            news = tuple(f(g) if isinstance(g, Graph) else g for g in held)
+            if any(a is not b for a, b in zip(news, held, strict=True)):
+                changed[name] = news
     return replace(op, **changed) if changed else op  # type: ignore[type-var]
 
 
@@ -201,11 +213,9 @@ def specialize(graph: Graph, sizes: dict[str, Size]) -> Graph:
 def specialize_op(op: Op, sizes: dict[str, Size]) -> Op:
     """The op with symbolic dimensions in its parameters (and its graphs) replaced."""
     op = map_subgraphs(op, lambda g: specialize(g, sizes))
-    if not is_dataclass(op):
-        return op
-    old = {f.name: getattr(op, f.name) for f in fields(op) if f.init}
+    old = _parameters(op)
     changed = {k: s for k, v in old.items() if not isinstance(v, Graph) and (s := substitute(v, sizes)) != v}
-    return replace(op, **changed) if changed else op
+    return replace(op, **changed) if changed else op  # type: ignore[type-var]
 
 
 # ── building ─────────────────────────────────────────────────────────────────────────────────────

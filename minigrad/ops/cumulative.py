@@ -14,8 +14,8 @@ import numpy as np
 
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray
-from minigrad.ops.elementwise import convert, equal, exp, mul, sub, where
 from minigrad.ops.along import TakeAlongAxis
+from minigrad.ops.elementwise import convert, equal, exp, mul, sub, where
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.ops.movement import Expand, Pad, full
 from minigrad.types import FLOAT32, INT64, TensorType, normal_axis, promote

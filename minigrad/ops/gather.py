@@ -1,8 +1,9 @@
 """Reading and writing at positions that are data: gather and scatter at tuples of coordinates.
 
-Floor 2. `Gather(axes)` and `Scatter(axes, "add")` are each other's transposes. Index operands come last and hold coordinates from 0. No op can refuse a position, because under tracing there is no
-number to look at: a position beyond the axis is clipped to its nearest end, or dropped (read as 0, not written), as
-the op's `beyond` says. Wrapping negative positions and refusing those out of range is the work of indexing.py.
+Floor 2. `Gather(axes)` and `Scatter(axes, "add")` are each other's transposes. Index operands come last and hold
+coordinates from 0. No op can refuse a position, because under tracing there is no number to look at: a position beyond
+the axis is clipped to its nearest end, or dropped (read as 0, not written), as the op's `beyond` says. Wrapping
+negative positions and refusing those out of range is the work of keys.py.
 """
 
 from __future__ import annotations
@@ -52,7 +53,7 @@ class Gather(Linear, Indexed):
         return x.with_shape((*indices.shape[:-1], *rest))
 
     def impl(self, x: ndarray, indices: ndarray) -> ndarray:
-        if len(self.axes) == 1 and self.beyond == "clip":
+        if len(self.axes) == indices.shape[-1] == 1 and self.beyond == "clip":
             taken = x.take(indices[..., 0], self.axes[0], mode="clip")
             return (
                 taken

@@ -137,7 +137,8 @@ def _arranged(y: Any, s: Selection) -> Any:
     """A gathered (or sliced) tensor in the layout of the result."""
     if s.tensors and (order := _order(s)) != tuple(range(len(order))):
         y = Permute(order)(y)
-    return y if y.shape == s.shape else Reshape(s.shape)(y)
+    shape = s.shape
+    return y if y.shape == shape else Reshape(shape)(y)
 
 
 def _disarranged(value: Any, s: Selection) -> Any:

@@ -81,6 +81,8 @@ class Sort(Sorting):
         return types
 
     def impl(self, *xs: ndarray) -> Any:
+        if self.keys > len(xs):
+            raise ValueError("more keys than operands")
         if len(xs) == 1:
             return (np.sort(xs[0], self.axis, kind="stable"),)
         order = ArgSort(self.axis).impl(*xs[: self.keys])

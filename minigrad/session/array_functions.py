@@ -135,7 +135,9 @@ def concat(values: Sequence[Any], axis: int, name: str = "concat") -> Any:
 
 def stack(values: Sequence[Any], axis: int = 0, name: str = "stack") -> Any:
     """Joined along a new axis."""
-    return build(name, "stack", lambda *xs: mnp.stack(xs, axis=axis), *values)
+    like = next((v for v in values if isinstance(v, Value)), None)
+    alike = values if like is None else [v if isinstance(v, Value) else as_array(v, like.dtype) for v in values]
+    return build(name, "stack", lambda *xs: mnp.stack(xs, axis=axis), *alike)
 
 
 def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unstack") -> list[Any]:

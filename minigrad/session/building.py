@@ -13,6 +13,8 @@ from typing import Any
 
 import numpy as np
 
+import minigrad.numpy as mnp
+
 from minigrad.errors import DtypeError, ShapeError, ValueTypeError
 from minigrad.op import EVALUATE, Array, Handle, Value, interpreter, ndarray, using
 from minigrad.ops.kinds import Linear
@@ -89,7 +91,12 @@ def christen(y: Any, graph: Graph, name: str, start: int) -> Any:
 
 def operand(x: Any) -> Any:
     """An operand as ops take it: Python numbers stay weak, lists become tensors, lists *of* tensors are stacked."""
-    return as_array(x) if isinstance(x, list) else x
+    if not isinstance(x, list):
+        return x
+    like = next((v for v in x if isinstance(v, Value)), None)
+    if like is None:
+        return as_array(x)
+    return mnp.stack([v if isinstance(v, Value) else as_array(v, like.dtype) for v in x])
 
 
 def as_array(value: Any, dtype: Any = None, who: str = "constant") -> Array:

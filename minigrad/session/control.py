@@ -66,8 +66,6 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any], nam
     with building(pred) as graph, _assuming(graph, "cond"):
         structures: list[Any] = []
         chosen = control.branch(_scalar_bool(pred), [_flat(f, structures) for f in (false_fn, true_fn)], [])
-        if structures[0] != structures[1]:
-            raise ArgumentError(f"cond: true_fn returns the structure {structures[1]!r}, false_fn {structures[0]!r}")
         return structures[0].unflatten(chosen)
 
 
@@ -85,6 +83,8 @@ def _flat(f: Callable[[], Any], structures: list[Any]) -> Callable[[], list[Any]
     def flat() -> list[Any]:
         leaves, structure = tree.flatten(f())
         structures.append(structure)
+        if structure != structures[0]:
+            raise ArgumentError(f"cond: true_fn returns the structure {structure!r}, false_fn {structures[0]!r}")
         return [_value(x) for x in leaves]
 
     return flat

@@ -147,7 +147,9 @@ class Graph:
     def source(self, type: str, role: Role, out: TensorType, name: str | None = None) -> Tensor:
         """Append an operation whose value comes from outside the graph."""
         line = user_line()
-        return self.add(type, role, (Var(out, self.interpreter, line),), line, name).outputs[0]
+        tensor = self.add(type, role, (Var(out, self.interpreter, line),), line, name).outputs[0]
+        tensor.var.label = tensor.op.name
+        return tensor
 
     def rename(self, operation: Operation, name: str) -> None:
         del self.by_name[operation.name]

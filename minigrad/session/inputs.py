@@ -42,7 +42,7 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
 
 def placeholder_with_default(input: Any, shape: Any, name: str | None = None) -> Tensor:
     """A placeholder that need not be fed: without a feed it is `input`."""
-    default = convert_to_tensor(input)
+    default: Tensor = convert_to_tensor(input)
     graph = default.graph
     wanted = as_sizes("placeholder_with_default", shape)
     known = default.type.shape

@@ -168,7 +168,8 @@ class Plan:
     def executable(self, sizes: dict[str, int], signature: Any) -> backends.Executable:
         """The program for these fed sizes, compiled when they are met first."""
         with using(EVALUATE):
-            exe = self.executables[signature] = backends.compile(specialize(self.graph, dict(sizes)))
+            graph = specialize(self.graph, dict(sizes)) if sizes else self.graph
+            exe = self.executables[signature] = backends.compile(graph)
         return exe
 
     def needs(self, operation: Operation) -> str:

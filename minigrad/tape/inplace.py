@@ -21,12 +21,12 @@ from minigrad.tape.views import View, base_of, renew_views, write_through
 from minigrad.types import shape_text
 
 
-def assign(x: Tensor, y: Tensor, who: str) -> Tensor:
-    """Make x what y is. y must be fresh: computed for this, known to nobody else."""
+def assign(x: Tensor, y: Tensor, who: str, since: int) -> Tensor:
+    """Make x what y is. y must be fresh: computed for this, from time `since` on, and known to nobody else."""
     check_writable(x, y, who)
     if GRAD.get() and (y.requires_grad or x.requires_grad):
         check_not_leaf(x, who)
-        _keep_old(y, x)
+        _keep_old(x, y, since)
         write(x, y._array)
         _take_history(x, y)
     else:
@@ -50,12 +50,16 @@ def _take_history(x: Tensor, y: Tensor) -> None:
 
 
 # Note [Saved before the change]
-# The record of y = op(x) may need the old x for its way back (x.mul_(w) does, for w). Its numbers are about to be
-# overwritten by y, so it gets a copy, as PyTorch's do; other records that saved x do not: there the change is an error.
-def _keep_old(y: Tensor, x: Tensor) -> None:
-    record = y._node
-    if isinstance(record, Record) and record.xs is not None:
-        record.xs = tuple([a.copy() if _shares(a, x._array) else a for a in record.xs])
+# The records of y = f(x) may need the old x for their way back (x.mul_(w) does, for w). Its numbers are about to be
+# overwritten by y, so they get a copy, as PyTorch's do; older records that saved x do not: there the change is an error.
+def _keep_old(x: Tensor, y: Tensor, since: int) -> None:
+    stack = [y._node]
+    while stack:
+        key = stack.pop()
+        record = key[0] if type(key) is tuple else key
+        if isinstance(record, Record) and record.seq > since and record.xs is not None:
+            record.xs = tuple([a.copy() if _shares(a, x._array) else a for a in record.xs])
+            stack.extend(record.ins)
 
 
 def _shares(a: Any, b: ndarray) -> bool:

@@ -36,10 +36,10 @@ class Tape(Interpreter):
             xs = tape_values(op, xs)
             if not any(isinstance(x, Tensor) for x in xs):
                 return EVALUATE.apply(op, xs)
-            arrays = [x._array if isinstance(x, Tensor) else x.array for x in xs]
+            arrays = [array_of(x) for x in xs]
         if not op.admit(arrays):
             xs = op.coerce(xs)
-            arrays = [x._array if isinstance(x, Tensor) else x.array for x in xs]
+            arrays = [array_of(x) for x in xs]
         recording = GRAD.get() and op.no_gradient is None and any(isinstance(x, Tensor) and x.requires_grad for x in xs)
         if recording and type(op).pullback is not Op.pullback:
             return pulled_back(op, xs, arrays)
@@ -51,6 +51,11 @@ class Tape(Interpreter):
         if op.many:
             return record_many(op, xs, arrays, y)
         return views.link(record(op, arrays, y, [node_of(x) for x in xs]), xs, op)
+
+
+def array_of(x: Any) -> ndarray:
+    """The numbers of a Tensor or an Array."""
+    return x._array if isinstance(x, Tensor) else x.array
 
 
 def run(op: Op, arrays: Sequence[ndarray]) -> Any:
@@ -121,17 +126,19 @@ Tensor.tape = TAPE
 def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
     """`x + y` for tensors of one dtype, or a float tensor and a Python number; `Tape.apply` does the rest."""
     numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
+    weak = isinstance(numpy, np.ufunc)  # ufuncs know what a Python number beside an array means
 
     def operator(self: Any, other: Any) -> Any:
         if not isinstance(self, Tensor):
             return tensor_of(TAPE.apply(op, (self, other)))
         a, dtype = self._array, self._array.dtype
+        b: Any = other
         if isinstance(other, Tensor):
             b = other._array
             fits = b.dtype is dtype and dtype.kind in takes
             grads = other.requires_grad or self.requires_grad
         elif isinstance(other, sugar.OPERANDS):
-            b, fits, grads = other, dtype.kind == "f" and type(other) in (float, int), self.requires_grad
+            fits, grads = weak and dtype.kind == "f" and type(other) in (float, int), self.requires_grad
         else:
             return NotImplemented
         if not fits:
@@ -184,4 +191,5 @@ for _name, _op in (*sugar.BINARY.items(), *sugar.COMPARE.items()):
         if _name in sugar.BINARY:
             setattr(Tensor, f"__r{_name}__", binary(_op, swap=True))
 for _name, _op in sugar.UNARY.items():
+    assert isinstance(_op, Row)
     setattr(Tensor, f"__{_name}__", unary(_op))

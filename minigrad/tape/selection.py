@@ -19,7 +19,7 @@ from minigrad.ops.reduce import ArgMax, ArgMin
 from minigrad.tape.functions import on_tape
 from minigrad.tape.grad_mode import GRAD
 from minigrad.tape.inplace import assign, check_not_leaf
-from minigrad.tape.memory import MEMORY, owner
+from minigrad.tape.memory import MEMORY, owner, tick
 from minigrad.tape.shapes import unsqueeze
 from minigrad.tape.tensor import Tensor
 from minigrad.types import normal_axis
@@ -70,12 +70,13 @@ def _numpy_key(key: Any) -> Any:
 
 @on_tape
 def _put_recorded(input: Tensor, key: Any, value: Any) -> None:
+    since = tick()
     shown = index(input, plain_key(key))
     if owner(shown._array) is owner(input._array):
         value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, input.dtype))
-        assign(shown, Convert(input.dtype)(expand_to(value, shown.shape)), "x[i] = v")
+        assign(shown, Convert(input.dtype)(expand_to(value, shown.shape)), "x[i] = v", since)
     else:
-        assign(input, index_update(input, plain_key(key), value), "x[i] = v")
+        assign(input, index_update(input, plain_key(key), value), "x[i] = v", since)
 
 
 def _extremum(name: str, both: Any, arg: Any, whole: Any) -> Any:

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-import numpy as np
-
 from minigrad.graph import Const, Graph, Var, live
 from minigrad.interpreters.build import trace
 from minigrad.op import EVALUATE, Array, ndarray, using
@@ -69,7 +67,7 @@ _terms: dict[tuple[Row, DType], Terms | None] = {}
 
 
 def terms_of(row: Row, dtype: DType) -> Terms | None:
-    """Per operand its Term (None: zero), or None where the shortcut does not go: complex, bool, or rules of another kind."""
+    """Per operand its Term (None: zero), or None where the shortcut does not go (complex, or other kinds of rules)."""
     key = (row, dtype)
     try:
         return _terms[key]

@@ -32,7 +32,7 @@ INSTEAD = {
 }
 # In a front-end users meet their framework's own words: here, those that would otherwise be refused.
 FRAMEWORK_WORDS = {
-    "session": {"TensorSpec", "input_spec", "type_spec", "element_spec"},
+    "session": {"TensorSpec", "input_spec", "type_spec", "element_spec", "softmax_cross_entropy_with_logits_v2"},
     "tape": {"ctx"},
     "tracer": {"make_jaxpr", "PartitionSpec", "in_specs", "out_specs", "spec"},
 }
