@@ -118,6 +118,7 @@ def diff(
         x = Concatenate(place)(*[convert(p, dtype) for p in parts])
     for _ in range(n):
         size = x.shape[place]
-        high, low = slice_axis(x, place, min(1, size), size), slice_axis(x, place, 0, max(size - 1, 0))
+        edge = 0 if size == 0 else 1
+        high, low = slice_axis(x, place, edge, size), slice_axis(x, place, 0, size - edge)
         x = not_equal(high, low) if x.dtype.kind == "b" else sub(high, low)
     return x
