@@ -12,6 +12,7 @@ from minigrad.errors import ArgumentError
 from minigrad.numpy.manipulation import ravel
 from minigrad.numpy.reductions import accumulator
 from minigrad.op import Op, Operand, lift
+from minigrad.ops import cumulative as c
 from minigrad.ops import running
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert, not_equal, sub
