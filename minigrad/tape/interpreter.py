@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import MixedFrontEndsError
-from minigrad.op import EVALUATE, Array, Handle, Interpreter, Op, Operand, ndarray, require_one_front_end
+from minigrad.op import EVALUATE, Array, Handle, Interpreter, Op, Operand, Value, ndarray, require_one_front_end
 from minigrad.ops import sugar
 from minigrad.ops.elementwise import Row
 from minigrad.source import UNKNOWN, user_place
@@ -93,8 +93,21 @@ def pulled_back(op: Op, arrays: list[ndarray], nodes: Sequence[Any]) -> tuple[An
     return (tuple([v.array for v in y]) if op.many else y.array), way_back
 
 
+_AT_HOME = (Tensor, Array, float, int, complex)
+
+
 def tape_values(op: Op, xs: Sequence[Operand]) -> Sequence[Any]:
-    """Operands as Tensors and Arrays. Values of other front-ends are refused, with both lines."""
+    """Operands as Tensors and Arrays."""
+    ready = True
+    for x in xs:
+        if not isinstance(x, _AT_HOME):
+            return foreign_values(op, xs)
+        ready = ready and isinstance(x, Value)
+    return xs if ready else op.coerce(xs)
+
+
+def foreign_values(op: Op, xs: Sequence[Operand]) -> Sequence[Any]:
+    """The same where NumPy arrays are among them. Values of other front-ends are refused, with both lines."""
     handles = [x for x in xs if isinstance(x, Handle)]
     if handles:
         require_one_front_end(op, handles)
