@@ -18,13 +18,13 @@ from minigrad.numpy.manipulation import ravel
 from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.along import TakeAlongAxis
-from minigrad.ops.axes import axis_of, from_the_end
+from minigrad.ops.axes import axis_of
 from minigrad.ops.cumulative import CumSum
 from minigrad.ops.gather import Scatter
 from minigrad.ops.indexing import index
 from minigrad.ops.keys import positions_along
 from minigrad.ops.movement import Reshape, expand_to, full
-from minigrad.types import INT64, Dim, broadcast_shapes
+from minigrad.types import INT64, broadcast_shapes
 
 SIZED = "give size=n (what is missing is filled, what is too much dropped), or " + INSTEAD
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.op import Array, NoGradient, Op, Value, ndarray
 from minigrad.ops.cumulative import CumSum
-from minigrad.ops.elementwise import add, less, less_equal, sub, where
+from minigrad.ops.elementwise import less_equal, sub
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Reshape, keep_axes
 from minigrad.types import FLOAT32, INT64, Dim, DType, TensorType, normal_axes, normal_axis
@@ -98,8 +98,3 @@ def triangle(x: Value, k: Any = 0) -> Any:
     if isinstance(t, int) and isinstance(s, int):
         return Array(np.tri(t, s, k=k, dtype=np.bool_))
     return less_equal(sub(Reshape((1, s))(positions(x, -1)), Reshape((t, 1))(positions(x, -2))), k)
-
-
-def from_the_end(positions: Value, x: Value, axis: int) -> Any:
-    """Positions along an axis of unknown size, negative ones counted from its end."""
-    return where(less(positions, 0), add(positions, size_value(x, (axis,))), positions)

@@ -68,15 +68,6 @@ def index_update(x: Operand, key: Any, value: Operand, mode: str = "set") -> Any
     return _write_region(x, new, s)
 
 
-def _selected(x: Value, key: Any) -> Selection:
-    s = select(x.type, key)
-    for positions in (s.dynamic, s.tensors):
-        for axis, p in positions.items():
-            if isinstance(x.shape[axis], Dim):
-                positions[axis] = from_the_end(p, x, axis)
-    return s
-
-
 # ── the static region ────────────────────────────────────────────────────────────────────────────
 def _whole(x: Value, s: Selection) -> bool:
     return all(a == 0 for a in s.starts) and tuple(s.stops) == x.shape and all(k == 1 for k in s.steps)
