@@ -5,9 +5,9 @@ import minigrad.tape as torch     # during the run
 import minigrad.tracer as jax     # on demand
 """
 
-from minigrad import errors, numpy, tree, types
+from minigrad import errors, numpy, text, tree, types
 from minigrad.op import Array
 
 __version__ = "0.1.0"
 
-__all__ = ["Array", "errors", "numpy", "tree", "types"]
+__all__ = ["Array", "errors", "numpy", "text", "tree", "types"]

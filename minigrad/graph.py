@@ -41,7 +41,19 @@ class Const:
         self.type = TensorType(array.shape, array.dtype)
 
     def key(self) -> tuple[Any, ...]:
-        return ("const", self.type, self.array.tobytes())
+        """What it says, to the bit. A repeated element counts once, however the array is laid out."""
+        element = repeated_element(self.array)
+        return ("const", self.type, self.array.tobytes() if element is None else element.tobytes())
+
+
+def repeated_element(array: ndarray) -> Any:
+    """The element that all of a non-empty array is, bit for bit; None if they differ."""
+    if array.size == 0:
+        return None
+    first = array.flat[0]
+    if all(s == 0 or n == 1 for s, n in zip(array.strides, array.shape, strict=True)):
+        return first  # a broadcast: there is one element in memory
+    return first if array.tobytes() == first.tobytes() * array.size else None
 
 
 Atom = Var | Const

@@ -57,7 +57,7 @@ def user_line() -> Line:
         ours = _ours.get(code.co_filename)
         if ours is None:
             ours = _ours[code.co_filename] = _is_ours(code.co_filename)
-        if not ours:
+        if not ours and not _is_generated(code):
             return Line(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back  # type: ignore[assignment]
     return UNKNOWN
@@ -71,7 +71,7 @@ def user_place() -> Place | None:
         ours = _ours.get(code.co_filename)
         if ours is None:
             ours = _ours[code.co_filename] = _is_ours(code.co_filename)
-        if not ours:
+        if not ours and not _is_generated(code):
             return code, frame.f_lasti
         frame = frame.f_back  # type: ignore[assignment]
     return None
@@ -108,6 +108,11 @@ def function_line(f: object) -> Line:
 def _is_ours(filename: str) -> bool:
     path = os.path.abspath(filename)
     return (path.startswith(_HOUSE) and not path.startswith(_GUESTS)) or filename.startswith("<frozen")
+
+
+def _is_generated(code: CodeType) -> bool:
+    """The `__init__` that dataclasses write (our ops are dataclasses) says it comes from `<string>`."""
+    return code.co_name == "__init__" and code.co_filename == "<string>"
 
 
 def _short(filename: str) -> str:

@@ -5,7 +5,8 @@ Floor 1. Scalar constants stand inside the label of the op that reads them: most
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any
 
 from minigrad.graph import Atom, Const, Graph, Node, Var, subgraphs
 from minigrad.op import registry
@@ -77,13 +78,14 @@ def _place(x: Node | Var) -> str:
 
 
 def _title(n: Node) -> str:
-    """The op with its parameters and scalar constants: `Sum (0,)`, `mul(·, 2.0)`."""
+    """The op with its scalar constants and unusual parameters: `mul(·, 2.0)`, `Sum (0,)`."""
     is_row = registry.get(n.op.label) is n.op
     title = n.op.label if is_row else type(n.op).__name__
     if any(isinstance(a, Const) and a.type.shape == () for a in n.ins):
         title += f"({', '.join(_operand(a) for a in n.ins)})"
     if not is_row and not any(True for _ in subgraphs(n.op)):
-        shown = " ".join(str(v) for v in n.op.parameters().values())
+        usual: dict[str, Any] = {f.name: f.default for f in fields(n.op)} if is_dataclass(n.op) else {}
+        shown = " ".join(str(v) for k, v in n.op.parameters().items() if v != usual.get(k, MISSING))
         title += f" {shown}" if len(shown) <= _PARAMETERS_SHOWN else f" {shown[: _PARAMETERS_SHOWN - 1]}…"
     return title.rstrip()
 

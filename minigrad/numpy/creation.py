@@ -36,7 +36,11 @@ def asarray(obj: Any, /, dtype: Any = None, *, device: Any = None, copy: Any = N
     """
     check_device("asarray", device)
     wanted = None if dtype is None else as_dtype(dtype)
+    if copy is False and not isinstance(obj, Value):
+        raise ArgumentError(f"asarray: a {type(obj).__name__} must be copied, for it may change", hint="copy=None")
     if not isinstance(obj, (list, tuple, range)):
+        if wanted is not None and wanted.kind in "fc" and type(obj) in _SCALARS and type(obj) is not complex:
+            return Array(np.asarray(obj, wanted))  # not by way of float32
         x = lift(obj, "asarray")
         return x if wanted is None else convert(x, wanted)
     leaves = _leaf_types(obj)
@@ -103,6 +107,8 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: Any = None) -> Any:
     [0, 1, 2]
     """
     check_device("from_dlpack", device)
+    if copy is False:
+        raise ArgumentError("from_dlpack: the data must be copied, for its owner may change it", hint="copy=None")
     return Array(np.from_dlpack(x).copy())
 
 
@@ -313,8 +319,8 @@ def _triangle(who: str, x: Operand, k: int, lower: Any) -> Any:
     x = lift(x, who)
     if x.ndim < 2:
         raise ShapeError(f"{who}: needs at least 2 axes, got {x.type}")
-    inside = np.tri(x.shape[-2], x.shape[-1], k=k if lower else k - 1, dtype=np.bool_)
-    return where(Array(inside if lower else ~inside), x, movement.zero(x.dtype))
+    zero = movement.zero(x.dtype)
+    return where(axes.triangle(x, k), x, zero) if lower else where(axes.triangle(x, k - 1), zero, x)
 
 
 def tril(x: Operand, /, k: int = 0) -> Any:

@@ -159,10 +159,12 @@ def clip(x: Operand, /, min: Operand | None = None, max: Operand | None = None) 
         return x
     if x.dtype.kind in "iu" and all(b is None or type(b) is int for b in (min, max)):
         info = np.iinfo(x.dtype)  # a bound beyond the dtype's own does not bound
-        min = info.min if min is None else builtins.max(min, info.min)
-        max = info.max if max is None else builtins.min(max, info.max)
-    min, max = -math.inf if min is None else min, math.inf if max is None else max
-    return e.clip(x, min, max)
+        low, high = int(info.min), int(info.max)
+        min = low if min is None else builtins.min(builtins.max(min, low), high)
+        max = high if max is None else builtins.min(builtins.max(max, low), high)
+    elif x.dtype.kind in "biu" and (min is None or max is None):  # no infinity among integers
+        return e.min_(x, max) if min is None else e.max_(x, min)
+    return e.clip(x, -math.inf if min is None else min, math.inf if max is None else max)
 
 
 def round(x: Operand, /, decimals: int = 0) -> Any:

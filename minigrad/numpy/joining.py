@@ -202,7 +202,11 @@ def repeat(x: Operand, repeats: Any, /, axis: int | None = None) -> Any:
         x, axis = ravel(x), 0
     d = axis_of("repeat", axis, x)
     n = x.shape[d]
-    counts = np.asarray(known(repeats, "repeat") if isinstance(repeats, Value) else repeats)
+    counts = np.asarray(
+        known(repeats, "repeat", "give the counts as a list or a NumPy array")
+        if isinstance(repeats, Value)
+        else repeats
+    )
     if counts.dtype.kind not in "iu" or (counts < 0).any() or counts.shape not in ((), (1,), (n,)):
         raise ArgumentError(f"repeat: repeats must be one count or {n} for axis {d} of {x.type}, got {repeats!r}")
     if counts.size == 1 and (counts.ndim == 0 or n != 1):

@@ -10,12 +10,44 @@ from typing import Any
 
 import numpy as np
 
+from minigrad import types
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.creation import shape_of
 from minigrad.op import Operand, Value, lift
 from minigrad.ops.axes import axes_of, axis_of
 from minigrad.ops.movement import Concatenate, Flip, Permute, Reshape, expand_to, slice_axis
-from minigrad.types import Dim, broadcast_shapes, shape_text
+from minigrad.types import Dim, shape_text
+
+
+def shape(x: Operand, /) -> Any:
+    """The sizes of x's axes, a tuple.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.shape(mnp.ones((2, 3)))
+    (2, 3)
+    """
+    return lift(x, "shape").shape
+
+
+def ndim(x: Operand, /) -> int:
+    """How many axes x has.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.ndim(3.0)
+    0
+    """
+    return lift(x, "ndim").ndim
+
+
+def size(x: Operand, /, axis: int | None = None) -> Any:
+    """How many elements x has, or its size along an axis.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.size(mnp.ones((2, 3)), 1)
+    3
+    """
+    x = lift(x, "size")
+    return x.size if axis is None else x.shape[axis_of("size", axis, x)]
 
 
 # ── the same elements under another shape ────────────────────────────────────────────────────────
@@ -144,8 +176,19 @@ def broadcast_arrays(*arrays: Operand) -> list[Any]:
     xs = [lift(x, "broadcast_arrays") for x in arrays]
     if not xs:
         return []
-    shape = broadcast_shapes("broadcast_arrays", *[x.shape for x in xs])
-    return [expand_to(x, shape) for x in xs]
+    common = types.broadcast_shapes("broadcast_arrays", *[x.shape for x in xs])
+    return [expand_to(x, common) for x in xs]
+
+
+def broadcast_shapes(*shapes: Any) -> Any:
+    """The shape that arrays of these shapes broadcast to.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.broadcast_shapes((3, 1), (2,))
+    (3, 2)
+    """
+    who = "broadcast_shapes"
+    return types.broadcast_shapes(who, *[shape_of(who, s) for s in shapes]) if shapes else ()
 
 
 # ── the same elements in another order ───────────────────────────────────────────────────────────
@@ -254,6 +297,8 @@ def roll(x: Operand, /, shift: Any, axis: Any = None) -> Any:
 
 
 def _rolled(x: Any, shift: int, axis: int) -> Any:
-    n = x.shape[axis]
-    k = int(shift) % n if n else 0
-    return Concatenate(axis)(slice_axis(x, axis, n - k, n), slice_axis(x, axis, 0, n - k)) if k else x
+    n, k = x.shape[axis], int(shift)
+    if isinstance(n, int):
+        k %= max(n, 1)
+    cut = n - k if k > 0 else -k  # of an axis of unknown size the shift must fall within it
+    return Concatenate(axis)(slice_axis(x, axis, cut, n), slice_axis(x, axis, 0, cut)) if k else x

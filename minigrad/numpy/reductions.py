@@ -10,10 +10,11 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from minigrad.errors import ShapeError
+from minigrad.numpy.elementwise import isclose
 from minigrad.op import Op, Operand, Value, lift
 from minigrad.ops import composite
 from minigrad.ops.axes import axes_of, axis_of, kept
-from minigrad.ops.elementwise import convert, not_equal
+from minigrad.ops.elementwise import and_, convert, equal, not_equal, or_
 from minigrad.ops.movement import Reshape, Sum, expand_to
 from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
 from minigrad.types import INT64, LONG, DType, as_dtype
@@ -115,6 +116,30 @@ def count_nonzero(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> 
     2
     """
     return sum(not_equal(lift(x, "count_nonzero"), 0), axis, keepdims=keepdims)
+
+
+def allclose(x1: Operand, x2: Operand, /, rtol: float = 1e-5, atol: float = 1e-8, *, equal_nan: Any = False) -> Any:
+    """Are all elements close (see `isclose`)? A bool scalar, which may be traced.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.allclose(mnp.ones(2), 1 + 1e-7).tolist()
+    True
+    """
+    return all(isclose(x1, x2, rtol, atol, equal_nan=equal_nan))
+
+
+def array_equal(x1: Operand, x2: Operand, /, *, equal_nan: Any = False) -> Any:
+    """Have they one shape and the same elements? A bool scalar, which may be traced.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.array_equal(mnp.ones(2), mnp.ones(3)).tolist()
+    False
+    """
+    a, b = lift(x1, "array_equal"), lift(x2, "array_equal")
+    if a.shape != b.shape:
+        return lift(False)
+    same = equal(a, b)
+    return all(or_(same, and_(not_equal(a, a), not_equal(b, b))) if equal_nan else same)
 
 
 def mean(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:

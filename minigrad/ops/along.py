@@ -1,7 +1,7 @@
 """Reading and adding at positions along one axis, each row with positions of its own.
 
 Floor 2. `TakeAlongAxis` and `AddAlongAxis` are each other's transposes. A position beyond the axis is clipped to its
-nearest end; refusing it, where it is known, is the work of indexing.py.
+nearest end; refusing it, where it is known, is the work of keys.py.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ import numpy as np
 
 from minigrad.op import Array, NoGradient, Op, Value, ndarray
 from minigrad.ops.cumulative import CumSum
-from minigrad.ops.kinds import Draw, Samples
+from minigrad.ops.elementwise import less_equal, sub
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Reshape, keep_axes
 from minigrad.types import FLOAT32, INT64, Dim, DType, TensorType, normal_axes, normal_axis
@@ -90,3 +90,11 @@ def positions(x: Value, axis: int) -> Any:
     if isinstance(n, int):
         return Array(np.arange(n))
     return CumSum(0)(Expand((n,))(SizeOf((), INT64)(x))) - 1
+
+
+def triangle(x: Value, k: Any = 0) -> Any:
+    """Where column - row <= k on the last two axes of x: bool [t, s], true at and below the k-th diagonal."""
+    t, s = x.shape[-2:]
+    if isinstance(t, int) and isinstance(s, int):
+        return Array(np.tri(t, s, k=k, dtype=np.bool_))
+    return less_equal(sub(Reshape((1, s))(positions(x, -1)), Reshape((t, 1))(positions(x, -2))), k)

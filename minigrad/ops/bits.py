@@ -12,8 +12,8 @@ import numpy as np
 
 from minigrad.errors import DtypeError
 from minigrad.op import NoGradient, ndarray
-from minigrad.ops.rows import Elementwise, row
 from minigrad.ops.kinds import Draw, Samples
+from minigrad.ops.rows import Elementwise, row
 from minigrad.types import INT64, UINT32, DType
 
 BITS = NoGradient("bits and truth values carry no derivative")

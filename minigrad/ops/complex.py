@@ -27,8 +27,8 @@ real = LinearRow("real", np.real, (lambda y_bar, z: convert(y_bar, z.dtype),), g
 imag = LinearRow(
     "imag", np.imag, (lambda y_bar, z: complex_(0.0, neg(y_bar)) if _is_complex(z) else None,), gives="real"
 )
-conj = LinearRow("conj", np.conjugate, (lambda y_bar, z: conj(y_bar),))
-complex_ = LinearRow(
+conj: LinearRow = LinearRow("conj", np.conjugate, (lambda y_bar, z: conj(y_bar),))
+complex_: LinearRow = LinearRow(
     "complex",
     _parts,
     (lambda y_bar, a, b: real(y_bar), lambda y_bar, a, b: neg(imag(y_bar))),

@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.op import Array, Operand, Value, lift
-from minigrad.ops.axes import axes_of, full_like, kept, positions, size_value
+from minigrad.ops.axes import axes_of, full_like, kept, size_value, triangle
 from minigrad.ops.contract import matmul
 from minigrad.ops.elementwise import (
     add,
@@ -22,7 +22,6 @@ from minigrad.ops.elementwise import (
     div,
     equal,
     exp,
-    greater_equal,
     imag,
     isfinite,
     log,
@@ -158,12 +157,11 @@ def dropout(x: Operand, keep: Operand, rate: float) -> Any:
 
 def causal_mask(scores: Value) -> Any:
     """Which keys a query may see: bool [t, s] for scores [.., t, s]; the last query sees every key."""
-    t, s = scores.shape[-2:]
-    if isinstance(t, int) and isinstance(s, int):
-        return Array(np.tri(t, s, k=s - t, dtype=np.bool_))
-    rows, columns = positions(scores, -2), positions(scores, -1)
-    ahead = sub(size_value(scores, (scores.ndim - 1,)), size_value(scores, (scores.ndim - 2,)))
-    return greater_equal(add(Reshape((t, 1))(rows), ahead), Reshape((1, s))(columns))
+    rank = scores.ndim
+    ahead = scores.shape[-1] - scores.shape[-2]
+    if not isinstance(ahead, int):
+        ahead = sub(size_value(scores, (rank - 1,)), size_value(scores, (rank - 2,)))
+    return triangle(scores, ahead)
 
 
 def attention(

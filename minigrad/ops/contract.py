@@ -208,7 +208,7 @@ def _normal(who: str, x: Value, axes: Sequence[int]) -> tuple[int, ...]:
 
 
 def dot(a: Operand, b: Operand) -> Any:
-    """NumPy's dot: the product with a scalar, else Σ over a's last axis and b's last but one (of two vectors: a number)."""
+    """NumPy's dot: the product with a scalar, else Σ over a's last axis and b's last but one (or only) axis."""
     a, b = lift(a, "dot"), lift(b, "dot")
     if a.ndim == 0 or b.ndim == 0:
         return mul(a, b)

@@ -157,7 +157,7 @@ def dilated(n: Size, step: int) -> Size:
     return 0 if n == 0 else (n - 1) * step + 1
 
 
-def padded(x: ndarray, padding: Padding, dilation: Sequence[int], value: Any = 0) -> ndarray:
+def padded(x: ndarray, padding: Padding, dilation: Sequence[int], value: Any = 0) -> Any:
     """The trailing axes of x, spread out and padded."""
     if all(p == (0, 0) for p in padding) and all(k == 1 for k in dilation):
         return x
@@ -167,7 +167,7 @@ def padded(x: ndarray, padding: Padding, dilation: Sequence[int], value: Any = 0
     return pad.impl(x, np.asarray(value, x.dtype))
 
 
-def windows(x: ndarray, window: Shape, stride: Sequence[int], dilation: Sequence[int]) -> ndarray:
+def windows(x: ndarray, window: Shape, stride: Sequence[int], dilation: Sequence[int]) -> Any:
     """A view [*lead, *places, *window] of every window over the trailing axes of x. No element is copied."""
     lead = x.ndim - len(window)
     places = tuple(

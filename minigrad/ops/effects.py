@@ -1,7 +1,8 @@
 """Ops that do something besides returning: print, call back into Python, check a condition.
 
 Floor 2. `effect` keeps them in the graph, in their order. Derivatives pass them by: they see the values, nothing flows
-through them. Under `vmap` each lane is its own run: a print per lane, a call per lane, and a failed check names its lane.
+through them. Under `vmap` each lane is a run of its own: a print per lane, a call per lane; a failed check names its
+lane.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, CheckFailedError, DtypeError, ValueTypeError
+from minigrad.errors import ArgumentError, CheckFailedError, ValueTypeError
 from minigrad.op import NoGradient, Op, Operand, Value, ndarray
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Reshape, slice_axis
@@ -146,7 +147,7 @@ class Assert(Op):
         return [condition if condition.dtype == BOOL else convert(condition, BOOL), *rest]
 
     def admit(self, arrays: list[ndarray]) -> bool:
-        return arrays[0].dtype.kind == "b"
+        return bool(arrays[0].dtype.kind == "b")
 
     def out_type(self, *types: TensorType) -> tuple[TensorType, ...]:
         return ()

@@ -29,23 +29,23 @@ class Term:
     labels: tuple[Label, ...]
 
 
-def einsum(spec: str, *operands: Operand) -> Any:
+def einsum(subscripts: str, *operands: Operand) -> Any:
     """Σ over the letters that the output does not name, of the product of the operands.
 
-    `spec` is "ij,jk->ik", or "ij,jk" (the output then names, in alphabetical order, the letters that occur once); "..."
-    stands for further axes, which broadcast; a letter repeated in one operand takes its diagonal.
+    `subscripts` is "ij,jk->ik", or "ij,jk" (the output then names, in alphabetical order, the letters that occur
+    once); "..." stands for further axes, which broadcast; a letter repeated in one operand takes its diagonal.
 
     >>> import numpy as np
     >>> einsum("ij,kj->ik", np.ones((2, 3)), np.ones((4, 3))).shape
     (2, 4)
     """
-    if not isinstance(spec, str):
-        raise ArgumentError(f"einsum: the first argument must be text like 'ij,jk->ik', got {spec!r}")
+    if not isinstance(subscripts, str):
+        raise ArgumentError(f"einsum: the first argument must be text like 'ij,jk->ik', got {subscripts!r}")
     if not operands:
         raise ArgumentError("einsum: no operands")
     values = common_dtype("einsum", *operands)
-    ins, out = _parse(spec, values)
-    sizes = _sizes(spec, values, ins)
+    ins, out = _parse(subscripts, values)
+    sizes = _sizes(subscripts, values, ins)
     terms = [_prepared(Term(x, labels), sizes) for x, labels in zip(values, ins, strict=True)]
     while len(terms) > 1:
         i, j = _next_pair(terms, out, sizes)
@@ -57,14 +57,14 @@ def einsum(spec: str, *operands: Operand) -> Any:
     return last.x if order == tuple(range(len(order))) else Permute(order)(last.x)
 
 
-# ── reading the spec ─────────────────────────────────────────────────────────────────────────────
-def _parse(spec: str, values: Sequence[Value]) -> tuple[list[tuple[Label, ...]], tuple[Label, ...]]:
-    text = spec.replace(" ", "")
+# ── reading the subscripts ─────────────────────────────────────────────────────────────────────────────
+def _parse(subscripts: str, values: Sequence[Value]) -> tuple[list[tuple[Label, ...]], tuple[Label, ...]]:
+    text = subscripts.replace(" ", "")
     left, arrow, right = text.partition("->")
     parts = left.split(",")
     if len(parts) != len(values):
-        raise ArgumentError(f"einsum: {spec!r} names {len(parts)} operands, got {len(values)}")
-    ins = [_labels(spec, part, x) for part, x in zip(parts, values, strict=True)]
+        raise ArgumentError(f"einsum: {subscripts!r} names {len(parts)} operands, got {len(values)}")
+    ins = [_labels(subscripts, part, x) for part, x in zip(parts, values, strict=True)]
     free = min((k for labels in ins for k in labels if isinstance(k, int)), default=0)
     dots: tuple[Label, ...] = tuple(range(free, 0))
     if not arrow:
@@ -75,24 +75,26 @@ def _parse(spec: str, values: Sequence[Value]) -> tuple[list[tuple[Label, ...]],
     known = {k for labels in ins for k in labels}
     for k in out:
         if k not in known:
-            raise ArgumentError(f"einsum: the output of {spec!r} names {k!r}, which no operand has")
+            raise ArgumentError(f"einsum: the output of {subscripts!r} names {k!r}, which no operand has")
         if out.count(k) > 1:
-            raise ArgumentError(f"einsum: the output of {spec!r} names {k!r} twice")
+            raise ArgumentError(f"einsum: the output of {subscripts!r} names {k!r} twice")
     return ins, out
 
 
-def _labels(spec: str, part: str, x: Value) -> tuple[Label, ...]:
+def _labels(subscripts: str, part: str, x: Value) -> tuple[Label, ...]:
     head, ellipsis, tail = part.partition("...")
     for k in head + tail:
         if not (k.isascii() and k.isalpha()):
-            raise ArgumentError(f"einsum: {k!r} in {spec!r} is not a letter", hint="write it like 'ij,jk->ik'")
+            raise ArgumentError(f"einsum: {k!r} in {subscripts!r} is not a letter", hint="write it like 'ij,jk->ik'")
     free = x.ndim - len(head) - len(tail)
     if free < 0 or (free and not ellipsis):
-        raise ShapeError(f"einsum: {part!r} in {spec!r} names {len(head + tail)} axes, but the operand is {x.type}")
+        raise ShapeError(
+            f"einsum: {part!r} in {subscripts!r} names {len(head + tail)} axes, but the operand is {x.type}"
+        )
     return (*head, *range(-free, 0), *tail)
 
 
-def _sizes(spec: str, values: Sequence[Value], ins: Sequence[tuple[Label, ...]]) -> dict[Label, Size]:
+def _sizes(subscripts: str, values: Sequence[Value], ins: Sequence[tuple[Label, ...]]) -> dict[Label, Size]:
     """The size of each label; 1 gives way to any other."""
     sizes: dict[Label, Size] = {}
     for x, labels in zip(values, ins, strict=True):
@@ -103,7 +105,7 @@ def _sizes(spec: str, values: Sequence[Value], ins: Sequence[tuple[Label, ...]])
             elif n != 1 and not same_size(so_far, n):
                 name = f"index {k!r}" if isinstance(k, str) else f"axis {k} under the ellipsis"
                 shown = ", ".join(str(v.type) for v in values)
-                raise ShapeError(f"einsum: {name} of {spec!r} has sizes {so_far} and {n} (operands {shown})")
+                raise ShapeError(f"einsum: {name} of {subscripts!r} has sizes {so_far} and {n} (operands {shown})")
     return sizes
 
 

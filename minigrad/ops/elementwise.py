@@ -8,6 +8,7 @@ around, // and % round toward minus infinity, division by zero gives 0; a negati
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -53,7 +54,7 @@ def _pow_p(y: Any, x: Any, p: Any) -> Any:
 
 
 sub = row("sub", np.subtract, const(1), const(-1))
-div = row(
+div: Row = row(
     "div",
     np.true_divide,
     lambda y, a, b: reciprocal(b),
@@ -63,8 +64,8 @@ div = row(
     domains=((-2.0, 2.0), (0.5, 2.0)),
 )
 # p·x^(p−1): where p = 0 the product is 0 even if the power is infinite (x = 0)
-_pow_x = lambda y, x, p: mul_no_nan(p, pow_(x, sub(p, 1)))  # noqa: E731
-pow_ = row("pow", _power, _pow_x, _pow_p, singular=True, domains=((0.3, 2.0), (-2.0, 2.0)))
+_pow_x = lambda y, x, p: mul_no_nan(p, pow_(x, sub(p, 1)))
+pow_: Row = row("pow", _power, _pow_x, _pow_p, singular=True, domains=((0.3, 2.0), (-2.0, 2.0)))
 floor_div = row(
     "floor_div", np.floor_divide, None, None, takes="iuf", domains=((2.2, 2.8), (0.9, 1.1))
 )  # a step function: the samples stay on one step
@@ -77,7 +78,9 @@ rem = row(
     singular=True,
     domains=((2.2, 2.8), (0.9, 1.1)),
 )
-reciprocal = row("reciprocal", np.reciprocal, lambda y, x: neg(mul(y, y)), takes="fc", singular=True, domain=(0.5, 2.0))
+reciprocal: Row = row(
+    "reciprocal", np.reciprocal, lambda y, x: neg(mul(y, y)), takes="fc", singular=True, domain=(0.5, 2.0)
+)
 
 
 # ── comparisons ──────────────────────────────────────────────────────────────────────────────────
@@ -111,15 +114,16 @@ clip = row(
     lambda y, x, lo, hi: and_(less(x, lo), less_equal(lo, hi)),
     lambda y, x, lo, hi: greater(max_(x, lo), hi),
     takes="iuf",
-    domains=((-2.0, 2.0), (-1.5, -0.5), (0.5, 1.5)),
+    domains=((-2.0, 2.0), (-1.5, 0.0), (0.5, 1.5)),
 )
 
 
 # ── sign, size and angle ─────────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True, eq=False, repr=False)
 class PartsRow(Row, listed=False):
     """A row for reals that also takes complex operands, by a composite of their parts."""
 
-    parts: Any
+    parts: Any = None
 
     def __call__(self, *xs: Operand) -> Any:
         if len(xs) == 1 and type_of(xs[0]).dtype.kind == "c":
@@ -137,11 +141,9 @@ def _share(a: Any, r: Any) -> Any:
     return div(a, where(equal(r, 0), 1, r))
 
 
-abs_ = PartsRow("abs", np.abs, (lambda y, x: sign(x),), takes="iuf")
-sign = PartsRow("sign", np.sign, (None,), takes="iuf", domain=(0.2, 2.0))
-hypot = row("hypot", np.hypot, lambda y, a, b: _share(a, y), lambda y, a, b: _share(b, y), takes="f")
-object.__setattr__(abs_, "parts", lambda z: hypot(real(z), imag(z)))
-object.__setattr__(sign, "parts", _complex_sign)
+abs_: Row = PartsRow("abs", np.abs, (lambda y, x: sign(x),), takes="iuf", parts=lambda z: hypot(real(z), imag(z)))
+sign: Row = PartsRow("sign", np.sign, (None,), takes="iuf", domain=(0.2, 2.0), parts=_complex_sign)
+hypot: Row = row("hypot", np.hypot, lambda y, a, b: _share(a, y), lambda y, a, b: _share(b, y), takes="f")
 # ∂atan2(a, b) = (b·ȧ − a·ḃ)/r² with r = |(a, b)|, divided twice so that r² cannot overflow
 atan2 = row(
     "atan2",
@@ -151,7 +153,7 @@ atan2 = row(
     takes="f",
     domains=((-2.0, 2.0), (0.5, 2.0)),
 )
-copysign = row(
+copysign: Row = row(
     "copysign",
     np.copysign,
     lambda y, a, b: mul(sign(a), copysign(1, b)),
@@ -224,13 +226,13 @@ def _inverse_root(x: Any) -> Any:
 
 INSIDE = (-0.9, 0.9)
 sin = row("sin", np.sin, lambda y, x: cos(x), takes="fc")
-cos = row("cos", np.cos, lambda y, x: neg(sin(x)), takes="fc")
+cos: Row = row("cos", np.cos, lambda y, x: neg(sin(x)), takes="fc")
 tan = row("tan", np.tan, lambda y, x: add(1, mul(y, y)), takes="fc", singular=True, domain=(-1.2, 1.2))
 asin = row("asin", np.arcsin, lambda y, x: _inverse_root(x), takes="fc", singular=True, domain=INSIDE)
 acos = row("acos", np.arccos, lambda y, x: neg(_inverse_root(x)), takes="fc", singular=True, domain=INSIDE)
 atan = row("atan", np.arctan, lambda y, x: reciprocal(add(1, mul(x, x))), takes="fc")
 sinh = row("sinh", np.sinh, lambda y, x: cosh(x), takes="fc", singular=True)
-cosh = row("cosh", np.cosh, lambda y, x: sinh(x), takes="fc", singular=True)
+cosh: Row = row("cosh", np.cosh, lambda y, x: sinh(x), takes="fc", singular=True)
 tanh = row("tanh", np.tanh, lambda y, x: sub(1, mul(y, y)), takes="fc")
 asinh = row("asinh", np.arcsinh, lambda y, x: rsqrt(add(1, mul(x, x))), takes="fc")
 # √(x−1)·√(x+1), not √(x²−1): left of the imaginary axis they differ in sign

@@ -13,6 +13,7 @@ from minigrad.ops.along import TakeAlongAxis
 from minigrad.ops.axes import axis_of
 from minigrad.ops.composite import floating, log_softmax, mean
 from minigrad.ops.elementwise import abs_, add, convert, exp, log1p, max_, mul, neg, not_equal, sub, where
+from minigrad.ops.keys import known
 from minigrad.ops.movement import Reshape, Sum
 from minigrad.types import same_size
 
@@ -53,6 +54,7 @@ def cross_entropy(
         raise ShapeError(f"cross_entropy: {labels.type} does not label {logits.type} along axis {axis}")
     counts = None if ignore is None else not_equal(labels, ignore)
     safe = labels if counts is None else where(counts, labels, 0)
+    _check_labels(safe, logits, axis)
     column = Reshape((*shape[:axis], 1, *shape[axis:]))(safe)
     losses = neg(Reshape(shape)(TakeAlongAxis(axis)(logs, column)))
     if label_smoothing:
@@ -64,6 +66,19 @@ def cross_entropy(
         return reduced(losses, reduction)
     every = tuple(range(losses.ndim))
     return Sum(every)(losses) / Sum(every)(convert(counts, losses.dtype))
+
+
+def _check_labels(labels: Value, logits: Value, axis: int) -> None:
+    """Labels out of range would be clipped in silence: refuse them where they are known."""
+    numbers, classes = known(labels), logits.shape[axis]
+    if numbers is None or not isinstance(classes, int) or not numbers.size:
+        return
+    low, high = numbers.min(), numbers.max()
+    if low < 0 or high >= classes:
+        raise ArgumentError(
+            f"cross_entropy: label {low if low < 0 else high} is not one of the {classes} classes of {logits.type}",
+            hint=f"labels go from 0 to {classes - 1}; examples to leave out can be marked with ignore=",
+        )
 
 
 def mse(predictions: Operand, targets: Operand, *, reduction: str = "mean") -> Any:

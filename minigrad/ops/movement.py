@@ -22,14 +22,14 @@ from minigrad.types import Dim, Shape, Size, TensorType, broadcast_shapes, norma
 class Reshape(Linear):
     """The same elements in row-major order under another shape."""
 
-    shape: Shape  # type: ignore[assignment]
+    shape: Shape
 
     def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
         if not same_size(x.size, math.prod(self.shape)):
             raise ShapeError(f"reshape: {x.size} elements of {x} cannot fill shape {shape_text(self.shape)}")
         return x.with_shape(self.shape)
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> Any:
         return x.reshape(self.shape)
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
@@ -55,7 +55,7 @@ class Permute(Linear):
             raise ArgumentError(f"permute: {self.order} is not an order of the {x.ndim} axes of {x}")
         return x.with_shape(tuple(x.shape[k] for k in self.order))
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> Any:
         return x.transpose(self.order)
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
@@ -80,14 +80,14 @@ class Permute(Linear):
 class Expand(Linear):
     """Broadcast to `shape` by NumPy's rule: new leading axes, and axes of size 1 repeated."""
 
-    shape: Shape  # type: ignore[assignment]
+    shape: Shape
 
     def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
         if x.ndim > len(self.shape) or broadcast_shapes("expand", x.shape, self.shape) != self.shape:
             raise ShapeError(f"expand: {x} does not broadcast to shape {shape_text(self.shape)}")
         return x.with_shape(self.shape)
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> Any:
         return np.broadcast_to(x, self.shape)
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
@@ -109,6 +109,9 @@ class Expand(Linear):
             yield cls(after), (Draw(before),)
 
 
+Linear.expand = Expand
+
+
 @dataclass(frozen=True)
 class Sum(Linear):
     """The sum over `axes`, which disappear. The dtype is kept (integers wrap)."""
@@ -120,8 +123,8 @@ class Sum(Linear):
             raise DtypeError(f"sum: {x} holds no numbers", hint="convert to an integer dtype first")
         return x.with_shape(drop_axes("sum", x, self.axes))
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
-        return np.add.reduce(x, axis=self.axes, dtype=x.dtype)  # type: ignore[no-any-return]
+    def impl(self, x: ndarray) -> Any:
+        return np.add.reduce(x, axis=self.axes, dtype=x.dtype)
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
         return Expand(x.shape)(Reshape(keep_axes(x.shape, self.axes))(y_bar))
@@ -163,7 +166,7 @@ class Slice(Linear):
             sizes.append(b - a if s == 1 else (b - a + (s - 1)) // s)
         return x.with_shape(tuple(sizes))
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> Any:
         return x[tuple(map(slice, self.starts, self.stops, self.steps))]
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
@@ -191,7 +194,7 @@ class Slice(Linear):
 
 @dataclass(frozen=True)
 class Pad(Linear):
-    """`low` and `high` copies of a value around each axis, `interior` copies between elements; negative low/high crop."""
+    """`low` and `high` copies of a value around each axis, `interior` between elements; negative low and high crop."""
 
     low: tuple[Any, ...]
     high: tuple[Any, ...]
@@ -201,7 +204,7 @@ class Pad(Linear):
     def out_type(self, x: TensorType, value: TensorType) -> TensorType:  # type: ignore[override]
         if not len(self.low) == len(self.high) == len(self.interior) == x.ndim or value.shape != ():
             raise ArgumentError(f"pad: one low, high and interior per axis of {x} and a scalar value, got {self}")
-        sizes = []
+        sizes: list[Size] = []
         for n, lo, hi, mid in zip(x.shape, self.low, self.high, self.interior, strict=True):
             m = lo + n + hi + ((n - 1) * mid if mid and n != 0 else 0)
             if isinstance(m, int) and (m < 0 or mid < 0):
@@ -209,8 +212,8 @@ class Pad(Linear):
             sizes.append(m)
         return x.with_shape(tuple(sizes))
 
-    def impl(self, x: ndarray, value: ndarray) -> ndarray:  # type: ignore[override]
-        out = np.full(self.out_type(_t(x), _t(value)).shape, value, x.dtype)
+    def impl(self, x: ndarray, value: ndarray) -> Any:
+        out: ndarray = np.full(self.out_type(_t(x), _t(value)).shape, value, x.dtype)
         into, from_ = [], []
         for n, m, lo, mid in zip(x.shape, out.shape, self.low, self.interior, strict=True):
             step = mid + 1
@@ -234,14 +237,8 @@ class Pad(Linear):
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         x, value = xs
         pad = Pad((0, *self.low), (0, *self.high), (0, *self.interior))
-        if not mapped[1]:
-            return pad(x, value)
-        # a padding value per lane: pad with zeros, and add each lane's value where the padding is
-        rank = len(self.low)
-        x = x if mapped[0] else Expand((size, *x.shape))(x)
-        x_mask = pad(Expand(x.shape)(one(x.dtype)), zero(x.dtype))
-        lanes = Reshape((size, *(1,) * rank))(value)
-        return pad(x, zero(x.dtype)) + lanes * (one(x.dtype) - x_mask)
+        # a value per lane has no mask to choose it by on this floor (and 0 · inf is nan): the lanes are looped over
+        return NotImplemented if mapped[1] else pad(x, value)
 
     @classmethod
     def samples(cls) -> Samples:
@@ -266,7 +263,7 @@ class Flip(Linear):
         normal_axes("flip", self.axes, x)
         return x
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> Any:
         return np.flip(x, self.axes)
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
@@ -321,14 +318,15 @@ class Concatenate(Linear):
 
     @classmethod
     def samples(cls) -> Samples:
-        for axis, shapes in [
+        cases: list[tuple[int, list[tuple[int, ...]]]] = [
             (0, [(2,), (3,)]),
             (1, [(2, 1), (2, 3), (2, 2)]),
             (0, [(2, 3)]),
             (0, [(0, 2), (2, 2)]),
             (-1, [(2, 2), (2, 2)]),
-        ]:
-            yield cls(axis), tuple(map(Draw, shapes))
+        ]
+        for axis, shapes in cases:
+            yield cls(axis), tuple([Draw(s) for s in shapes])
 
 
 # ── words the rules are written in ───────────────────────────────────────────────────────────────

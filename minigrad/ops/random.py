@@ -1,29 +1,27 @@
 """Random numbers from keys: the same key gives the same numbers, on every backend and under every transformation.
 
-Floor 2. One primitive, `RandomBits`, hashes counters with Threefry-2x32 (20 rounds; Salmon et al. 2011, "Parallel
-random numbers: as easy as 1, 2, 3"); everything else is composed of ops over it. A key is a uint32[2]. Keys, bits,
-`split`, `fold_in`, `uniform`, `randint`, `bernoulli` and `permutation` give JAX 0.10's numbers bit for bit;
-`normal` in float32 follows its formula and differs by 3 ulp at most.
+Floor 2. Everything is composed of ops over one primitive, `RandomBits`. A key is a uint32[2]. Keys, bits,
+`split`, `fold_in`, `uniform`, `randint`, `bernoulli`, `categorical` and `permutation` give JAX 0.10's numbers bit for
+bit; `normal` in float32 follows its formula and differs by 3 ulp at most.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
-from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray
+from minigrad.op import Array, Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.indexing import index
-from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Concatenate, Expand, Reshape
+from minigrad.ops.movement import Concatenate, Reshape
 from minigrad.ops.reduce import ArgMax
 from minigrad.ops.sort import Sort
 from minigrad.ops.special import erf, erfinv
+from minigrad.ops.threefry import UINT64, RandomBits
 from minigrad.types import (
     FLOAT32,
     INT32,
@@ -31,92 +29,12 @@ from minigrad.types import (
     UINT32,
     DType,
     Shape,
-    TensorType,
     as_dtype,
     broadcast_shapes,
     normal_axis,
+    real_of,
     shape_text,
 )
-
-UINT64 = LONG["u64"]
-
-
-# ── the primitive ────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True)
-class RandomBits(Op):
-    """Bits for the counters start, start + 1, ... in row-major order of `shape`, as uint32 or uint64.
-
-    Operands: a key uint32[..., 2] and the first counter uint64[...]; leading axes are independent streams. A counter
-    hashes to two words: their xor is the uint32, the two side by side are the uint64.
-    """
-
-    shape: Shape
-    dtype: DType
-    no_gradient: ClassVar[NoGradient | None] = NoGradient("random bits do not depend smoothly on their key")
-
-    def admit(self, arrays: list[ndarray]) -> bool:
-        return len(arrays) == 2 and arrays[0].dtype == UINT32 and arrays[1].dtype == UINT64
-
-    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
-        key, start = xs
-        return [lift(key, "randombits"), e.convert(start, UINT64)]
-
-    def out_type(self, key: TensorType, start: TensorType) -> TensorType:  # type: ignore[override]
-        if key.dtype != UINT32 or key.shape[-1:] != (2,) or key.shape[:-1] != start.shape:
-            raise ShapeError(f"randombits: a key is u32[...,2] and its counter u64[...], got {key} and {start}")
-        if self.dtype not in (UINT32, UINT64):
-            raise DtypeError(f"randombits: gives uint32 or uint64, not {self.dtype.name}")
-        return TensorType((*start.shape, *self.shape), self.dtype)
-
-    def impl(self, key: ndarray, start: ndarray) -> ndarray:  # type: ignore[override]
-        streams, n = start.size, math.prod(self.shape)
-        words = key.reshape(streams, 2, 1)
-        first = start.reshape(streams, 1)
-        out = np.empty((streams, n), self.dtype)
-        step = max(1, _BLOCK // max(1, streams))
-        for at in range(0, n, step):
-            counters = first + np.arange(at, min(at + step, n), dtype=np.uint64)
-            x, y = _threefry(words[:, 0], words[:, 1], (counters >> 32).astype(np.uint32), counters.astype(np.uint32))
-            both = x ^ y if self.dtype == UINT32 else x.astype(np.uint64) << 32 | y
-            out[:, at : at + step] = both
-        return out.reshape((*start.shape, *self.shape))
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return self(*[x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)])
-
-    @classmethod
-    def samples(cls) -> Samples:
-        for shape, dtype, streams in [
-            ((), UINT32, ()),
-            ((3, 2), UINT64, (2,)),
-            ((0,), UINT32, ()),
-            ((2,), UINT32, (0,)),
-        ]:
-            draws = Draw((*streams, 2), "uint32", (0, 2**32 - 1)), Draw(streams, "uint64", (0, 2**40))
-            yield cls(shape, dtype), draws
-
-
-_BLOCK = 16384  # counters hashed at a time: their words stay in the cache over the 20 rounds
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = np.uint32(0x1BD11BDA)  # keeps a key of zeros from being a fixed point
-
-
-def _threefry(k0: ndarray, k1: ndarray, x: ndarray, y: ndarray) -> tuple[ndarray, ndarray]:
-    """Threefry-2x32 with 20 rounds, in place on x and y: after every four rounds a rotation of the key is added."""
-    keys = (k0, k1, k0 ^ k1 ^ _PARITY)
-    x += k0
-    y += k1
-    high = np.empty_like(y)
-    for group in range(5):
-        for r in _ROTATIONS[group % 2]:
-            x += y
-            np.left_shift(y, r, out=high)  # y ← (y rotated left by r) xor x
-            np.right_shift(y, 32 - r, out=y)
-            y |= high
-            y ^= x
-        x += keys[(group + 1) % 3]
-        y += keys[(group + 2) % 3] + np.uint32(group + 1)
-    return x, y
 
 
 # ── keys ─────────────────────────────────────────────────────────────────────────────────────────
@@ -187,17 +105,17 @@ def bits(key: Operand, shape: Any = (), dtype: Any = UINT32) -> Any:
 
 # ── distributions ────────────────────────────────────────────────────────────────────────────────
 def _float(dtype: Any, who: str) -> DType:
-    dtype = as_dtype(dtype)
-    if dtype.kind != "f":
-        raise DtypeError(f"{who}: a float dtype is wanted, got {dtype.name}")
-    return dtype
+    found = as_dtype(dtype)
+    if found.kind != "f":
+        raise DtypeError(f"{who}: a float dtype is wanted, got {found.name}")
+    return found
 
 
 def _fits(who: str, shape: Shape, *params: Any) -> None:
-    """Do the parameters broadcast to the shape asked for?"""
-    if broadcast_shapes(who, shape, *[p.shape for p in params]) != shape:
-        shapes = " and ".join(str(p.type) for p in params)
-        raise ShapeError(f"{who}: {shapes} do not broadcast to shape {shape}")
+    """Does each parameter broadcast to the shape asked for?"""
+    for p in params:
+        if broadcast_shapes(who, p.shape, shape) != shape:
+            raise ShapeError(f"{who}: {p.type} does not broadcast to shape {shape_text(shape)}")
 
 
 def uniform(key: Operand, shape: Any = (), dtype: Any = FLOAT32, minval: Operand = 0.0, maxval: Operand = 1.0) -> Any:
@@ -207,7 +125,7 @@ def uniform(key: Operand, shape: Any = (), dtype: Any = FLOAT32, minval: Operand
     >>> uniform(key(0), (2,))
     Array([0.947667 , 0.9785799], dtype=float32)
     """
-    dtype, shape = _float(dtype, "uniform"), _sizes(shape, "uniform")
+    key, dtype, shape = checked(key, "uniform"), _float(dtype, "uniform"), _sizes(shape, "uniform")
     low, high = (e.convert(lift(v, "uniform"), dtype) for v in (minval, maxval))
     _fits("uniform", shape, low, high)
     unsigned = UINT32 if dtype == FLOAT32 else UINT64
@@ -240,10 +158,9 @@ def _quantile(u: Any) -> Any:
 
 def normal(key: Operand, shape: Any = (), dtype: Any = FLOAT32) -> Any:
     """Standard normal; complex dtypes have independent parts of variance 1/2."""
-    dtype = as_dtype(dtype)
+    key, dtype = checked(key, "normal"), as_dtype(dtype)
     if dtype.kind == "c":
-        part = np.zeros((), dtype).real.dtype
-        re, im = (normal(k, shape, part) for k in split(checked(key, "normal")))
+        re, im = (normal(k, shape, real_of(dtype)) for k in split(key))
         return e.div(e.complex_(re, im), math.sqrt(2))
     dtype = _float(dtype, "normal")
     low = np.nextafter(dtype.type(-1), dtype.type(0))  # the open interval: erfinv(-1) is infinite
@@ -252,7 +169,7 @@ def normal(key: Operand, shape: Any = (), dtype: Any = FLOAT32) -> Any:
 
 def truncated_normal(key: Operand, lower: Operand, upper: Operand, shape: Any = None, dtype: Any = FLOAT32) -> Any:
     """Standard normal, given that it lies between lower and upper."""
-    dtype = _float(dtype, "truncated_normal")
+    key, dtype = checked(key, "truncated_normal"), _float(dtype, "truncated_normal")
     low, high = (e.convert(lift(v, "truncated_normal"), dtype) for v in (lower, upper))
     if shape is None:
         shape = broadcast_shapes("truncated_normal", low.shape, high.shape)
@@ -267,7 +184,7 @@ def randint(key: Operand, shape: Any, minval: Operand, maxval: Operand, dtype: A
 
     Two words of the dtype's width are taken modulo the span, so the bias is below span / 2^(2·width).
     """
-    dtype, shape = as_dtype(dtype), _sizes(shape, "randint")
+    key, dtype, shape = checked(key, "randint"), as_dtype(dtype), _sizes(shape, "randint")
     if dtype.kind not in "iu":
         raise DtypeError(f"randint: an integer dtype is wanted, got {dtype.name}")
     low, high = lift(minval, "randint"), lift(maxval, "randint")
@@ -281,7 +198,7 @@ def randint(key: Operand, shape: Any, minval: Operand, maxval: Operand, dtype: A
     empty = e.less_equal(high, low)
     span = e.where(empty, 1, e.convert(e.sub(high, low), unsigned))
     span = e.where(e.and_(above, e.not_(empty)), e.add(span, 1), span)  # may wrap to 0: the whole range
-    k_high, k_low = split(checked(key, "randint"))
+    k_high, k_low = split(key)
     half = _modulo(e.convert(2 ** (4 * dtype.itemsize), unsigned), span)
     shift = _modulo(e.mul(half, half), span)  # 2^width modulo the span, without overflow
     upper = e.mul(_modulo(bits(k_high, shape, unsigned), span), shift)
@@ -305,19 +222,20 @@ def _modulo(x: Any, span: Any) -> Any:
 
 def bernoulli(key: Operand, p: Operand = 0.5, shape: Any = None) -> Any:
     """bool: true with probability p."""
-    p = lift(p, "bernoulli")
+    key, p = checked(key, "bernoulli"), lift(p, "bernoulli")
     dtype = _float(p.dtype, "bernoulli")
     return e.less(uniform(key, p.shape if shape is None else shape, dtype), p)
 
 
 def exponential(key: Operand, shape: Any = (), dtype: Any = FLOAT32) -> Any:
     """Exponential with rate 1: −log(1 − u), finite because u < 1."""
-    return e.neg(e.log1p(e.neg(uniform(key, shape, _float(dtype, "exponential")))))
+    key, dtype = checked(key, "exponential"), _float(dtype, "exponential")
+    return e.neg(e.log1p(e.neg(uniform(key, shape, dtype))))
 
 
 def gumbel(key: Operand, shape: Any = (), dtype: Any = FLOAT32) -> Any:
     """Standard Gumbel: −log(−log u), u > 0."""
-    dtype = _float(dtype, "gumbel")
+    key, dtype = checked(key, "gumbel"), _float(dtype, "gumbel")
     return e.neg(e.log(e.neg(e.log(uniform(key, shape, dtype, float(np.finfo(dtype).tiny), 1.0)))))
 
 
@@ -326,7 +244,7 @@ def categorical(key: Operand, logits: Operand, axis: int = -1, shape: Any = None
 
     `shape` may put axes for independent draws in front of those of logits without `axis`, which is the default.
     """
-    logits = lift(logits, "categorical")
+    key, logits = checked(key, "categorical"), lift(logits, "categorical")
     dtype, axis = _float(logits.dtype, "categorical"), normal_axis("categorical", axis, logits.type)
     rest = (*logits.shape[:axis], *logits.shape[axis + 1 :])
     shape = rest if shape is None else _sizes(shape, "categorical")

@@ -70,7 +70,7 @@ class Extremum(WeightedReduction):
 
     def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
         shape = drop_axes(self.label, x, self.axes)
-        if 0 not in shape and any(x.shape[a] == 0 for a in self.axes):
+        if any(x.shape[a] == 0 for a in self.axes):
             raise ArgumentError(
                 f"{self.label}: {x} has no elements along axes {self.axes}, so it has no {self.label}",
                 hint="give `initial`, or leave empty tensors out",

@@ -20,9 +20,10 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError
-from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray, registry
-from minigrad.ops.kinds import Draw, Samples, zeros
+from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray, registry
+from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import expand_to, full, pad_rank, sum_to
+from minigrad.ops.weak import JOINS, plain_dtype, weak_dtype, weak_scalar
 from minigrad.types import (
     BOOL,
     COMPLEX128,
@@ -85,8 +86,6 @@ class Elementwise(Op):
         return self(*[pad_rank(x, rank + 1) if m else x for x, m in zip(xs, mapped, strict=True)])
 
 
-# The kinds of dtype a weak Python scalar joins without changing them.
-_JOINS = {bool: "biufc", int: "iufc", float: "fc", complex: "c"}
 _KIND_NAMES = {"b": "bool", "i": "integers", "u": "unsigned integers", "f": "floats", "c": "complex numbers"}
 
 
@@ -190,7 +189,8 @@ class LinearRow(Row, listed=False):
     """
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
-        return expand_to(self(*[zeros(x.type) if d is None else d for x, d in zip(xs, dots, strict=True)]), y.shape)
+        moved = [full((), 0, x.dtype) if d is None else d for x, d in zip(xs, dots, strict=True)]
+        return expand_to(self(*moved), y.shape)
 
     def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
         assert isinstance(self.partials, tuple)
@@ -198,44 +198,13 @@ class LinearRow(Row, listed=False):
         return [None if b is None else sum_to(b, x.shape) for b, x in zip(bars, xs, strict=True)]
 
 
-def plain_dtype(xs: Sequence[Operand]) -> DType | None:
-    """The dtype of the operands when all tensors share it and the Python scalars beside them join it; else None."""
-    dtype: DType | None = None
-    for x in xs:
-        if isinstance(x, Value):
-            if dtype is None:
-                dtype = x.dtype
-            elif x.dtype is not dtype:
-                return None
-    if dtype is not None:
-        for x in xs:
-            if not isinstance(x, Value) and dtype.kind not in _JOINS.get(type(x), ""):
-                return None
-    return dtype
-
-
-def weak_dtype(x: Operand, who: str) -> Any:
-    """The dtype of a Value or array; a Python scalar answers with its (weak) Python type."""
-    if isinstance(x, Value):
-        return x.dtype
-    return type(x) if type(x) in _JOINS else lift(x, who).dtype
-
-
 def converted(x: Operand, dtype: DType, who: str) -> Value:
     """An operand as a Value of this dtype."""
     if isinstance(x, Value):
         return x if x.dtype is dtype else convert(x, dtype)
-    if type(x) in _JOINS:
+    if type(x) in JOINS:
         return weak_scalar(x, dtype, who)
     return convert(lift(x, who), dtype)  # type: ignore[no-any-return]
-
-
-def weak_scalar(x: bool | int | float | complex, dtype: DType, who: str) -> Array:
-    """A Python scalar in the dtype the other operands gave it."""
-    try:
-        return Array(np.asarray(x, dtype))
-    except OverflowError as error:
-        raise DtypeError(f"{who}: {error}", hint="convert the other operand to a wider dtype first") from None
 
 
 # ── ops with a parameter or a rule of their own ──────────────────────────────────────────────────

@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.errors import ArgumentError
 from minigrad.lazy import lazy_module
 from minigrad.op import Operand, Value, ndarray
-from minigrad.ops.elementwise import Elementwise, exp, mul, neg, row
+from minigrad.ops.elementwise import Elementwise, Row, exp, mul, neg, row
 from minigrad.ops.kinds import Draw, Samples
 
 special = lazy_module("scipy.special")
@@ -45,7 +45,7 @@ lgamma = row(
     singular=True,
     domain=(0.3, 4.0),
 )
-digamma = row(
+digamma: Row = row(
     "digamma", lambda x: special.digamma(x), lambda y, x: Polygamma(1)(x), takes="f", singular=True, domain=(0.3, 4.0)
 )
 

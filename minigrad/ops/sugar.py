@@ -64,19 +64,10 @@ def _divmod(a: Any, b: Any) -> tuple[Any, Any]:
     return e.floor_div(a, b), e.rem(a, b)
 
 
-def _round(self: Any, digits: int | None = None) -> Any:
-    """round(x): to the nearest integer, ties to even; round(x, digits): to that many decimals. The dtype is kept."""
-    if not digits:
-        return e.round_(self)
-    scale = 10.0**digits
-    return e.convert(e.div(e.round_(e.mul(self, scale)), scale), self.dtype)
-
-
 MORE: dict[str, Callable[..., Any]] = {
     "__divmod__": _binary(_divmod),
     "__rdivmod__": _binary(_divmod, swap=True),
     "__pos__": lambda self: self,
-    "__round__": _round,
 }
 
 

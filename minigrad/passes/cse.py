@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any
 
-from minigrad.graph import Atom, Const, Graph, Node, map_subgraphs
-from minigrad.passes.rewrite import Sweep, rebuilt
+from minigrad.graph import Atom, Const, Graph, Node
+from minigrad.passes.rewrite import Sweep, inside, rebuilt
 
 _COMPARED = 4096  # bytes; bigger constants are the same only when they are the same array
 
@@ -20,7 +20,7 @@ def cse(graph: Graph, used: Counter[str] | None = None) -> Graph:
     sweep = Sweep(graph)
     first: dict[Any, Node] = {}
     for n in graph.nodes:
-        n = rebuilt(n, map_subgraphs(n.op, lambda g: cse(g, used)), sweep.atoms(n.ins))
+        n = rebuilt(n, inside(n.op, lambda g: cse(g, used)), sweep.atoms(n.ins))
         twin = _twin(n, first)
         if twin is None:
             sweep.keep(n)

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 
-from minigrad.graph import Graph, live, map_subgraphs
-from minigrad.passes.rewrite import rebuilt
+from minigrad.graph import Graph, live
+from minigrad.passes.rewrite import inside, rebuilt
 
 
 def dce(graph: Graph, used: Counter[str] | None = None) -> Graph:
     """The graph without the nodes that nothing depends on; also inside the graphs its ops hold."""
     used = Counter() if used is None else used
-    kept = [rebuilt(n, map_subgraphs(n.op, lambda g: dce(g, used)), n.ins) for n in live(graph.nodes, graph.outputs)]
+    kept = [rebuilt(n, inside(n.op, lambda g: dce(g, used)), n.ins) for n in live(graph.nodes, graph.outputs)]
     if len(kept) < len(graph.nodes):
         used["nobody reads y = f(x)"] += len(graph.nodes) - len(kept)
     elif all(a is b for a, b in zip(kept, graph.nodes, strict=True)):

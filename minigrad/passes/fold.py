@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.graph import Atom, Const, Graph, Node, map_subgraphs, subgraphs
+from minigrad.graph import Atom, Const, Graph, Node, subgraphs
 from minigrad.op import ndarray
 from minigrad.ops.movement import Expand
 from minigrad.ops.rows import Elementwise
-from minigrad.passes.rewrite import Sweep, rebuilt, uniform_const, uniform_element
+from minigrad.passes.rewrite import Sweep, inside, rebuilt, uniform_const, uniform_element
 from minigrad.types import Dim
 
 LIMIT = 4096  # elements a folded result may have
@@ -26,7 +26,7 @@ def fold(graph: Graph, used: Counter[str] | None = None) -> Graph:
     used = Counter() if used is None else used
     sweep = Sweep(graph)
     for n in graph.nodes:
-        n = rebuilt(n, map_subgraphs(n.op, lambda g: fold(g, used)), sweep.atoms(n.ins))
+        n = rebuilt(n, inside(n.op, lambda g: fold(g, used)), sweep.atoms(n.ins))
         sweep.line = n.line
         values = _values(n, sweep)
         if values is None:
@@ -40,13 +40,17 @@ def fold(graph: Graph, used: Counter[str] | None = None) -> Graph:
 
 def _values(n: Node, sweep: Sweep) -> list[Atom] | None:
     """The constants a node computes; None if it must stay."""
+    scalars = []
+    for a in n.ins:
+        scalar = sweep.uniform(a)
+        if scalar is None and not isinstance(a, Const):
+            return None
+        scalars.append(scalar)
+    if isinstance(n.op, Expand) and scalars[0] is not None:  # this is how constants are written
+        return None
     if n.op.effect or any(True for _ in subgraphs(n.op)):
         return None
     if any(isinstance(k, Dim) for v in n.outs for k in v.type.shape):
-        return None
-    scalars = [sweep.uniform(a) for a in n.ins]
-    known = all(s is not None or isinstance(a, Const) for s, a in zip(scalars, n.ins, strict=True))
-    if not known or (isinstance(n.op, Expand) and scalars[0] is not None):  # this one is how constants are written
         return None
     if isinstance(n.op, Elementwise) and n.out.type.size and all(s is not None for s in scalars):
         (result,) = _run(n, [np.asarray(s) for s in scalars]) or (None,)

@@ -7,18 +7,24 @@ node is reached its operands are already in their final form.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from minigrad.graph import Atom, Const, Graph, Node, Var
+from minigrad.graph import Atom, Const, Graph, Node, Var, map_subgraphs, repeated_element
 from minigrad.op import Op, ndarray
 from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Slice
+from minigrad.ops.rows import Row
 from minigrad.source import UNKNOWN, Line
 
 _MOVES = (Expand, Flip, Permute, Reshape, Slice)  # whatever they do to a tensor of equal elements, it stays one
 _LOOK_INTO = 4096  # constants up to this many elements are searched for equal elements
+
+
+def inside(op: Op, f: Callable[[Graph], Graph]) -> Op:
+    """The op with f done to the graphs it holds. Most nodes are rows, which hold none: no search for them."""
+    return op if isinstance(op, Row) else map_subgraphs(op, f)
 
 
 def rebuilt(n: Node, op: Op, ins: tuple[Atom, ...]) -> Node:
@@ -99,14 +105,8 @@ class Sweep:
 
 def uniform_element(array: ndarray) -> Any:
     """The element that all of a non-empty array repeats, bit for bit; None if there is none, or it is big and dense."""
-    if array.size == 0:
-        return None
-    if array.size == 1 or not any(s for s, n in zip(array.strides, array.shape, strict=True) if n > 1):
-        return array.flat[0]
-    if array.size > _LOOK_INTO:
-        return None
-    first = array.flat[0].tobytes()
-    return array.flat[0] if array.tobytes() == first * array.size else None
+    dense = array.size > _LOOK_INTO and any(array.strides)
+    return None if dense else repeated_element(array)
 
 
 def uniform_const(sweep: Sweep, value: Any, type: Any) -> Atom:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 
-from minigrad.graph import Atom, Graph, Node, Var, map_subgraphs
+from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.op import Op
 from minigrad.passes.dce import dce
 from minigrad.passes.equations import equations_of
-from minigrad.passes.rewrite import Sweep, rebuilt
+from minigrad.passes.rewrite import Sweep, inside, rebuilt
 
 
 def simplify(graph: Graph, used: Counter[str] | None = None) -> Graph:
@@ -20,7 +20,7 @@ def simplify(graph: Graph, used: Counter[str] | None = None) -> Graph:
     used = Counter() if used is None else used
     sweep = Simplifier(graph, used)
     for n in graph.nodes:
-        n = rebuilt(n, map_subgraphs(n.op, lambda g: simplify(g, used)), sweep.atoms(n.ins))
+        n = rebuilt(n, inside(n.op, lambda g: simplify(g, used)), sweep.atoms(n.ins))
         sweep.line = n.line
         simpler = sweep.simpler(n)
         if simpler is None:

@@ -1,35 +1,33 @@
-"""Run, recording: the graph exists *during* the run. PyTorch's names: `import minigrad.tape as torch`."""
+"""Run, recording: the graph exists *during* the run. PyTorch's names: `import minigrad.tape as torch`.
+
+Floor 6. Functions of tensors come from the tables of functions.py, shapes.py, selection.py and creation.py.
+"""
 
 from typing import Any
 
-from minigrad.tape import autograd, methods, nn, optim  # noqa: F401
-from minigrad.tape.autograd import backward as _backward  # noqa: F401
-from minigrad.tape.creation import CREATION as _CREATION
-from minigrad.tape.functions import FUNCTIONS as _FUNCTIONS
-from minigrad.tape.grad_mode import enable_grad, inference_mode, is_grad_enabled, no_grad, set_grad_enabled
-from minigrad.tape.random import (
-    Generator,
-    bernoulli,
-    get_rng_state,
-    manual_seed,
-    multinomial,
-    rand,
-    rand_like,
-    randint,
-    randn,
-    randn_like,
-    randperm,
-    set_rng_state,
-)
-from minigrad.tape.selection import SELECTION as _SELECTION
-from minigrad.tape.shapes import SHAPES as _SHAPES
-from minigrad.tape.tensor import Tensor
-from minigrad.types import LONG as _LONG
+from minigrad.tape import autograd as autograd
+from minigrad.tape import methods as methods  # puts the methods on Tensor
+from minigrad.tape import nn as nn
+from minigrad.tape import optim as optim
+from minigrad.tape.creation import CREATION
+from minigrad.tape.functions import FUNCTIONS
+from minigrad.tape.grad_mode import enable_grad as enable_grad
+from minigrad.tape.grad_mode import inference_mode as inference_mode
+from minigrad.tape.grad_mode import is_grad_enabled as is_grad_enabled
+from minigrad.tape.grad_mode import no_grad as no_grad
+from minigrad.tape.grad_mode import set_grad_enabled as set_grad_enabled
+from minigrad.tape.random import RANDOM
+from minigrad.tape.random import Generator as Generator
+from minigrad.tape.random import manual_seed as manual_seed
+from minigrad.tape.selection import SELECTION
+from minigrad.tape.shapes import SHAPES
+from minigrad.tape.tensor import Tensor as Tensor
+from minigrad.types import LONG
 
-globals().update(_FUNCTIONS)
-globals().update(_SHAPES)
-globals().update(_SELECTION)
-globals().update(_CREATION)
-globals().update({dtype.name: dtype for dtype in _LONG.values()})
+globals().update({**FUNCTIONS, **SHAPES, **SELECTION, **CREATION, **RANDOM})
+globals().update({dtype.name: dtype for dtype in LONG.values()})
+float, double, long, int, bool = (LONG[short] for short in ("f32", "f64", "i64", "i32", "bool"))
 
-float, double, long, int, bool = (_LONG[short] for short in ("f32", "f64", "i64", "i32", "bool"))
+
+def __getattr__(name: str) -> Any:
+    raise AttributeError(f"minigrad.tape has no {name!r}; torch may, but it is not part of this front-end")

@@ -16,11 +16,13 @@ import numpy as np
 from minigrad.errors import BackwardError, GradientError
 from minigrad.interpreters.reverse import pull_through, walk
 from minigrad.op import EVALUATE, Array, Value, using
+from minigrad.ops.elementwise import add
 from minigrad.source import user_place
 from minigrad.tape.grad_mode import enable_grad, no_grad
 from minigrad.tape.interpreter import TAPE, node_of
 from minigrad.tape.memory import MEMORY
 from minigrad.tape.record import Overwritten, Record
+from minigrad.tape.shapes import to
 from minigrad.tape.tensor import Tensor
 from minigrad.types import shape_text
 
@@ -91,7 +93,7 @@ def start(outputs: Sequence[Tensor], cotangents: Sequence[Any], who: str, create
             )
         key, bar = node_of(y), _cotangent(y, given, who)
         bar = bar if create_graph and isinstance(bar, Tensor) else Array(bar._array if isinstance(bar, Tensor) else bar)
-        bars[key] = bars[key] + bar if key in bars else bar
+        bars[key] = add(bars[key], bar) if key in bars else bar
     return bars
 
 
@@ -109,7 +111,7 @@ def _cotangent(y: Tensor, given: Any, who: str) -> Any:
             f"{who}: the gradient has shape {shape_text(bar.shape)}, the output {y.type}", hint="they must be equal"
         )
     if bar.dtype != y.dtype:
-        return bar.to(y.dtype) if isinstance(bar, Tensor) else bar.astype(y.dtype)
+        return to(bar, y.dtype) if isinstance(bar, Tensor) else bar.astype(y.dtype)
     return bar
 
 
@@ -234,7 +236,7 @@ def accumulate(x: Tensor, bars: dict[Any, Any], key: Any, create_graph: bool) ->
     """x.grad += bars[key]."""
     if create_graph:
         bar = _as_tensor(bars, key, True)
-        x.grad = bar if x.grad is None else x.grad + bar
+        x.grad = bar if x.grad is None else TAPE.apply(add, (x.grad, bar))
     elif x.grad is None:
         x.grad = Tensor(_take_over(bars, key))
     else:

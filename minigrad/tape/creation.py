@@ -7,13 +7,14 @@ Floor 6. The numbers come from `minigrad.numpy`'s creation functions; here they 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 import minigrad.numpy as mnp
 from minigrad.errors import ValueTypeError
-from minigrad.op import Array, lift, ndarray
+from minigrad.op import Array, ndarray
+from minigrad.source import user_place
 from minigrad.tape.shapes import to
 from minigrad.tape.tensor import Tensor, check_differentiable
 from minigrad.types import as_dtype
@@ -23,11 +24,13 @@ def _fresh(value: Any, requires_grad: bool, who: str) -> Tensor:
     array: ndarray = value._array if isinstance(value, Tensor) else value.array
     if requires_grad:
         check_differentiable(array, who)
-    return Tensor(np.array(array), requires_grad)
+    made = Tensor(np.array(array), requires_grad)
+    made._place = user_place()
+    return made
 
 
 def tensor(data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-    """A leaf with a copy of the data: a number, nested lists, a NumPy array, another tensor (its history is left behind).
+    """A leaf with a copy of the data: a number, nested lists, an array, another tensor (without its history).
 
     Python floats give float32, ints int64, bools bool; arrays keep their dtype.
 
@@ -48,9 +51,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """The data as a tensor, without a copy where possible (a tensor of this dtype is returned itself)."""
     if isinstance(data, Tensor):
         return to(data, dtype=dtype, device=device)  # type: ignore[no-any-return]
-    if isinstance(data, np.ndarray):
-        lift(data[..., :0] if data.ndim else data, "as_tensor")  # a dtype that is not supported is refused
-        return to(Tensor(data), dtype=dtype, device=device)  # type: ignore[no-any-return]
+    if isinstance(data, np.ndarray) and data.dtype.isnative:
+        as_dtype(data.dtype)  # refuses what is not supported
+        return to(Tensor(np.asarray(data)), dtype=dtype, device=device)  # type: ignore[no-any-return]
     return tensor(data, dtype=dtype, device=device)
 
 
@@ -92,7 +95,10 @@ def _alike(name: str) -> Callable[..., Tensor]:
     return _named(function, name, shared)
 
 
-def _named(function: Any, name: str, shared: Any) -> Any:
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _named(function: F, name: str, shared: Any) -> F:
     function.__name__ = function.__qualname__ = name
     function.__doc__ = (shared.__doc__ or "").partition("\n")[0]
     return function
@@ -115,4 +121,4 @@ def make_new(name: str) -> Callable[..., Tensor]:
     def method(self: Tensor, *args: Any, dtype: Any = None, **kwargs: Any) -> Tensor:
         return make(*args, dtype=as_dtype(dtype or self.dtype), **kwargs)  # type: ignore[no-any-return]
 
-    return _named(method, f"new_{name}", make)  # type: ignore[no-any-return]
+    return _named(method, f"new_{name}", make)

@@ -12,11 +12,11 @@ from collections.abc import Callable
 from typing import Any
 
 import minigrad.numpy as mnp
-from minigrad.op import EVALUATE, interpreter
+from minigrad.op import EVALUATE, interpreter, registry
 from minigrad.ops import activations, composite
 from minigrad.ops import elementwise as e
 from minigrad.ops.einsum import einsum as ops_einsum
-from minigrad.ops.rows import Row, registry
+from minigrad.ops.rows import Row
 from minigrad.tape.interpreter import TAPE, binary, tensor_of, unary
 from minigrad.tape.tensor import Tensor
 
@@ -52,11 +52,42 @@ ROWS: dict[str, Row] = {
 SHARED: dict[str, Callable[..., Any]] = {
     **{
         name: getattr(mnp, name)
-        for name in (
-            "sum prod mean any all argmax argmin cumsum cumprod where isclose nan_to_num square logical_and logical_or "
-            "logical_xor logical_not isinf tril triu outer dot inner tensordot kron diag diagonal trace stack flip roll "
-            "tile argsort count_nonzero"
-        ).split()
+        for name in [
+            "sum",
+            "prod",
+            "mean",
+            "any",
+            "all",
+            "argmax",
+            "argmin",
+            "cumsum",
+            "cumprod",
+            "where",
+            "isclose",
+            "nan_to_num",
+            "square",
+            "logical_and",
+            "logical_or",
+            "logical_xor",
+            "logical_not",
+            "isinf",
+            "tril",
+            "triu",
+            "outer",
+            "dot",
+            "inner",
+            "tensordot",
+            "kron",
+            "diag",
+            "diagonal",
+            "trace",
+            "stack",
+            "flip",
+            "roll",
+            "tile",
+            "argsort",
+            "count_nonzero",
+        ]
     },
     "matmul": mnp.matmul,
     "mm": mnp.matmul,
@@ -73,7 +104,7 @@ SHARED: dict[str, Callable[..., Any]] = {
     "amin": mnp.min,
     "einsum": ops_einsum,
 }
-SPELLING = {"dim": "axis", "keepdim": "keepdims", "dims": "axis", "input": "x", "other": "x2"}
+SPELLING = {"dim": "axis", "keepdim": "keepdims", "dims": "axis", "shifts": "shift"}
 
 
 def on_tape(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -101,15 +132,15 @@ def spelled(f: Callable[..., Any], name: str) -> Callable[..., Any]:
         if kwargs:
             if "input" in kwargs:
                 args = (kwargs.pop("input"), *args)
+            if "other" in kwargs:
+                args = (*args, kwargs.pop("other"))
             kwargs = {SPELLING.get(k, k): v for k, v in kwargs.items()}
         if len(args) == 3 and name in REDUCTIONS:
             *args, kwargs["keepdims"] = args  # type: ignore[assignment]
         return run(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{f.__doc__ or ''}\n    As `{f.__module__}.{f.__name__}`, with `dim` for axis and `keepdim` for keepdims."
-    )
+    function.__doc__ = f"{f.__doc__}\n    As `{f.__module__}.{f.__name__}`; axis is also called dim, keepdims keepdim."
     return function
 
 

@@ -12,8 +12,10 @@ import numpy as np
 
 from minigrad.errors import BackwardError, DtypeError, ShapeError
 from minigrad.op import ndarray
+from minigrad.ops.elementwise import Convert
 from minigrad.source import UNKNOWN
 from minigrad.tape.grad_mode import GRAD
+from minigrad.tape.interpreter import TAPE
 from minigrad.tape.memory import MEMORY
 from minigrad.tape.record import Record
 from minigrad.tape.tensor import Tensor
@@ -21,12 +23,13 @@ from minigrad.tape.views import View, base_of, renew_views, write_through
 from minigrad.types import shape_text
 
 
-def assign(x: Tensor, y: Tensor, who: str) -> Tensor:
-    """Make x what y is. y must be fresh: computed for this, known to nobody else."""
+def assign(x: Tensor, y: Tensor, who: str, since: int) -> Tensor:
+    """Make x what y is. y must be fresh: computed for this, from time `since` on, and known to nobody else."""
     check_writable(x, y, who)
     if GRAD.get() and (y.requires_grad or x.requires_grad):
         check_not_leaf(x, who)
-        _keep_old(y, x)
+        y = y if y.dtype == x.dtype else TAPE.apply(Convert(x.dtype), (y,))
+        _keep_old(x, y, since)
         write(x, y._array)
         _take_history(x, y)
     else:
@@ -50,12 +53,16 @@ def _take_history(x: Tensor, y: Tensor) -> None:
 
 
 # Note [Saved before the change]
-# The record of y = op(x) may need the old x for its way back (x.mul_(w) does, for w). Its numbers are about to be
-# overwritten by y, so it gets a copy, as PyTorch's do; other records that saved x do not: there the change is an error.
-def _keep_old(y: Tensor, x: Tensor) -> None:
-    record = y._node
-    if isinstance(record, Record) and record.xs is not None:
-        record.xs = tuple([a.copy() if _shares(a, x._array) else a for a in record.xs])
+# The records of y = f(x) may need the old x for their way back (x.mul_(w) does, for w). Its numbers are about to be
+# overwritten by y, so they get a copy, as PyTorch's do. Older records that saved x get none: for them it is an error.
+def _keep_old(x: Tensor, y: Tensor, since: int) -> None:
+    stack = [y._node]
+    while stack:
+        key = stack.pop()
+        record = key[0] if type(key) is tuple else key
+        if isinstance(record, Record) and record.seq > since and record.xs is not None:
+            record.xs = tuple([a.copy() if _shares(a, x._array) else a for a in record.xs])
+            stack.extend(record.ins)
 
 
 def _shares(a: Any, b: ndarray) -> bool:
@@ -84,6 +91,11 @@ def check_writable(x: Tensor, y: Tensor, who: str) -> None:
             f"{who}: a {y.dtype.name} result cannot be stored in place in {x.type}",
             hint="make a new tensor, or convert x first",
         )
+    check_own_places(x, who)
+
+
+def check_own_places(x: Tensor, who: str) -> None:
+    """Every element has a place in memory of its own, which may be written."""
     if not x._array.flags.writeable:
         raise BackwardError(
             f"{who}: several elements of {x.type} share one place in memory (it was expanded), or it is read-only",

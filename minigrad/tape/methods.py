@@ -16,16 +16,52 @@ from minigrad.tape import selection, shapes
 from minigrad.tape.creation import make_new
 from minigrad.tape.functions import FUNCTIONS, on_tape
 from minigrad.tape.inplace import assign
+from minigrad.tape.memory import tick
 from minigrad.tape.random import Generator, stream
 from minigrad.tape.tensor import Tensor
 from minigrad.types import LONG
 
 NOT_METHODS = {"cat", "concat", "stack", "einsum", "tensordot", "where", "equal"}
 # functions whose result has the operand's shape, so that it can be put into it
-IN_PLACE = (
-    "add sub mul div pow neg abs exp exp2 expm1 log log2 log10 log1p sqrt rsqrt sin cos tan tanh sigmoid relu floor ceil "
-    "trunc round reciprocal clamp clip masked_fill remainder floor_divide sign tril triu square nan_to_num"
-).split()
+IN_PLACE = [
+    "add",
+    "sub",
+    "mul",
+    "div",
+    "pow",
+    "neg",
+    "abs",
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "sqrt",
+    "rsqrt",
+    "sin",
+    "cos",
+    "tan",
+    "tanh",
+    "sigmoid",
+    "relu",
+    "floor",
+    "ceil",
+    "trunc",
+    "round",
+    "reciprocal",
+    "clamp",
+    "clip",
+    "masked_fill",
+    "remainder",
+    "floor_divide",
+    "sign",
+    "tril",
+    "triu",
+    "square",
+    "nan_to_num",
+]
 OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "floordiv": "floor_divide"}
 DTYPES = {"float": "f32", "double": "f64", "long": "i64", "int": "i32", "bool": "bool", "short": "i16", "byte": "u8"}
 
@@ -34,7 +70,8 @@ def in_place(f: Callable[..., Any], name: str) -> Callable[..., Any]:
     """f(x, ...), put into x."""
 
     def method(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        return assign(self, f(self, *args, **kwargs), name)
+        since = tick()
+        return assign(self, f(self, *args, **kwargs), name, since)
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = f"`{name[:-1]}`, in place."
@@ -50,29 +87,29 @@ def _filled(x: Tensor, value: Any) -> Any:
 
 def copy_(self: Tensor, src: Any) -> Tensor:
     """Take over another tensor's elements, which broadcast and are converted; its history comes with them."""
-    return assign(self, _filled(self, src), "copy_")
+    return assign(self, _filled(self, src), "copy_", tick())
 
 
 def fill_(self: Tensor, value: Any) -> Tensor:
     """The same value everywhere."""
-    return assign(self, _filled(self, value), "fill_")
+    return assign(self, _filled(self, value), "fill_", tick())
 
 
 def zero_(self: Tensor) -> Tensor:
     """0 everywhere."""
-    return assign(self, _filled(self, 0), "zero_")
+    return assign(self, _filled(self, 0), "zero_", tick())
 
 
 def normal_(self: Tensor, mean: float = 0.0, std: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Normally distributed numbers."""
     drawn = stream(generator).standard_normal(self.shape) * std + mean
-    return assign(self, Tensor(drawn.astype(self.dtype)), "normal_")
+    return assign(self, Tensor(drawn.astype(self.dtype)), "normal_", tick())
 
 
 def uniform_(self: Tensor, a: float = 0.0, b: float = 1.0, *, generator: Generator | None = None) -> Tensor:
     """Numbers distributed uniformly in [a, b)."""
     drawn = stream(generator).random(self.shape) * (b - a) + a
-    return assign(self, Tensor(drawn.astype(self.dtype)), "uniform_")
+    return assign(self, Tensor(drawn.astype(self.dtype)), "uniform_", tick())
 
 
 def type_as(self: Tensor, other: Tensor) -> Any:
@@ -107,7 +144,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__getitem__": selection.get,
     "__setitem__": selection.put,
     "__deepcopy__": lambda self, memo: _deep_copy(self),
-    "__hash__": object.__hash__,
+    "__matmul__": FUNCTIONS["matmul"],
+    "copy": shapes.clone,
 }
 PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "T": lambda x: shapes.permute(x, tuple(range(x.ndim))[::-1]),

@@ -143,4 +143,13 @@ def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
 
 def uniform(shape: Any, low: float, high: float, generator: Generator | None = None) -> ndarray:
     """Uniform numbers in [low, high)."""
-    return stream(generator).random(shape, np.float32) * np.float32(high - low) + np.float32(low)
+    drawn: ndarray = stream(generator).random(shape, np.float32)
+    return drawn * np.float32(high - low) + np.float32(low)
+
+
+RANDOM = {
+    f.__name__: f
+    for f in (
+        rand, randn, randint, randperm, rand_like, randn_like, multinomial, bernoulli, get_rng_state, set_rng_state,
+    )
+}  # fmt: skip

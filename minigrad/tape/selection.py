@@ -18,8 +18,8 @@ from minigrad.ops.movement import expand_to
 from minigrad.ops.reduce import ArgMax, ArgMin
 from minigrad.tape.functions import on_tape
 from minigrad.tape.grad_mode import GRAD
-from minigrad.tape.inplace import assign, check_not_leaf
-from minigrad.tape.memory import MEMORY, owner
+from minigrad.tape.inplace import assign, check_not_leaf, check_own_places
+from minigrad.tape.memory import MEMORY, owner, tick
 from minigrad.tape.shapes import unsqueeze
 from minigrad.tape.tensor import Tensor
 from minigrad.types import normal_axis
@@ -52,6 +52,7 @@ def put(input: Tensor, key: Any, value: Any) -> None:
         check_not_leaf(input, "x[i] = v")
         _put_recorded(input, key, value)
         return
+    check_own_places(input, "x[i] = v")
     key = plain_key(key)
     numbers = value._array if isinstance(value, Tensor) else value
     try:
@@ -70,12 +71,13 @@ def _numpy_key(key: Any) -> Any:
 
 @on_tape
 def _put_recorded(input: Tensor, key: Any, value: Any) -> None:
+    since = tick()
     shown = index(input, plain_key(key))
     if owner(shown._array) is owner(input._array):
         value = value if isinstance(value, Tensor) else Tensor(np.asarray(value, input.dtype))
-        assign(shown, Convert(input.dtype)(expand_to(value, shown.shape)), "x[i] = v")
+        assign(shown, Convert(input.dtype)(expand_to(value, shown.shape)), "x[i] = v", since)
     else:
-        assign(input, index_update(input, plain_key(key), value), "x[i] = v")
+        assign(input, index_update(input, plain_key(key), value), "x[i] = v", since)
 
 
 def _extremum(name: str, both: Any, arg: Any, whole: Any) -> Any:

@@ -14,10 +14,10 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, BackwardError, NotDifferentiableError
 from minigrad.op import Handle, Interpreter, ndarray
-from minigrad.source import UNKNOWN, Line
+from minigrad.source import Line, Place, line_at
 from minigrad.tape.memory import MEMORY
 from minigrad.tape.record import Record
-from minigrad.types import SHORT, DType, TensorType, is_differentiable
+from minigrad.types import SHORT, DType, Shape, TensorType, is_differentiable
 
 
 class Tensor(Handle):
@@ -33,9 +33,10 @@ class Tensor(Handle):
     """
 
     # `_array` must not be called `array`: by that name `Evaluate` knows values it may compute with unrecorded.
-    __slots__ = ("__weakref__", "_array", "_kin", "_node", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_array", "_kin", "_node", "_place", "grad", "requires_grad")
     front_end: ClassVar[str] = "tape"
     tape: ClassVar[Interpreter]
+    _place: Place | None  # where a leaf was made; set only by creation functions
 
     def __init__(self, array: ndarray, requires_grad: bool = False, node: Any = None) -> None:
         self._array, self.requires_grad, self._node = array, requires_grad, node
@@ -48,12 +49,12 @@ class Tensor(Handle):
         return TensorType(self._array.shape, self._array.dtype)
 
     @property
-    def shape(self) -> tuple[int, ...]:
-        return self._array.shape
+    def shape(self) -> Shape:
+        return self._array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> DType:
-        return self._array.dtype
+        return self._array.dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
@@ -98,7 +99,8 @@ class Tensor(Handle):
         return self.tape
 
     def origin(self) -> Line:
-        return UNKNOWN if self.grad_fn is None else self.grad_fn.line
+        record = self.grad_fn
+        return line_at(getattr(self, "_place", None)) if record is None else record.line
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Start (or stop) to record what is done with this leaf."""
@@ -181,13 +183,13 @@ class Tensor(Handle):
     def __len__(self) -> int:
         if self._array.ndim == 0:
             raise ArgumentError(f"len(): {self.type} has no axes")
-        return self._array.shape[0]
+        return int(self._array.shape[0])
 
     def __iter__(self) -> Iterator[Tensor]:
         return iter([self[k] for k in range(len(self))])  # type: ignore[index]
 
-    def __format__(self, spec: str) -> str:
-        return format(self._array.item() if self._array.ndim == 0 else self, spec) if spec else str(self)
+    def __format__(self, form: str) -> str:
+        return format(self.item(), form) if form else str(self)
 
     def __repr__(self) -> str:
         text = np.array2string(self._array, precision=4, separator=", ", prefix="tensor(", threshold=1000)

@@ -57,7 +57,7 @@ def link(y: Tensor, xs: Sequence[Any], op: Op) -> Tensor:
 
 def base_of(x: Tensor) -> Tensor:
     """The tensor whose memory x shows: itself if it is no view."""
-    return x._kin.base if type(x._kin) is View else x  # type: ignore[no-any-return]
+    return x._kin.base if type(x._kin) is View else x
 
 
 def write_through(view: Tensor, value: Tensor) -> None:
@@ -106,7 +106,7 @@ class Show(Op):
     def out_type(self, base: TensorType) -> TensorType:  # type: ignore[override]
         return reduce(lambda t, op: op.out_type(t), self.steps, base)
 
-    def impl(self, base: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, base: ndarray) -> ndarray:
         return reduce(lambda a, op: op.impl(a), self.steps, base)
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
@@ -126,7 +126,7 @@ class WriteThrough(Op):
     def out_type(self, base: TensorType, value: TensorType) -> TensorType:  # type: ignore[override]
         return base
 
-    def impl(self, base: ndarray, value: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, base: ndarray, value: ndarray) -> ndarray:
         changed = base.copy()
         Show(self.steps).impl(changed)[...] = value
         return changed

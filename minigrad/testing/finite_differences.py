@@ -15,7 +15,7 @@ from typing import TypeAlias
 import numpy as np
 
 from minigrad.op import ndarray
-from minigrad.types import is_differentiable, real_of
+from minigrad.types import DType, is_differentiable, real_of
 
 Arrays: TypeAlias = "Sequence[ndarray]"
 Function: TypeAlias = "Callable[[list[ndarray]], Arrays]"
@@ -134,11 +134,11 @@ def _better(a: Estimate, b: Estimate) -> Estimate:
     return Estimate(np.where(second, b.value, a.value), np.where(second, b.error, a.error))
 
 
-def directions(shape: tuple[int, ...], dtype: np.dtype, rng: np.random.Generator) -> ndarray:  # type: ignore[type-arg]
+def directions(shape: tuple[int, ...], dtype: DType, rng: np.random.Generator) -> ndarray:
     """A random direction whose every part has size between 1/2 and 1, of either sign: no element hides."""
 
     def part() -> ndarray:
-        return rng.uniform(0.5, 1.0, shape) * rng.choice((-1.0, 1.0), shape)
+        return np.asarray(rng.uniform(0.5, 1.0, shape) * rng.choice((-1.0, 1.0), shape))
 
     return np.asarray(part() + 1j * part() if dtype.kind == "c" else part(), dtype)
 

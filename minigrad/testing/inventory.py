@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import pkgutil
 from collections.abc import Sequence
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -16,8 +16,8 @@ import numpy as np
 
 import minigrad
 from minigrad.op import Op, ndarray, registry
-from minigrad.ops.rows import Row
 from minigrad.ops.kinds import Draw
+from minigrad.ops.rows import Row
 
 MODULES: tuple[ModuleType, ...] = tuple(
     import_module(found.name)
@@ -34,8 +34,9 @@ def rows() -> list[Row]:
 def op_classes() -> list[type[Op]]:
     """The concrete op classes of ops/ and control/, by name. A class without an `impl` is a kind, not an op."""
     names = {module.__name__ for module in MODULES}
-    classes = [c for c in registry.values() if isinstance(c, type) and c.__module__ in names]
-    return sorted([c for c in classes if c.impl is not Op.impl and is_dataclass(c)], key=lambda c: c.__name__)
+    classes: list[type[Op]] = [c for c in registry.values() if isinstance(c, type) and c.__module__ in names]
+    concrete = [c for c in classes if c.impl is not Op.impl and getattr(c, "__dataclass_fields__", None) is not None]
+    return sorted(concrete, key=lambda c: c.__name__)
 
 
 def label(op: Op) -> str:
@@ -81,7 +82,7 @@ def _integers(domain: tuple[float, float], dtype: np.dtype[Any]) -> tuple[int, i
     low, high = int(np.ceil(domain[0])), int(np.floor(domain[1]))
     if low > high:
         low, high = high, low
-    return max(low, int(limits.min)), min(high, int(limits.max))
+    return max(low, int(limits.min)), max(0, min(high, int(limits.max)))
 
 
 # The shapes of a row's operands in the standard cases, taken in turn: two of them broadcast, one is empty.

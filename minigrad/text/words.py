@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import GraphError, MinigradError
-from minigrad.graph import Builder, Const, Graph, Var
+from minigrad.graph import Builder, Const, Graph, Var, repeated_element
 from minigrad.op import Array, Interpreter, Op, Operand, Value, interpreter, lift, ndarray, registry, using
 from minigrad.source import UNKNOWN, Line, user_line
 from minigrad.types import LONG, SHORT, Size, TensorType, parse_size
@@ -106,7 +106,8 @@ def graph(f: Callable[..., Any]) -> Graph:
     """The graph of a function whose parameters are annotated with their types as text."""
     it = Writing()
     parameters = signature(f).parameters.values()
-    inputs = [it.builder.add_input(tensor(p.annotation), it, p.name, UNKNOWN) for p in parameters]
+    # where annotations are kept as source text, the quotes of ours are part of them
+    inputs = [it.builder.add_input(tensor(p.annotation.strip("'\"")), it, p.name, UNKNOWN) for p in parameters]
     token = interpreter.set(it)
     try:
         ys = f(*inputs)
@@ -174,11 +175,10 @@ def _elements(array: ndarray) -> str | None:
     """The elements as text: one number if they are all equal, a list if they are few, None if it must be bytes."""
     if array.size == 0:
         return "[]"
-    data = array.tobytes()
-    first = array.flat[0]
-    if data == first.tobytes() * array.size:
-        spelled = [first]
-        text = spell_element(first)
+    repeated = repeated_element(array)
+    if repeated is not None:
+        spelled = [repeated]
+        text = spell_element(repeated)
     elif array.size <= LIST_LIMIT:
         spelled = list(array.flat)
         text = f"[{', '.join(map(spell_element, spelled))}]"

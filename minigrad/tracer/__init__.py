@@ -16,7 +16,7 @@ import minigrad.numpy as jnp  # the array methods come with it
 import minigrad.ops.sugar  # noqa: F401  (the operators)
 from minigrad import tree
 from minigrad.op import Array
-from minigrad.tracer import debug, lax, optimizers, random, tree_util
+from minigrad.tracer import debug, lax, nn, optimizers, random, tree_util
 from minigrad.tracer.autodiff import grad, jvp, linearize, value_and_grad, vjp
 from minigrad.tracer.compiled import Compiled, Jit, Lowered, jit
 from minigrad.tracer.custom import checkpoint, custom_jvp, custom_vjp, remat
@@ -27,7 +27,7 @@ from minigrad.tracer.vectorize import vmap
 make_jaxpr = make_graph  # JAX's word
 
 __all__ = [
-    "Array", "jnp", "lax", "random", "debug", "optimizers", "tree", "tree_util",
+    "Array", "jnp", "lax", "nn", "random", "debug", "optimizers", "tree", "tree_util",
     "grad", "value_and_grad", "jvp", "vjp", "linearize", "jacfwd", "jacrev", "hessian", "vmap",
     "jit", "Jit", "Lowered", "Compiled", "make_graph", "make_jaxpr", "eval_shape", "ShapeDtypeStruct",
     "checkpoint", "remat", "custom_jvp", "custom_vjp",

@@ -147,9 +147,18 @@ class Flat:
         return [tree.path_text(root, path) for path in self.structure.paths()]
 
     def out(self, ys: Sequence[Any]) -> Any:
+        """The function's outputs in their containers."""
+        for i, y in enumerate(ys[: self.count]):
+            if isinstance(y, Handle):
+                raise MixedFrontEndsError(
+                    f"{self.who}: {self.name(i)} is a {y.front_end} value",
+                    hint=f"the function used a {y.front_end} value: pass its numbers in as an argument",
+                    lines=[("the function is", function_line(self.f)), ("it was made at", y.origin())],
+                )
         return self.structure.unflatten(ys[: self.count])
 
     def aux(self, ys: Sequence[Any]) -> Any:
+        """What the function returned beside them."""
         assert self._aux is not None
         rest = iter(ys[self.count :])
         return self._aux[1].unflatten([next(rest) if isinstance(x, Value) else x for x in self._aux[0]])

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import wraps
-from typing import Any, NoReturn
+from typing import Any
 
 from minigrad import tree
 from minigrad.errors import ArgumentError, GradientError, NotDifferentiableError
@@ -134,7 +134,7 @@ def grad(
     """The function that gives the gradient of the scalar function f with respect to argument(s) `argnums`.
 
     The gradient is arranged and typed as the argument; for a tuple of argnums it is a tuple. With has_aux, f
-    returns `(scalar, aux)` and the result is `(gradient, aux)`. Complex inputs need holomorphic=True.
+    returns `(scalar, aux)` and the result is `(gradient, aux)`. The scalar is real, or complex if f is `holomorphic`.
 
     Raises GradientError for an output that is not a scalar, NotDifferentiableError for integer inputs.
 
@@ -180,9 +180,10 @@ def _differentiated(who: str, f: Any, argnums: Argnums, has_aux: bool, holomorph
         chosen.require_differentiable(holomorphic)
         flat = Flat(who, f, chosen.call, has_aux)
         ys, pull = reverse.vjp(flat, chosen.values)
-        _require_scalar(flat, ys, holomorphic)
+        y = flat.out(ys)
+        _require_scalar(flat, y, ys, holomorphic)
         x_bars = pull([one(ys[0].dtype), *[None] * (len(ys) - 1)])
-        return ys[0], chosen.unflatten(or_zeros(x_bars, chosen.values)), flat.aux(ys) if has_aux else None
+        return y, chosen.unflatten(or_zeros(x_bars, chosen.values)), flat.aux(ys) if has_aux else None
 
     return both
 
@@ -212,25 +213,24 @@ class Chosen:
         found = self.structure.unflatten(leaves)
         return found[0] if self.single else found
 
-    def require_differentiable(self, holomorphic: bool) -> None:
+    def require_differentiable(self, holomorphic: bool, real: bool = False) -> None:
+        """Inputs must be floats; complex if `holomorphic`, and not complex if `real` and not holomorphic."""
         for i, x in enumerate(self.values):
             if not is_differentiable(x.dtype):
                 raise NotDifferentiableError(
                     f"{self.who}: {self._argument(i)} is {_long(x.type)}: only floats have gradients",
                     hint="pass floats (1.0 instead of 1), or leave this argument out of argnums",
                 )
-            if holomorphic != (x.dtype.kind == "c"):
-                self._complex(i, x.type, holomorphic)
-
-    def _complex(self, i: int, t: TensorType, holomorphic: bool) -> NoReturn:
-        if holomorphic:
-            raise NotDifferentiableError(
-                f"{self.who}: holomorphic=True needs complex inputs, but {self._argument(i)} is {_long(t)}"
-            )
-        raise NotDifferentiableError(
-            f"{self.who}: {self._argument(i)} is {_long(t)}",
-            hint="if the function is holomorphic, say holomorphic=True; else use vjp, or its real and imaginary parts",
-        )
+            is_complex = x.dtype.kind == "c"
+            if holomorphic and not is_complex:
+                raise NotDifferentiableError(
+                    f"{self.who}: holomorphic=True needs complex inputs, but {self._argument(i)} is {_long(x.type)}"
+                )
+            if real and is_complex and not holomorphic:
+                raise NotDifferentiableError(
+                    f"{self.who}: {self._argument(i)} is {_long(x.type)}, which has two real directions",
+                    hint="if the function is holomorphic, say holomorphic=True; else use jvp or vjp",
+                )
 
     def _argument(self, i: int) -> str:
         """`argument 0`, or for a leaf inside a container `argument 0, params['n'],`."""
@@ -264,13 +264,12 @@ def _long(t: TensorType) -> str:
     return f"{t.dtype.name}[{','.join(map(str, t.shape))}]"
 
 
-def _require_scalar(flat: Flat, ys: Sequence[Value], holomorphic: bool) -> None:
+def _require_scalar(flat: Flat, y: Any, ys: Sequence[Value], holomorphic: bool) -> None:
     """One output, of rank 0, real (complex when holomorphic)."""
     where = [("the function is", function_line(flat.f))]
     if flat.count != 1 or flat.structure != tree.structure(0):
-        shown = describe(flat.out(ys))
         raise GradientError(
-            f"{flat.who}: the function must return a scalar, got {shown}",
+            f"{flat.who}: the function must return a scalar, got {describe(y)}",
             hint="to return more beside the scalar: has_aux=True and return (scalar, more)",
             lines=where,
         )
@@ -287,4 +286,8 @@ def _require_scalar(flat: Flat, ys: Sequence[Value], holomorphic: bool) -> None:
         )
     if (t.dtype.kind == "c") != holomorphic:
         wanted = "a complex scalar, as holomorphic=True says" if holomorphic else "a real scalar"
-        raise GradientError(f"{flat.who}: the function must return {wanted}, got {t}", lines=where)
+        raise GradientError(
+            f"{flat.who}: the function must return {wanted}, got {t}",
+            hint=None if holomorphic else "if it is holomorphic, say holomorphic=True; else use vjp, or its real part",
+            lines=where,
+        )

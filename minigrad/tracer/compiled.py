@@ -20,9 +20,9 @@ from minigrad.errors import ShapeError
 from minigrad.graph import Graph, run
 from minigrad.op import EVALUATE, Array, Value, interpreter, ndarray
 from minigrad.text import to_text
-from minigrad.tracer.arguments import argument_names, argument_values, require_callable
+from minigrad.tracer.arguments import argument_names, argument_value, argument_values, require_callable
 from minigrad.tracer.staging import NOT_A_TENSOR, Staged, Statics, stage
-from minigrad.types import TensorType
+from minigrad.types import SHORT, TensorType
 
 _LEAF = tree.structure(0)
 
@@ -99,22 +99,37 @@ class Jit:
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any], backend: str, quick: Any) -> Any:
         dynamic, named, static_key = self.statics.split(args, kwargs)
         leaves, structure = tree.flatten((dynamic, named))
-        values = argument_values("jit", leaves, lambda: argument_names(self.f, dynamic, named), NOT_A_TENSOR)
-        types = [x.type for x in values]
-        key = (backend, structure, tuple(types), static_key)
-        entry, captured = self._entries.get(key), []
+        eager = interpreter.get() is EVALUATE
+        values, parts = self._values(leaves, dynamic, named, eager)
+        key = (backend, structure, static_key, *parts)
+        entry = self._entries.get(key)
+        captured: list[Value] = []
         if entry is None:
-            staged = self._stage(dynamic, named, static_key, types)
+            staged = self._stage(dynamic, named, static_key, [x.type for x in values])
             entry, captured = Entry(staged, backend), staged.captured
             if not captured:  # a graph that closes over traced values is good for this call only
                 entry = self._entries.setdefault(key, entry)
-        if interpreter.get() is EVALUATE and all(type(x) is Array for x in values):
+        if eager and all(type(x) is Array for x in values):
             if quick is not None:
                 self._quick[quick] = entry
             return entry.run([x.array for x in values])  # type: ignore[attr-defined]
         operands = [*captured, *values]
         ys = run(entry.graph, operands) if self.inline else entry.op(*operands)
         return entry.outputs.unflatten(ys)
+
+    def _values(self, leaves: list[Any], args: Any, kwargs: Any, eager: bool) -> tuple[list[Value], list[Any]]:
+        """The leaves as values, and their shapes and dtypes one after the other (quicker to hash than types)."""
+        values: list[Value] = []
+        parts: list[Any] = []
+        for i, x in enumerate(leaves):
+            if type(x) is np.ndarray and eager and x.dtype in SHORT:
+                x = Array(x)  # no copy: what runs now neither changes its inputs nor keeps them
+            elif type(x) is not Array:
+                x = argument_value("jit", x, lambda i=i: argument_names(self.f, args, kwargs)[i], NOT_A_TENSOR)  # type: ignore[misc]
+            values.append(x)
+            parts.append(x.shape)
+            parts.append(x.dtype)
+        return values, parts
 
     def _stage(self, args: tuple[Any, ...], kwargs: dict[str, Any], static_key: Any, types: Any = None) -> Staged:
         with self._lock:

@@ -37,7 +37,7 @@ def jacfwd(
     @wraps(f)
     def jacobian(*args: Any, **kwargs: Any) -> Any:
         chosen = Chosen("jacfwd", f, argnums, args, kwargs)
-        chosen.require_differentiable(holomorphic)
+        chosen.require_differentiable(holomorphic, real=True)
         flat = Flat("jacfwd", f, chosen.call, has_aux)
         ys: list[Value] = []
 
@@ -76,7 +76,7 @@ def jacrev(
         flat = Flat("jacrev", f, chosen.call, has_aux)
         ys, pull = reverse.vjp(flat, chosen.values)
         outputs = ys[: flat.count]
-        _require_float_outputs(flat, outputs)
+        _require_float_outputs(flat, outputs, holomorphic)
         unused = [None] * (len(ys) - flat.count)
         basis, size = unit_vectors(outputs)
         x_bars = batched(
@@ -123,7 +123,10 @@ def _split(whole: Any, axis: int, parts: Sequence[Value], shape: Any, *, after: 
     return pieces
 
 
-def _require_float_outputs(flat: Flat, outputs: Sequence[Value]) -> None:
+def _require_float_outputs(flat: Flat, outputs: Sequence[Value], holomorphic: bool) -> None:
     for i, y in enumerate(outputs):
         if not is_differentiable(y.dtype):
             raise NotDifferentiableError(f"{flat.who}: {flat.name(i)} is {y.type}: only floats have gradients")
+        if (y.dtype.kind == "c") != holomorphic:
+            wanted = "complex, as holomorphic=True says" if holomorphic else "real"
+            raise NotDifferentiableError(f"{flat.who}: {flat.name(i)} must be {wanted}, but is {y.type}")

@@ -13,13 +13,15 @@ from minigrad import tree
 from minigrad.errors import ArgumentError
 from minigrad.op import Operand, lift
 from minigrad.ops.contract import DotGeneral
-from minigrad.ops.cumulative import CumLogSumExp, CumProd, CumSum, cummax, cummin
+from minigrad.ops.convolve import conv as _conv
+from minigrad.ops.cumulative import CumLogSumExp, CumProd, CumSum
 from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.elementwise import convert, div, max_, min_
 from minigrad.ops.elementwise import where as _where
 from minigrad.ops.gather import iota as _iota
 from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice
 from minigrad.ops.reduce import ArgMax, ArgMin
+from minigrad.ops.running import cummax, cummin
 from minigrad.ops.sort import sort as _sort
 from minigrad.ops.sort import top_k
 from minigrad.ops.stop import stop_gradient as _stop
@@ -34,7 +36,8 @@ __all__ = [
     "slice", "slice_in_dim", "dynamic_slice", "dynamic_slice_in_dim", "dynamic_index_in_dim",
     "dynamic_update_slice", "dynamic_update_slice_in_dim", "dynamic_update_index_in_dim",
     "sort", "sort_key_val", "top_k", "argmax", "argmin",
-    "dot", "dot_general", "batch_matmul", "cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp",
+    "dot", "dot_general", "batch_matmul", "conv", "conv_general_dilated",
+    "cumsum", "cumprod", "cummax", "cummin", "cumlogsumexp",
 ]  # fmt: skip
 
 # ── elementwise: JAX's name, and the row's where it differs ──────────────────────────────────────
@@ -269,6 +272,44 @@ def batch_matmul(lhs: Operand, rhs: Operand) -> Any:
     rank = lift(lhs, "batch_matmul").ndim
     lanes = tuple(range(rank - 2))
     return DotGeneral(((rank - 1,), (rank - 2,)), (lanes, lanes))(lhs, rhs)
+
+
+def conv(lhs: Operand, rhs: Operand, window_strides: Sequence[int], padding: Any) -> Any:
+    """The convolution of lhs [N, C, *spatial] with rhs [O, C, *window]."""
+    return conv_general_dilated(lhs, rhs, window_strides, padding)
+
+
+def conv_general_dilated(
+    lhs: Operand,
+    rhs: Operand,
+    window_strides: Sequence[int],
+    padding: Any,
+    lhs_dilation: Sequence[int] | None = None,
+    rhs_dilation: Sequence[int] | None = None,
+    dimension_numbers: tuple[str, str, str] | None = None,
+    feature_group_count: int = 1,
+) -> Any:
+    """Convolution with strides, padding ("SAME", "VALID" or pairs), dilation and groups.
+
+    dimension_numbers gives the layouts as letters, `("NHWC", "HWIO", "NHWC")`; the default is N C spatial, O I spatial.
+    """
+    x, w = lift(lhs, "conv"), lift(rhs, "conv")
+    rank = x.ndim - 2
+    spatial = "HWD"[:rank]
+    lhs_layout, rhs_layout, out_layout = dimension_numbers or ("NC" + spatial, "OI" + spatial, "NC" + spatial)
+    for layout, letters in ((lhs_layout, "NC"), (rhs_layout, "OI"), (out_layout, "NC")):
+        if sorted(layout) != sorted(letters + "".join(c for c in lhs_layout if c not in "NC")):
+            raise ArgumentError(
+                f"conv: the layout {layout!r} must name {letters} and the spatial axes of {lhs_layout!r}"
+            )
+    places = "".join(c for c in lhs_layout if c not in "NC")
+    x = Permute(tuple(lhs_layout.index(c) for c in "NC" + places))(x)
+    w = Permute(tuple(rhs_layout.index(c) for c in "OI" + places))(w)
+    y = _conv(
+        x, w, tuple(window_strides), padding, lhs_dilation=lhs_dilation or 1, rhs_dilation=rhs_dilation or 1,
+        groups=feature_group_count,
+    )  # fmt: skip
+    return Permute(tuple(("NC" + places).index(c) for c in out_layout))(y)
 
 
 def cumsum(x: Operand, axis: int = 0, reverse: bool = False) -> Any:

@@ -8,6 +8,7 @@ from minigrad.control import Call
 from minigrad.errors import GraphError
 from minigrad.graph import Graph, check
 from minigrad.interpreters.build import trace
+from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.ops.movement import Reshape, Slice
 from minigrad.passes import run
@@ -196,3 +197,12 @@ def test_damaged_text_is_a_graph_or_a_graph_error(g: Graph) -> None:
                 parse(damaged)
             except GraphError as error:
                 assert error.what.startswith("line ")
+
+
+def test_a_broadcast_constant_costs_no_memory() -> None:
+    """A tensor of equal elements is one element, as text, as a key and in memory."""
+    big = Array(np.broadcast_to(np.float32(2), (100_000, 100_000)))
+    g = graph_of(lambda: [big])
+    assert g == parse(to_text(g)) and hash(g) == hash(parse(to_text(g)))
+    small = [graph_of(lambda a=a: [Array(a)]) for a in (np.full(9, 2.0), np.broadcast_to(2.0, (9,)), np.full(9, 3.0))]
+    assert small[0] == small[1] != small[2]

@@ -109,6 +109,18 @@ def test_repeated_names() -> None:
     assert mnp.bitwise_not is mnp.bitwise_invert and mnp.concatenate is mnp.concat
     assert mnp.left_shift is mnp.bitwise_left_shift and mnp.right_shift is mnp.bitwise_right_shift
     assert mnp.rsqrt(4.0).tolist() == 0.5
+    counts = mnp.arange(5)
+    assert mnp.clip(counts, mnp.asarray(2)).tolist() == counts.clip(2).tolist() == [2, 2, 2, 3, 4]
+    assert mnp.clip(counts, max=mnp.asarray(2)).dtype == counts.clip(0.5).clip(max=9).astype(int).dtype == mnp.int64
+    assert mnp.clip(counts.astype("uint8"), -5, 300).tolist() == counts.tolist()
+    assert mnp.clip(counts.astype("uint8"), 300).tolist() == [255] * 5
+    x = mnp.ones((2, 3))
+    assert (mnp.shape(x), mnp.ndim(x), mnp.size(x), mnp.size(x, -1)) == ((2, 3), 2, 6, 3)
+    assert mnp.broadcast_shapes() == () and mnp.broadcast_shapes((2, 1), 3) == (2, 3)
+    assert mnp.allclose(x, 1 + 1e-7).item() and not mnp.allclose(x, 1.1).item()
+    assert mnp.array_equal(x, x).item() and not mnp.array_equal(x, x[0]).item()
+    assert mnp.array_equal(x * mnp.nan, x * mnp.nan, equal_nan=True).item()
+    assert not mnp.array_equal(x * mnp.nan, x * mnp.nan).item()
     assert mnp.atleast_1d(3).shape == (1,) and mnp.atleast_2d(3).shape == (1, 1)
     assert mnp.round(mnp.asarray([1.25, -1.35], dtype="float64"), 1).tolist() == [1.2, -1.4]
     assert [t.tolist() for t in mnp.top_k(mnp.asarray([1, 3, 2]), 2)] == [[3, 2], [1, 2]]
@@ -151,6 +163,8 @@ ERRORS: list[tuple[str, type[MinigradError], str]] = [
     ("mnp.asarray([x, mnp.ones(2)])", ShapeError, "asarray: the list holds f32[2,3] and f32[2]"),
     ("mnp.sin('one')", ValueTypeError, "sin: cannot compute with 'one' (a str)"),
     ("mnp.sin([1.0])", ValueTypeError, "sin: a list is not a tensor"),
+    ("mnp.asarray([1], copy=False)", ArgumentError, "asarray: a list must be copied, for it may change"),
+    ("mnp.from_dlpack(x, copy=False)", ArgumentError, "from_dlpack: the data must be copied"),
     ("mnp.arange(0, 1, 0)", ArgumentError, "arange: the step is 0"),
     ("mnp.take(x, x)", DtypeError, "take: positions must be integers, got f32[2,3]"),
     ("mnp.quantile(x, 2)", ArgumentError, "quantile: the fraction must be a number in [0, 1], got 2"),

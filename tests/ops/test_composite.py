@@ -48,12 +48,7 @@ FUNCTIONS: list[tuple[str, Callable[..., Any], Callable[..., Any], tuple[Any, ..
     ("softmax-0", lambda x: composite.softmax(x, (0, 1)), special.softmax, (X,)),
     ("log_softmax", composite.log_softmax, lambda x: special.log_softmax(x, axis=-1), (X,)),
     ("layer_norm", composite.layer_norm, np_layer_norm, (X,)),
-    (
-        "layer_norm-affine",
-        lambda x, w, b: composite.layer_norm(x, w, b),
-        lambda x, w, b: np_layer_norm(x) * w + b,
-        (X, X[0], X[1]),
-    ),
+    ("layer_norm-affine", composite.layer_norm, lambda x, w, b: np_layer_norm(x) * w + b, (X, X[0], X[1])),
     ("attention", composite.attention, np_attention, (Q, K, V)),
     (
         "attention-causal",
@@ -129,11 +124,8 @@ def test_extremes_do_not_overflow() -> None:
     assert composite.log_softmax(big).tolist() == [0, -1e4, -2e4]
     assert activations.softplus(big).tolist() == [1e4, pytest.approx(math.log(2)), 0]
     assert activations.elu(big).tolist() == [1e4, 0, -1]
-    assert losses.binary_cross_entropy_with_logits(big, 1.0, reduction="none").tolist() == [
-        0,
-        pytest.approx(0.6931472),
-        1e4,
-    ]
+    costs = losses.binary_cross_entropy_with_logits(big, 1.0, reduction="none")
+    assert costs.tolist() == [0, pytest.approx(math.log(2)), 1e4]
     masked = Array(np.array([-np.inf, 1.0, -np.inf]))
     assert composite.softmax(masked).tolist() == [0, 1, 0]
     assert composite.logsumexp(Array(np.full(2, -np.inf))).item() == -math.inf
@@ -201,16 +193,14 @@ def test_size_of() -> None:
 @pytest.mark.parametrize(
     ("call", "kind", "text"),
     [
+        (lambda: losses.cross_entropy(X, LABELS[:2]), ShapeError, "cross_entropy: i64[2] does not label f64[3,4]"),
+        (lambda: losses.cross_entropy(X, X > 0), DtypeError, "cross_entropy: labels are integers or pr"),
         (
-            lambda: losses.cross_entropy(X, LABELS[:2]),
-            ShapeError,
-            "cross_entropy: i64[2] does not label f64[3,4] along axis 1",
+            lambda: losses.cross_entropy(X, LABELS + 1),
+            ArgumentError,
+            "cross_entropy: label 4 is not one of the 4 classes",
         ),
-        (
-            lambda: losses.cross_entropy(X, X > 0),
-            DtypeError,
-            "cross_entropy: labels are integers or probabilities, got bool",
-        ),
+        (lambda: losses.cross_entropy(X, LABELS - 1), ArgumentError, "cross_entropy: label -1 is not one of the 4 cl"),
         (lambda: losses.mse(X, X, reduction="max"), ArgumentError, "unknown reduction 'max'"),
         (lambda: composite.softmax(X, 2), ArgumentError, "softmax: axis 2 is out of range for f64[3,4] (rank 2)"),
         (lambda: composite.attention(X[0], X, X), ShapeError, "attention: needs [.., tokens, features], got f64[4]"),

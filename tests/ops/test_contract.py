@@ -88,11 +88,38 @@ def test_the_small_products() -> None:
 
 
 SIZES = dict(zip("ijklmab", (2, 3, 4, 5, 2, 3, 2), strict=True))
-SPECS = (
-    "ij,jk->ik|ij,jk|ij->ji|ij->|ij->j|ii->i|ii->|ii|iij->j|iji->ij|ij,ij->ij|ij,ij->|i,j->ij|i,i|ij,jk,kl->il|"
-    "ij,jk,kl,lm->im|bij,bjk->bik|bij,jk->bik|ij,kj,lj->ikl|i,j,k->kji|ij,i->|ijk,kji->|ij,ji->i|,->|,i->i|ijk->kji|"
-    "iij,jk->ki|bkij,bkjl->bikl|ij , jk -> ik|iii->i"
-).split("|")
+SPECS = [
+    "ij,jk->ik",
+    "ij,jk",
+    "ij->ji",
+    "ij->",
+    "ij->j",
+    "ii->i",
+    "ii->",
+    "ii",
+    "iij->j",
+    "iji->ij",
+    "ij,ij->ij",
+    "ij,ij->",
+    "i,j->ij",
+    "i,i",
+    "ij,jk,kl->il",
+    "ij,jk,kl,lm->im",
+    "bij,bjk->bik",
+    "bij,jk->bik",
+    "ij,kj,lj->ikl",
+    "i,j,k->kji",
+    "ij,i->",
+    "ijk,kji->",
+    "ij,ji->i",
+    ",->",
+    ",i->i",
+    "ijk->kji",
+    "iij,jk->ki",
+    "bkij,bkjl->bikl",
+    "ij , jk -> ik",
+    "iii->i",
+]
 SHAPED = [
     ("...ij,...jk->...ik", [(5, 2, 3), (5, 3, 4)]),
     ("...ij,...jk->...ik", [(5, 2, 3), (3, 4)]),
@@ -141,11 +168,13 @@ def test_unknown_sizes() -> None:
     [
         (
             lambda: matmul(np.ones((2, 3)), np.ones((4, 5))),
-            "matmul: shapes (2, 3) and (4, 5) do not fit: axis -1 of the first has size 3, axis -2 of the second has size 4",
+            "matmul: shapes (2, 3) and (4, 5) do not fit: axis -1 of the first has size 3, "
+            "axis -2 of the second has size 4",
         ),
         (
             lambda: matmul(np.ones(3), np.ones(4)),
-            "matmul: shapes (3,) and (4,) do not fit: axis -1 of the first has size 3, axis -1 of the second has size 4",
+            "matmul: shapes (3,) and (4,) do not fit: axis -1 of the first has size 3, "
+            "axis -1 of the second has size 4",
         ),
         (lambda: matmul(2.0, np.ones(3)), "matmul: a scalar has no axis to sum over: f32[] @ f64[3]"),
         (

@@ -84,8 +84,12 @@ def test_laws_at_random_parameters(law: str) -> None:
 
             LAWS[law](Gather(axes, beyond), draw, rng)
             for mode in ("set", "add", "max"):
-                op = Scatter(axes, mode, beyond)
-                LAWS[law](op, lambda r, draw=draw: (d := draw(r))[:1] + [r.normal(size=(*lanes, *rest))] + d[1:], rng)
+
+                def draw_three(r: Any, draw: Any = draw, size: Any = (*lanes, *rest)) -> list[Any]:
+                    x, indices = draw(r)
+                    return [x, r.normal(size=size), indices]
+
+                LAWS[law](Scatter(axes, mode, beyond), draw_three, rng)
 
 
 def test_updates_that_were_overwritten_get_no_gradient() -> None:

@@ -12,8 +12,8 @@ from minigrad.graph import run, specialize
 from minigrad.interpreters.build import trace
 from minigrad.op import Array
 from minigrad.ops.indexing import index, index_update
-from minigrad.types import FLOAT64, Dim, TensorType
 from minigrad.testing import check_grads
+from minigrad.types import FLOAT64, Dim, TensorType
 
 SHAPE = (4, 3, 5)
 

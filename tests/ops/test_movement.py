@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from minigrad import errors
+from minigrad.interpreters.batch import batched
 from minigrad.op import Array, Op
 from minigrad.ops.movement import Concatenate, Flip, Pad, Permute, Reshape, Slice
 from minigrad.testing.laws import LAWS
@@ -14,14 +15,13 @@ RNG = np.random.default_rng
 
 
 def padded_line(x: np.ndarray, low: int, high: int, interior: int, value: float) -> np.ndarray:
-    """The definition, element by element, along axis 0."""
-    spread: list[np.ndarray | None] = []
+    """The definition along axis 0: element i of x lands at low + i·(interior + 1), if that is inside."""
+    n, step = len(x), interior + 1
+    out = np.full((low + max(n * step - interior, 0) * (n > 0) + high, *x.shape[1:]), value)
     for i, row in enumerate(x):
-        spread += [None] * (interior if i else 0) + [row]
-    spread = [None] * max(low, 0) + spread[max(-low, 0) :] + [None] * max(high, 0)
-    spread = spread[: len(spread) + min(high, 0)]
-    rows = [np.full(x.shape[1:], value) if row is None else row for row in spread]
-    return np.array(rows).reshape(len(rows), *x.shape[1:])
+        if 0 <= low + i * step < len(out):
+            out[low + i * step] = row
+    return out
 
 
 def random_pads(count: int) -> list[tuple[tuple[int, ...], Pad]]:
@@ -31,8 +31,7 @@ def random_pads(count: int) -> list[tuple[tuple[int, ...], Pad]]:
         low, high = rng.integers(-4, 4, (2, 2)).tolist()
         interior = rng.integers(0, 3, 2).tolist()
         spread = [n + (n - 1) * k if n else 0 for n, k in zip(shape, interior, strict=True)]
-        # no crop beyond what is there: then low and high would cut the same element
-        if all(s + min(lo, 0) + min(hi, 0) >= 0 for s, lo, hi in zip(spread, low, high, strict=True)):
+        if all(s + lo + hi >= 0 for s, lo, hi in zip(spread, low, high, strict=True)):
             found.append((shape, Pad(tuple(low), tuple(high), tuple(interior))))
     return found
 
@@ -69,6 +68,12 @@ def test_laws_at_random_parameters(law: str) -> None:
     slices = [(op, (shape,)) for shape, op in random_slices(60)]
     for op, shapes in [*pads, *slices]:
         LAWS[law](op, lambda rng, shapes=shapes: [rng.normal(size=s) for s in shapes], RNG(3))
+
+
+def test_an_infinite_padding_value_per_lane() -> None:
+    values = np.array([-np.inf, 2.0])
+    (y,) = batched(lambda v: [Pad((1,), (0,), (0,))(Array(np.ones(2)), v)], [Array(values)], [True], 2)
+    np.testing.assert_array_equal(y.array, [[-np.inf, 1, 1], [2, 1, 1]])
 
 
 @pytest.mark.parametrize(

@@ -53,9 +53,6 @@ def test_divmod_and_rounding_to_decimals() -> None:
     (q, r), (s, t) = divmod(Array(I), 4), divmod(25, Array(J))
     assert (q.tolist(), r.tolist()) == ([1, -1, 3], [2, 1, 0]) and (s.tolist(), t.tolist()) == ([25, 12, 8], [0, 1, 1])
     assert round(Array(np.array([1.234, 5.678])), 2).tolist() == [1.23, 5.68]
-    assert round(Array(np.array([1234])), -2).dtype == np.int64 and round(Array(np.array([1234])), -2).tolist() == [
-        1200
-    ]
 
 
 def test_an_operator_in_place_makes_a_new_value() -> None:
@@ -97,7 +94,7 @@ def test_text() -> None:
     assert repr(Array(np.zeros((0, 2)))) == "Array([], shape=(0, 2), dtype=float64)"
     assert repr(Array(np.array(True))) == "Array(True, dtype=bool)" and str(Array(I)) == "[ 6 -3 12]"
     seen: list[str] = []
-    traced = lambda x: seen.extend((repr(x), repr(x + 1))) or [x]  # noqa: E731
+    traced = lambda x: seen.extend((repr(x), repr(x + 1))) or [x]
     trace(traced, [TensorType((3,), np.dtype("float32"))], labels=["x"])
     vjp(traced, [Array(X)])
     assert seen == ["<traced f32[3], argument x>", "<traced f32[3]>", "<traced f64[3]>", "<traced f64[3]>"]

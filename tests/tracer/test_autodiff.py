@@ -3,6 +3,7 @@
 from collections import namedtuple
 
 import numpy as np
+import pytest
 
 import minigrad.numpy as jnp
 import minigrad.tracer as jax
@@ -74,7 +75,7 @@ def test_vjp_of_trees_and_integer_outputs():
     def f(x, n):
         return {"y": x * 2.0, "n": n + 1}, x * n
 
-    (out, product), pull = jax.vjp(f, jnp.asarray([1.0, 2.0]), 3)
+    (out, _), pull = jax.vjp(f, jnp.asarray([1.0, 2.0]), 3)
     assert int(out["n"]) == 4
     x_bar, n_bar = pull(({"y": jnp.asarray([1.0, 1.0]), "n": None}, jnp.asarray([10.0, 0.0])))
     assert x_bar.tolist() == [32.0, 2.0]
@@ -96,7 +97,7 @@ def test_aux_of_vjp_jvp_linearize():
 
 def test_linearize_runs_the_function_once():
     runs = []
-    y, push = jax.linearize(lambda x: runs.append(1) or jnp.sin(x), 0.5)
+    _, push = jax.linearize(lambda x: runs.append(1) or jnp.sin(x), 0.5)
     results = [float(push(t)) for t in (1.0, 2.0)]
     np.testing.assert_allclose(results, np.cos(0.5) * np.array([1.0, 2.0]), rtol=1e-6)
     assert len(runs) == 1
@@ -128,6 +129,15 @@ def test_holomorphic():
     g = jax.grad(lambda z: z * z * z, holomorphic=True)(z)
     assert complex(g) == 3 * z * z
     assert complex(jax.jacfwd(lambda z: z * z, holomorphic=True)(z)) == 2 * z
+
+
+def test_complex_inputs_of_real_functions():
+    # as JAX has it: the gradient pairs with z without conjugation, d|z|² = z̄·dz + z·dz̄ gives 2z̄
+    g = jax.grad(lambda z: jnp.real(z) ** 2 + jnp.imag(z) ** 2)(np.complex64(3 + 4j))
+    assert complex(g) == 6 - 8j
+    assert complex(jax.jacrev(lambda z: jnp.abs(z))(np.complex64(3 + 4j))) == pytest.approx(0.6 - 0.8j)
+    _, pull = jax.vjp(lambda z: jnp.conj(z) * z * z, np.complex64(1 + 2j))
+    assert complex(pull(np.complex64(0.5 - 1j))[0]) == 7.5 - 15j
 
 
 def test_gradient_through_another_gradient_step():

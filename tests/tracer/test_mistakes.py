@@ -5,11 +5,12 @@ import pytest
 
 import minigrad.numpy as jnp
 import minigrad.tracer as jax
-from minigrad import errors
+from minigrad import errors, tape
 from minigrad.op import EVALUATE, interpreter
 from minigrad.tracer import lax
 
 X = np.ones(3, np.float32)
+TENSOR = tape.tensor([1.0, 2.0, 3.0])
 
 
 def branchy(x):
@@ -60,13 +61,25 @@ MISTAKES = [
      "pass floats (1.0 instead of 1), or leave this argument out of argnums"),
     (lambda: jax.grad(lambda x: x > 0)(1.0), errors.NotDifferentiableError,
      "grad: the function returned bool[]: only floats have gradients", None),
-    (lambda: jax.grad(lambda z: z)(1j), errors.NotDifferentiableError,
-     "grad: argument 0 is complex64[]",
-     "if the function is holomorphic, say holomorphic=True; else use vjp, or its real and imaginary parts"),
+    (lambda: jax.grad(lambda z: z * z)(1j), errors.GradientError,
+     "grad: the function must return a real scalar, got c64[]",
+     "if it is holomorphic, say holomorphic=True; else use vjp, or its real part"),
+    (lambda: jax.grad(unruled, holomorphic=True)(1.0), errors.NotDifferentiableError,
+     "grad: holomorphic=True needs complex inputs, but argument 0 is float32[]", None),
+    (lambda: jax.jacfwd(unruled)(1j), errors.NotDifferentiableError,
+     "jacfwd: argument 0 is complex64[], which has two real directions",
+     "if the function is holomorphic, say holomorphic=True; else use jvp or vjp"),
+    (lambda: jax.grad(lambda x: jnp.sum(x * TENSOR))(X), errors.MixedFrontEndsError,
+     "grad: output is a tape value", "the function used a tape value: pass its numbers in as an argument"),
+    (lambda: jax.jit(lambda x: x * TENSOR)(X), errors.MixedFrontEndsError,
+     "mul: a tape value is used in code that is being traced", "pass its numbers in as an argument"),
+    (lambda: jax.vmap(unruled)(TENSOR), errors.MixedFrontEndsError,
+     "vmap: argument x is a tape value", "transformations take arrays: take the numbers out of it first"),
     (lambda: jax.grad(unruled, argnums=2)(1.0), errors.ArgumentError,
      "grad: argnums names argument 2, but the call has 1 positional argument",
      "arguments are counted from 0; pass those to differentiate by position, not by keyword"),
-    (lambda: jax.grad(unruled, argnums=(0, 0)), errors.ArgumentError, "grad: argnums (0, 0) names an argument twice", None),
+    (lambda: jax.grad(unruled, argnums=(0, 0)), errors.ArgumentError,
+     "grad: argnums (0, 0) names an argument twice", None),
     (lambda: jax.grad(unruled, argnums="x"), errors.ArgumentError,
      "grad: argnums must be an int or a tuple of ints, got 'x'", None),
     (lambda: jax.grad(unruled, has_aux=True)(1.0), errors.GradientError,

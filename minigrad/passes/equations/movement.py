@@ -122,10 +122,11 @@ def _bare_operands(s: Sweep, n: Node) -> Atom | None:
 
 @equation("f(expand x) -> expand(f x)", Row, Convert)
 def _expand_later(s: Sweep, n: Node) -> Atom | None:
+    if not any(s.maker(a, Expand) and s.read_once(a) for a in n.ins):
+        return None  # this would add a node
     bare = [bare_operand(s, a) for a in n.ins]
     shapes = [b.type.shape for b in bare]
-    pays = any(s.maker(a, Expand) and s.read_once(a) for a in n.ins)  # else this would add a node
-    if not pays or (len(shapes) > 1 and broadcast_shapes("simplify", *shapes) == n.out.type.shape):
+    if len(shapes) > 1 and broadcast_shapes("simplify", *shapes) == n.out.type.shape:
         return None
     return s.emit(Expand(n.out.type.shape), s.emit(n.op, *bare))
 

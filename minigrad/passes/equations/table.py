@@ -31,13 +31,17 @@ class Equation:
 EQUATIONS: list[Equation] = []
 _of_row: dict[int, list[Equation]] = {}  # by identity: rows are single objects
 _of_class: dict[type, list[Equation]] = {}
+_found: dict[Any, tuple[Equation, ...]] = {}  # by row or class, what `equations_of` answered
 
 
-def equations_of(op: Op) -> Iterator[Equation]:
+def equations_of(op: Op) -> tuple[Equation, ...]:
     """The equations that may fit a node of this op, in the order to try them."""
-    yield from _of_row.get(id(op), ())
-    for cls in type(op).__mro__:
-        yield from _of_class.get(cls, ())
+    key: Any = id(op) if id(op) in _of_row else type(op)
+    found = _found.get(key)
+    if found is None:
+        of_class = [entry for cls in type(op).__mro__ for entry in _of_class.get(cls, ())]
+        found = _found[key] = (*_of_row.get(id(op), ()), *of_class)
+    return found
 
 
 def equation(name: str, *starts: Any, safety: Safety = "exact") -> Callable[[Rule], Rule]:

@@ -119,7 +119,7 @@ def scaled_dot_product_attention(
 def cross_entropy(
     input: Any, target: Any, *, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
 ) -> Any:
-    """-log softmax(input)[target]: logits [n, c, *d] (or [c]) with integer labels [n, *d], or probabilities [n, c, *d]."""
+    """-log softmax(input)[target]: logits [n, c, *d] or [c], and integer labels [n, *d] or probabilities [n, c, *d]."""
     axis = 0 if input.ndim == 1 else 1
     if target.dtype.kind == "f":
         if target.shape != input.shape:
@@ -128,8 +128,7 @@ def cross_entropy(
             )
         if label_smoothing:
             target = target * (1 - label_smoothing) + label_smoothing / input.shape[axis]
-        y = losses.cross_entropy(input, target, axis=axis, reduction=reduction)
-        return y
+        return losses.cross_entropy(input, target, axis=axis, reduction=reduction)
     _check_labels(input, target, axis, ignore_index)
     ignore = ignore_index if target.dtype.kind == "i" and (target._array == ignore_index).any() else None
     return losses.cross_entropy(

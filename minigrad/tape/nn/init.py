@@ -40,7 +40,7 @@ def ones_(tensor: Tensor) -> Tensor:
 
 
 def fans(tensor: Tensor) -> tuple[int, int]:
-    """(fan in, fan out): how many inputs an output depends on, and how many outputs an input reaches. Weights are [out, in, *kernel]."""
+    """(inputs an output depends on, outputs an input reaches) of weights [out, in, *kernel]."""
     if tensor.ndim < 2:
         raise ArgumentError(f"init: {tensor.type} has no fan in and fan out", hint="it takes at least two dims")
     kernel = math.prod(tensor.shape[2:])
@@ -48,7 +48,7 @@ def fans(tensor: Tensor) -> tuple[int, int]:
 
 
 def kaiming_uniform_(tensor: Tensor, a: float = 0.0) -> Tensor:
-    """Uniform in ±√(6 / ((1 + a²) fan in)), which keeps the variance through leaky relus of slope a (He et al. 2015)."""
+    """Uniform in ±√(6 / ((1 + a²) fan in)): the variance stays through leaky relus of slope a (He et al. 2015)."""
     bound = math.sqrt(6 / ((1 + a * a) * fans(tensor)[0]))
     return uniform_(tensor, -bound, bound)
 

@@ -37,4 +37,4 @@ class CrossEntropyLoss(Module):
         self.options = {"ignore_index": ignore_index, "reduction": reduction, "label_smoothing": label_smoothing}
 
     def forward(self, input: Any, target: Any) -> Any:
-        return F.cross_entropy(input, target, **self.options)  # type: ignore[arg-type]
+        return F.cross_entropy(input, target, **self.options)

@@ -58,7 +58,7 @@ class SGD(Optimizer):
 
 
 class Adam(Optimizer):
-    """Steps of about lr, scaled by running moments of the gradient (Kingma & Ba 2015); weight_decay adds to the gradient."""
+    """Steps of about lr, scaled by running moments of the gradient, to which weight_decay adds (Kingma & Ba 2015)."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class Adam(Optimizer):
 
 
 class AdamW(Adam):
-    """Adam whose weight decay shrinks the parameters themselves: w ← w·(1 - lr·weight_decay) (Loshchilov & Hutter 2019)."""
+    """Adam whose weight decay shrinks the parameters: w ← w·(1 - lr·weight_decay) (Loshchilov & Hutter 2019)."""
 
     def __init__(
         self,

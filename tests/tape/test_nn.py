@@ -1,0 +1,236 @@
+"""Modules, losses and optimizers. Reference numbers are PyTorch 2.13's for the same program."""
+
+import copy
+
+import numpy as np
+import pytest
+
+import minigrad.tape as torch
+from minigrad.errors import ArgumentError, ShapeError, ValueTypeError
+from minigrad.tape import nn, optim
+from minigrad.tape.nn import functional as F
+
+
+def waves(shape, rate, start=0.0):
+    return torch.from_numpy(np.sin(np.arange(np.prod(shape)) * rate + start).reshape(shape)).float()
+
+
+def classifier():
+    model = nn.Sequential(nn.Linear(5, 8), nn.LayerNorm(8), nn.GELU(), nn.Linear(8, 3))
+    with torch.no_grad():
+        for k, p in enumerate(model.parameters()):
+            p.copy_(waves(p.shape, 1.7, k) * 0.5)
+    return model
+
+
+X = torch.from_numpy(np.cos(np.arange(60) * 0.37).reshape(12, 5)).float()
+Y = torch.arange(12) % 3
+
+
+@pytest.mark.parametrize(
+    ("make", "losses"),
+    [
+        (lambda p: optim.SGD(p, lr=0.3), [1.092536, 1.039834, 0.770149, 0.5591394]),
+        (
+            lambda p: optim.SGD(p, lr=0.1, momentum=0.9, weight_decay=0.01),
+            [1.092536, 1.074402, 0.7625054, 0.4778074],
+        ),
+        (lambda p: optim.SGD(p, lr=0.1, momentum=0.9, nesterov=True), [1.092536, 1.058465, 0.7124049, 0.4449337]),
+        (lambda p: optim.Adam(p, lr=0.05, weight_decay=0.01), [1.092536, 0.9602294, 0.4895867, 0.4023987]),
+        (
+            lambda p: optim.AdamW(p, lr=0.05, betas=(0.8, 0.99), weight_decay=0.1),
+            [1.092536, 0.9621377, 0.4560557, 0.3974558],
+        ),
+    ],
+    ids=["sgd", "momentum", "nesterov", "adam", "adamw"],
+)
+def test_training_gives_the_losses_of_pytorch(make, losses):
+    model = classifier()
+    optimizer = make(model.parameters())
+    seen = []
+    for _ in range(20):
+        optimizer.zero_grad()
+        loss = F.cross_entropy(model(X), Y)
+        loss.backward()
+        optimizer.step()
+        seen.append(loss.item())
+    np.testing.assert_allclose([seen[i] for i in (0, 1, 9, 19)], losses, rtol=1e-5)
+
+
+def test_an_optimizer_goes_on_from_its_state_dict():
+    def steps(model, optimizer, n):
+        for _ in range(n):
+            optimizer.zero_grad()
+            F.cross_entropy(model(X), Y).backward()
+            optimizer.step()
+        return [p.tolist() for p in model.parameters()]
+
+    model = classifier()
+    optimizer = optim.Adam(model.parameters(), lr=0.05)
+    steps(model, optimizer, 3)
+    twin = classifier()
+    twin.load_state_dict(model.state_dict())
+    other = optim.Adam(twin.parameters(), lr=1.0)
+    other.load_state_dict(optimizer.state_dict())
+    assert other.param_groups[0]["lr"] == 0.05
+    assert steps(twin, other, 3) == steps(model, optimizer, 3)
+    with pytest.raises(ArgumentError, match=r"groups of \[6\] parameters do not fit groups of \[1\]"):
+        optim.Adam([torch.ones(1, requires_grad=True)]).load_state_dict(optimizer.state_dict())
+
+
+def test_parameter_groups_and_closures():
+    a, b = (torch.ones(1, requires_grad=True) for _ in range(2))
+    optimizer = optim.SGD([{"params": [a], "lr": 0.5}, {"params": [b]}], lr=0.1)
+
+    def closure():
+        optimizer.zero_grad(set_to_none=False)
+        loss = (a * b).sum()
+        loss.backward()
+        return loss
+
+    assert optimizer.step(closure).item() == 1.0
+    assert (a.item(), b.item()) == (0.5, pytest.approx(0.9))
+    with pytest.raises(ArgumentError, match="appears twice"):
+        optim.SGD([a, a], lr=0.1)
+    with pytest.raises(ArgumentError, match="unknown options"):
+        optim.SGD([{"params": [a], "rate": 1}], lr=0.1)
+    with pytest.raises(ArgumentError, match="lr must not be negative"):
+        optim.SGD([a], lr=-1)
+
+
+def test_attention():
+    q, k, v = (waves((1, 2, 3, 4), s).requires_grad_() for s in (0.3, 0.7, 1.1))
+    a = F.scaled_dot_product_attention(q, k, v, is_causal=True)
+    a.square().sum().backward()
+    expected = [0.0, 0.8912073, 0.8084964, -0.1577457, -0.1094038, 0.7076323]
+    np.testing.assert_allclose(a.flatten()[:6].tolist(), expected, atol=1e-6)
+    np.testing.assert_allclose(q.grad.flatten()[4:8].tolist(), [-0.0487074, 0.1446735, 0.2700122, 0.2683600], rtol=1e-5)
+
+
+def test_cross_entropy_in_its_forms():
+    logits = torch.from_numpy(np.sin(np.arange(12.0)).reshape(2, 3, 2)).float()
+    labels = torch.tensor([[0, 2], [1, -100]])
+    smooth = {"label_smoothing": 0.1}
+    assert F.cross_entropy(logits, labels).item() == pytest.approx(1.3619369, rel=1e-5)
+    assert F.cross_entropy(logits, labels, **smooth).item() == pytest.approx(1.3591504, rel=1e-5)
+    each = F.cross_entropy(logits, labels, reduction="none")
+    np.testing.assert_allclose(each.tolist(), [[1.3741565, 2.3082032], [0.4034507, 0.0]], rtol=1e-5)
+    assert nn.CrossEntropyLoss()(logits, logits.softmax(1)).item() == pytest.approx(0.8971798, rel=1e-5)
+    assert F.cross_entropy(logits, logits.softmax(1), **smooth).item() == pytest.approx(0.9403614, rel=1e-5)
+    with pytest.raises(ShapeError, match="does not label"):
+        F.cross_entropy(torch.ones(4, 3), torch.zeros(3).long())
+    assert F.mse_loss(torch.ones(3), torch.zeros(3), reduction="sum").item() == 3.0
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(2, 3)
+        self.rest = nn.ModuleList([nn.Linear(3, 3), nn.Linear(3, 1, bias=False)])
+        self.rest.append(self.first)  # shared
+        self.scale = nn.Parameter(torch.ones(1))
+        self.register_buffer("seen", torch.zeros(1))
+        self.register_buffer("scratch", torch.zeros(1), persistent=False)
+        self.drop = nn.Dropout(0.5)
+        self.name = "net"
+
+    def forward(self, x):
+        self.seen += 1
+        return self.rest[1](self.rest[0](self.drop(self.first(x)))) * self.scale
+
+
+def test_what_a_module_is_made_of():
+    net = Net()
+    names = [n for n, _ in net.named_parameters()]
+    assert names == ["scale", "first.weight", "first.bias", "rest.0.weight", "rest.0.bias", "rest.1.weight"]
+    assert [n for n, _ in net.named_buffers()] == ["seen", "scratch"]
+    assert [n for n, _ in net.named_modules()] == ["", "first", "rest", "rest.0", "rest.1", "drop"]
+    assert [n for n, _ in net.named_children()] == ["first", "rest", "drop"]
+    assert sorted(set(net.state_dict()) - set(names)) == ["rest.2.bias", "rest.2.weight", "seen"]
+    net(torch.ones(4, 2)).sum().backward()
+    assert all(p.grad is not None for p in net.parameters()) and net.seen.item() == 1.0
+    net.zero_grad()
+    assert all(p.grad is None for p in net.parameters())
+    net.requires_grad_(False)
+    assert not net(torch.ones(1, 2)).requires_grad
+
+
+def test_modes_and_copies_of_a_module():
+    net = Net()
+    assert not net.eval().drop.training and net.train().drop.training
+    x = torch.ones(3, 2)
+    assert torch.equal(net.eval()(x), net(x))
+    twin = copy.deepcopy(net)
+    twin.load_state_dict(net.state_dict())
+    assert torch.equal(twin(x), net(x))
+    with torch.no_grad():
+        twin.scale.zero_()
+    assert net.scale.item() == 1.0 and twin.rest[2] is twin.first
+    seen = []
+    net.apply(seen.append)
+    assert seen[-1] is net and len(seen) == 6
+    assert net.double()(x.double()).dtype == torch.float64
+    net.load_state_dict({"scale": torch.zeros(1)}, strict=False)
+    assert net.scale.item() == 0.0
+
+
+def test_what_may_be_assigned():
+    net = Net()
+    net.scale = nn.Parameter(torch.zeros(1))
+    assert net.scale.item() == 0.0
+    with pytest.raises(ValueTypeError, match="is one of parameters: a float cannot replace it"):
+        net.scale = 1.0
+    del net.scale
+    assert not hasattr(net, "scale")
+
+    class Early(nn.Module):
+        def __init__(self):
+            self.w = nn.Parameter(torch.zeros(1))
+
+    with pytest.raises(ArgumentError, match=r"call super\(\).__init__\(\) first"):
+        Early()
+
+
+def test_how_a_module_reads():
+    model = nn.Sequential(nn.Linear(2, 3), nn.Sequential(nn.ReLU(), nn.Dropout(0.1)))
+    assert repr(model) == (
+        "Sequential(\n"
+        "  (0): Linear(in_features=2, out_features=3, bias=True)\n"
+        "  (1): Sequential(\n"
+        "    (0): ReLU()\n"
+        "    (1): Dropout(p=0.1)\n"
+        "  )\n"
+        ")"
+    )
+    assert len(model) == 2 and model[-1] is model[1] and len(model[:1]) == 1
+    assert [type(m).__name__ for m in model] == ["Linear", "Sequential"]
+
+
+def test_initial_values_have_pytorchs_spread():
+    torch.manual_seed(1)
+    layer = nn.Linear(400, 300)
+    assert layer.weight.abs().max().item() == pytest.approx(1 / 20, rel=1e-3)
+    assert layer.bias.abs().max().item() == pytest.approx(1 / 20, rel=0.02)
+    table = nn.Embedding(1000, 50).weight
+    assert (table.mean().item(), table.std().item()) == (pytest.approx(0, abs=0.02), pytest.approx(1, abs=0.02))
+    torch.manual_seed(1)
+    assert torch.equal(nn.Linear(400, 300).weight, layer.weight)
+
+
+def test_dropout():
+    torch.manual_seed(0)
+    x = torch.ones(1000, requires_grad=True)
+    y = F.dropout(x, 0.25)
+    assert sorted(set(y.tolist())) == [0.0, pytest.approx(4 / 3)] and y.mean().item() == pytest.approx(1, abs=0.1)
+    y.sum().backward()
+    assert torch.equal(x.grad, y.detach())
+    assert F.dropout(x, 0.25, training=False) is x and F.dropout(x, 1.0).sum().item() == 0.0
+
+
+def test_in_place_activations():
+    x = torch.tensor([-1.0, 2.0], requires_grad=True)
+    h = x * 1
+    y = nn.ReLU(inplace=True)(h)
+    assert y is h
+    y.sum().backward()
+    assert x.grad.tolist() == [0.0, 1.0]
