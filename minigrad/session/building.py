@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 import minigrad.numpy as mnp
-
 from minigrad.errors import DtypeError, ShapeError, ValueTypeError
 from minigrad.op import EVALUATE, Array, Handle, Value, interpreter, ndarray, using
 from minigrad.ops.kinds import Linear
 from minigrad.session.graph_scope import Append, Graph, get_default_graph
+from minigrad.session.open_rank import defer, is_open
 from minigrad.session.tensor import Tensor
 from minigrad.types import SHORT, TensorType, as_dtype
 
@@ -75,8 +75,21 @@ def build(name: str | None, default: str, f: Callable[..., Any], *operands: Any,
         start = len(graph.operations)
         reserved = graph.names.unique(default if name is None else graph.names.check(name))
         with graph.names.under(reserved + "/"):
-            y = f(*map(operand, operands), **parameters)
+            xs = [operand(x) for x in operands]
+            if graph.has_open_ranks and any(map(is_open, xs)):
+                y = defer(graph.interpreter, lambda *values: _one(f(*values, **parameters), default), xs)
+            else:
+                y = f(*xs, **parameters)
             return christen(y, graph, reserved, start)
+
+
+def _one(y: Any, who: str) -> Any:
+    if isinstance(y, (list, tuple)):
+        raise ShapeError(
+            f"{who} gives several tensors, so the rank must be known when the graph is built",
+            hint="give the placeholder a shape, as [None, 784]",
+        )
+    return y
 
 
 def christen(y: Any, graph: Graph, name: str, start: int) -> Any:

@@ -21,6 +21,7 @@ from minigrad.errors import (
 from minigrad.graph import Atom, Builder, Const, Var
 from minigrad.op import Array, Handle, Interpreter, Op, Operand, Value, leaked
 from minigrad.session.names import Names
+from minigrad.session.open_rank import Deferred, defer, is_open
 from minigrad.session.sizes import partly_known
 from minigrad.session.stacks import Stack
 from minigrad.session.tensor import Assumption, Operation, Role, Tensor
@@ -52,6 +53,8 @@ class Append(Interpreter):
         self.graph = graph
 
     def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
+        if self.graph.has_open_ranks and not isinstance(op, Deferred) and any(map(is_open, xs)):
+            return defer(self, op, xs)
         return self.graph.add_node(op, [self.lower(op, x, xs) for x in op.coerce(xs)])
 
     def lower(self, op: Op, x: Value, xs: Sequence[Operand]) -> Atom:
@@ -107,6 +110,7 @@ class Graph:
         self.plans: dict[Any, Any] = {}
         self.seed: int | None = None
         self.finalized = False
+        self.has_open_ranks = False
         self.sizes_of: dict[Var, Any] = {}  # sizes.py: integer tensors whose values are sizes
         self.unfeedable: set[Tensor] = set()
         self.symbols: dict[str, tuple[Tensor, int]] = {}  # where each unknown size came in

@@ -15,6 +15,7 @@ from minigrad import backends
 from minigrad.graph import Atom, Const, Graph, Node, Var, specialize
 from minigrad.op import EVALUATE, using
 from minigrad.session.building import Identity
+from minigrad.session.open_rank import Deferred, OpenType, resolve
 from minigrad.session.tensor import (
     Assumption,
     Constant,
@@ -168,9 +169,16 @@ class Plan:
     def executable(self, sizes: dict[str, int], signature: Any) -> backends.Executable:
         """The program for these fed sizes, compiled when they are met first."""
         with using(EVALUATE):
-            graph = specialize(self.graph, dict(sizes)) if sizes else self.graph
+            graph = self._concrete(sizes, signature)
             exe = self.executables[signature] = backends.compile(graph)
         return exe
+
+    def _concrete(self, sizes: dict[str, int], shapes: Sequence[Any]) -> Graph:
+        if any(isinstance(n.op, Deferred) or isinstance(n.out.type, OpenType) for n in self.graph.nodes if n.outs):
+            fed = [t.type.with_shape(shape) for t, shape in zip(self.fed, shapes, strict=True)]
+            fed = [TensorType(t.shape, t.dtype) for t in fed]
+            return resolve(self.graph, [*fed, *(v.type for v in self.graph.inputs[len(fed) :])], sizes)
+        return specialize(self.graph, dict(sizes)) if sizes else self.graph
 
     def needs(self, operation: Operation) -> str:
         """The name of the first target that needs this operation, for messages."""

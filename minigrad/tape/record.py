@@ -54,7 +54,12 @@ class Record:
 
     def pull_wanted(self, y_bars: list[Any], wanted: Sequence[bool]) -> Sequence[Any]:
         xs, y = self.saved()
-        return self.way_back(y_bars) if self.way_back else pull_through(self.op, y_bars, y, xs, wanted)
+        if self.way_back is None:
+            return pull_through(self.op, y_bars, y, xs, wanted)
+        for x in xs:
+            if isinstance(x, Overwritten):  # what the way back reads is its own affair
+                raise x.error()
+        return self.way_back(y_bars)
 
     def saved(self) -> tuple[list[Any], Any]:
         """(operands, result) as values. Those overwritten since raise when a rule reads their numbers, not before."""

@@ -63,17 +63,17 @@ class Term:
 
 
 Terms: TypeAlias = "tuple[Term | None, ...]"
-_terms: dict[tuple[Row, DType], Terms | None] = {}
+_terms: dict[Row, dict[str, Terms | None]] = {}  # by row and dtype.char: a dtype is slow to hash
 
 
 def terms_of(row: Row, dtype: DType) -> Terms | None:
     """Per operand its Term (None: zero), or None where the shortcut does not go (complex, or other kinds of rules)."""
-    key = (row, dtype)
     try:
-        return _terms[key]
+        return _terms[row][dtype.char]
     except KeyError:
         plain = type(row) is Row and row.gives == "same" and dtype.kind == "f" and isinstance(row.partials, tuple)
-        found = _terms[key] = tuple([_term(row, i, dtype) for i in range(row.operands)]) if plain else None
+        found = tuple([_term(row, i, dtype) for i in range(row.operands)]) if plain else None
+        _terms.setdefault(row, {})[dtype.char] = found
         return found
 
 

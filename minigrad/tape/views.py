@@ -57,7 +57,7 @@ def link(y: Tensor, xs: Sequence[Any], op: Op) -> Tensor:
 
 def base_of(x: Tensor) -> Tensor:
     """The tensor whose memory x shows: itself if it is no view."""
-    return x._kin.base if type(x._kin) is View else x  # type: ignore[no-any-return]
+    return x._kin.base if type(x._kin) is View else x
 
 
 def write_through(view: Tensor, value: Tensor) -> None:

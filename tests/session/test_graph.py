@@ -53,7 +53,7 @@ def test_operations_know_their_neighbours(graph):
 
 def test_equality_is_identity():
     a = tf.constant([1.0, 2.0])
-    assert a == a and a != a + 0.0 and len({a, a}) == 1  # noqa: PLR0124
+    assert a == a and a != a + 0.0 and len({a, a}) == 1
 
 
 def test_shapes():

@@ -178,7 +178,7 @@ def test_what_may_be_assigned():
     net = Net()
     net.scale = nn.Parameter(torch.zeros(1))
     assert net.scale.item() == 0.0
-    with pytest.raises(ValueTypeError, match="a float cannot replace what is one of its parameters"):
+    with pytest.raises(ValueTypeError, match="is one of parameters: a float cannot replace it"):
         net.scale = 1.0
     del net.scale
     assert not hasattr(net, "scale")
