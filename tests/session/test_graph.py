@@ -123,7 +123,7 @@ def test_variables_by_name():
     assert w.name == "a/w:0" and w.op.name == "a/w"
     with tf.variable_scope("a", reuse=True):
         assert tf.get_variable("w", [2]) is w
-        with pytest.raises(ValueError, match="a/nope does not exist, or was not made with tf.get_variable"):
+        with pytest.raises(ValueError, match=r"a/nope does not exist, or was not made with tf.get_variable"):
             tf.get_variable("nope", [2])
         with pytest.raises(ValueError, match=r"trying to share variable a/w as \(3,\), but its shape is \(2,\)"):
             tf.get_variable("w", [3])
@@ -177,7 +177,7 @@ def test_the_graph_that_runs_is_an_ordinary_graph(graph):
 
 
 def test_the_graph_is_the_tracers_graph():
-    """The same function, by placeholders and by tracing: the same graph, its gradient's too, and a text that reads back."""
+    """The same function by placeholders and by tracing: one graph, its gradient's too, whose text reads back."""
 
     def loss(w, x, y):
         return mnp.mean((mnp.tanh(x @ w) - y) ** 2)
