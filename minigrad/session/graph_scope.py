@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from minigrad.errors import (
@@ -22,6 +23,7 @@ from minigrad.graph import Atom, Builder, Const, Var
 from minigrad.op import Array, Handle, Interpreter, Op, Operand, Value, leaked
 from minigrad.session.names import Names
 from minigrad.session.open_rank import Deferred, defer, is_open
+from minigrad.session.shape import TensorShape
 from minigrad.session.sizes import partly_known
 from minigrad.session.stacks import Stack
 from minigrad.session.tensor import Assumption, Operation, Role, Tensor
