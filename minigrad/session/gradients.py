@@ -100,7 +100,7 @@ def _start(ys: Sequence[Tensor], grad_ys: Sequence[Any]) -> dict[Any, Any]:
         if given is not None:
             bar = _cotangent(y, given)
         elif is_open(y):
-            bar = defer(y.home(), lambda v: full(v.shape, 1, v.dtype), [y])
+            bar = defer(y.home(), "ones", lambda v: full(v.shape, 1, v.dtype), [y])
         else:
             bar = full(y.type.shape, 1, y.dtype)
         bars[y.var] = add(bars[y.var], bar) if y.var in bars else bar

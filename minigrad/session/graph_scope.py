@@ -54,7 +54,7 @@ class Append(Interpreter):
 
     def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
         if self.graph.has_open_ranks and not isinstance(op, Deferred) and any(map(is_open, xs)):
-            return defer(self, op, xs)
+            return defer(self, op.label, op, xs)
         return self.graph.add_node(op, [self.lower(op, x, xs) for x in op.coerce(xs)])
 
     def lower(self, op: Op, x: Value, xs: Sequence[Operand]) -> Atom:

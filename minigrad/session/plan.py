@@ -188,7 +188,5 @@ class Plan:
     @property
     def open_sizes(self) -> set[str]:
         """The symbols whose numbers must be known to run it."""
-        found: set[str] = symbols_of(tuple(v.type.shape for v in self.graph.inputs))
-        for n in self.graph.nodes:
-            found |= symbols_of(tuple(v.type.shape for v in n.outs))
-        return found
+        every = [*self.graph.inputs, *(v for n in self.graph.nodes for v in n.outs)]
+        return set().union(*(symbols_of(v.type.shape) for v in every if not isinstance(v.type, OpenType)))

@@ -119,19 +119,20 @@ Tensor.tape = TAPE
 def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
     """`x + y` for tensors of one dtype, or a float tensor and a Python number; `Tape.apply` does the rest."""
     numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
-    weak = isinstance(numpy, np.ufunc)  # ufuncs know what a Python number beside an array means
 
     def operator(self: Any, other: Any) -> Any:
         if not isinstance(self, Tensor):
             return tensor_of(TAPE.apply(op, (self, other)))
-        a, dtype = self._array, self._array.dtype
-        b: Any = other
+        a, grads = self._array, self.requires_grad
+        dtype = a.dtype
         if isinstance(other, Tensor):
             b = other._array
             fits = b.dtype is dtype and dtype.kind in takes
-            grads = other.requires_grad or self.requires_grad
+            grads = grads or other.requires_grad
+        elif type(other) is float and dtype.kind == "f":
+            b, fits = np.asarray(other, dtype), True
         elif isinstance(other, sugar.OPERANDS):
-            fits, grads = weak and dtype.kind == "f" and type(other) in (float, int), self.requires_grad
+            b, fits = a, False
         else:
             return NotImplemented
         if not fits:
@@ -142,7 +143,7 @@ def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
         try:
             y = numpy(*arrays)
         except ValueError:
-            y = run(op, [np.asarray(x, dtype) for x in arrays])  # fails again, and says why
+            y = run(op, arrays)  # fails again, and says why
         if type(y) is not np.ndarray:
             y = np.asarray(y)
         if not (grads and differentiable and GRAD.get()):
