@@ -63,7 +63,7 @@ def gradients(
     stops = {t.var for t in map(_tensor, _list(stop_gradients))}
     if not outputs:
         raise GradientError("gradients: no ys were given")
-    graph = outputs[0].graph
+    graph = _tensor(outputs[0]).graph
     for x in (*outputs, *wanted):
         if _tensor(x).graph is not graph:
             raise GraphError(
