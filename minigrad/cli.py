@@ -6,7 +6,7 @@ Floor 7.
 from __future__ import annotations
 
 import argparse
-import importlib
+import pkgutil
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -104,21 +104,18 @@ def section(title: str, graph: Graph, note: str = "") -> None:
 
 def find(name: str) -> Callable[..., Any]:
     """The function that `module:function` names; modules of the current folder are found too."""
-    module, colon, path = name.partition(":")
-    if not colon or not path:
-        raise ArgumentError(
-            f"show: {name!r} does not name a function", hint="write module:function, as in mymodel:loss"
-        )
+    if not name.partition(":")[2]:
+        raise ArgumentError(f"show: {name!r} does not name a function", hint="write module:function, as in mymodel:loss")
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
-        found: Any = importlib.import_module(module)
+        found = pkgutil.resolve_name(name)
     except ModuleNotFoundError as error:
         raise ArgumentError(f"show: {error}", hint="run it in the folder that holds the module") from None
-    for part in path.split("."):
-        if not hasattr(found, part):
-            raise ArgumentError(f"show: {module} has no {path}")
-        found = getattr(found, part)
+    except AttributeError as error:
+        raise ArgumentError(f"show: {error}") from None
+    except ValueError:
+        raise ArgumentError(f"show: {name!r} is not a name Python can import") from None
     if not callable(found):
         raise ArgumentError(f"show: {name} is a {type(found).__name__}, not a function")
     return found  # type: ignore[no-any-return]

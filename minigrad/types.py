@@ -237,7 +237,14 @@ def symbols_of(x: Any) -> set[str]:
 
 
 def _terms(x: Size) -> tuple[tuple[Monomial, int], ...]:
-    return x.terms if isinstance(x, Dim) else (((), int(x)),)
+    if isinstance(x, Dim):
+        return x.terms
+    if not isinstance(x, (int, np.integer)):
+        raise SymbolicSizeError(
+            f"a symbolic size is computed with integers, not with {x!r}",
+            hint="as a number in a program the size is the sum of ones_like(x) over the axis",
+        )
+    return (((), int(x)),)
 
 
 def _order(atom: Atom) -> tuple[int, str]:

@@ -22,6 +22,7 @@ from minigrad.control.transform import (
     linearize,
     pick,
     place,
+    reaches,
 )
 from minigrad.errors import ShapeError
 from minigrad.graph import Graph, run
@@ -159,7 +160,7 @@ def _wanted_carries(op: Scan, wanted: Mask) -> Mask:
     floats = differentiable(op.body.in_types)
     grown = tuple(w and f for w, f in zip(wanted, floats, strict=True))
     while True:
-        _, has = jvp_graph(op.body, grown)
+        has = reaches(op.body, grown)
         more = (*grown[:k], *(g or h for g, h in zip(grown[k : k + c], has[:c], strict=True)), *grown[k + c :])
         if more == grown:
             return grown

@@ -6,6 +6,7 @@ Floor 1. Scalar constants stand inside the label of the op that reads them: most
 from __future__ import annotations
 
 from dataclasses import MISSING, dataclass, field, fields, is_dataclass
+from typing import Any
 
 from minigrad.graph import Atom, Const, Graph, Node, Var, subgraphs
 from minigrad.op import registry
@@ -83,7 +84,7 @@ def _title(n: Node) -> str:
     if any(isinstance(a, Const) and a.type.shape == () for a in n.ins):
         title += f"({', '.join(_operand(a) for a in n.ins)})"
     if not is_row and not any(True for _ in subgraphs(n.op)):
-        usual = {f.name: f.default for f in fields(n.op)} if is_dataclass(n.op) else {}
+        usual: dict[str, Any] = {f.name: f.default for f in fields(n.op)} if is_dataclass(n.op) else {}
         shown = " ".join(str(v) for k, v in n.op.parameters().items() if v != usual.get(k, MISSING))
         title += f" {shown}" if len(shown) <= _PARAMETERS_SHOWN else f" {shown[: _PARAMETERS_SHOWN - 1]}…"
     return title.rstrip()

@@ -68,7 +68,7 @@ def push_through(op: Op, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Se
     y_dot = op.jvp(y, xs, dots)
     if y_dot is NotImplemented:
         raise NotDifferentiableError(f"{op.label} has a rule for reverse mode only", hint="use grad or vjp")
-    return y_dot if op.many else (y_dot,)  # type: ignore[no-any-return]
+    return y_dot if op.many else (y_dot,)
 
 
 def jvp(f: Callable[..., Sequence[Operand]], xs: Sequence[Value], dots: Sequence[Any]) -> tuple[list[Any], list[Any]]:

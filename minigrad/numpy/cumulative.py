@@ -13,6 +13,7 @@ from minigrad.numpy.manipulation import ravel
 from minigrad.numpy.reductions import accumulator
 from minigrad.op import Op, Operand, lift
 from minigrad.ops import cumulative as c
+from minigrad.ops import running
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert, not_equal, sub
 from minigrad.ops.movement import Concatenate, full, slice_axis
@@ -84,7 +85,7 @@ def cummax(x: Operand, /, axis: int = 0) -> Any:
     [1, 3, 3]
     """
     x = lift(x, "cummax")
-    return c.cummax(x, axis_of("cummax", axis, x))
+    return running.cummax(x, axis_of("cummax", axis, x))
 
 
 def cummin(x: Operand, /, axis: int = 0) -> Any:
@@ -95,7 +96,7 @@ def cummin(x: Operand, /, axis: int = 0) -> Any:
     [2, 2, 1]
     """
     x = lift(x, "cummin")
-    return c.cummin(x, axis_of("cummin", axis, x))
+    return running.cummin(x, axis_of("cummin", axis, x))
 
 
 def diff(
@@ -117,6 +118,7 @@ def diff(
         x = Concatenate(place)(*[convert(p, dtype) for p in parts])
     for _ in range(n):
         size = x.shape[place]
-        high, low = slice_axis(x, place, min(1, size), size), slice_axis(x, place, 0, max(size - 1, 0))
+        edge = 0 if size == 0 else 1
+        high, low = slice_axis(x, place, edge, size), slice_axis(x, place, 0, size - edge)
         x = not_equal(high, low) if x.dtype.kind == "b" else sub(high, low)
     return x

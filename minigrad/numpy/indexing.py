@@ -58,7 +58,7 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int = -1) -> Any:
     place = axis_of("take_along_axis", axis, x)
     if indices.dtype.kind not in "iu":
         raise DtypeError(f"take_along_axis: positions must be integers, got {indices.type}")
-    indices = positions_along(indices, place, x.type)
+    indices = positions_along(indices, place, x)
     lanes, many = ((*t.shape[:place], *t.shape[place + 1 :]) for t in (x, indices))
     common = broadcast_shapes("take_along_axis", lanes, many)
     x, indices = (expand_to(t, (*common[:place], t.shape[place], *common[place:])) for t in (x, indices))

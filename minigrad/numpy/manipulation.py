@@ -297,6 +297,8 @@ def roll(x: Operand, /, shift: Any, axis: Any = None) -> Any:
 
 
 def _rolled(x: Any, shift: int, axis: int) -> Any:
-    n = x.shape[axis]
-    k = int(shift) % n if n else 0
-    return Concatenate(axis)(slice_axis(x, axis, n - k, n), slice_axis(x, axis, 0, n - k)) if k else x
+    n, k = x.shape[axis], int(shift)
+    if isinstance(n, int):
+        k %= max(n, 1)
+    cut = n - k if k > 0 else -k  # of an axis of unknown size the shift must fall within it
+    return Concatenate(axis)(slice_axis(x, axis, cut, n), slice_axis(x, axis, 0, cut)) if k else x

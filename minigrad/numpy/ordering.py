@@ -7,6 +7,7 @@ eagerly, and in `grad` without `jit`, it is exact; in a graph it is a Concretiza
 from __future__ import annotations
 
 import math
+import operator
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -113,7 +114,7 @@ def _quantile(who: str, x: Operand, q: float, axis: Any, keepdims: Any) -> Any:
         raise ArgumentError(f"{who}: the fraction must be a number in [0, 1], got {q!r}")
     others = [d for d in range(x.ndim) if d not in axes]
     shape = tuple(x.shape[d] for d in others)
-    n = math.prod(x.shape[d] for d in axes)
+    n = operator.index(math.prod(x.shape[d] for d in axes))
     if n == 0:
         raise ArgumentError(f"{who}: {x.type} has no elements along axes {axes}")
     rows = Reshape((*shape, n))(Permute((*others, *axes))(x))  # [*others, n]

@@ -1,4 +1,4 @@
-"""Running totals along one axis: sum, product, log-sum-exp, maximum, minimum, forwards or backwards.
+"""Running totals along one axis: sum, product, log-sum-exp, forwards or backwards.
 
 Floor 2. Under them lies one primitive, the first-order linear recurrence h_i = a_i·h_{i-1} + b_i. Its derivatives
 are recurrences again, which makes those of the running product exact where factors are zero, to every order.
@@ -13,12 +13,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigrad.errors import DtypeError, ShapeError
-from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray
-from minigrad.ops.along import TakeAlongAxis
+from minigrad.op import Array, Op, Operand, Value, lift, ndarray
 from minigrad.ops.elementwise import convert, equal, exp, mul, sub, where
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.ops.movement import Expand, Pad, full
-from minigrad.types import FLOAT32, INT64, TensorType, normal_axis, promote
+from minigrad.types import FLOAT32, TensorType, normal_axis, promote
 
 
 @dataclass(frozen=True)
@@ -46,7 +45,7 @@ class Cumulative(Op):
         return replace(self, axis=self.axis + 1)(xs[0])
 
     def accumulated(self, ufunc: np.ufunc, x: ndarray) -> ndarray:
-        return _turned(self, ufunc.accumulate(_turned(self, x), axis=self.axis, dtype=x.dtype))
+        return turned(self, ufunc.accumulate(turned(self, x), axis=self.axis, dtype=x.dtype))
 
     @classmethod
     def samples(cls) -> Samples:
@@ -89,7 +88,7 @@ class LinearRecurrence(Cumulative):
         if a.shape != b.shape:
             raise ValueError("shapes differ")
         h = np.array(b)
-        a_, h_ = (np.moveaxis(_turned(self, t), self.axis, 0) for t in (a, h))
+        a_, h_ = (np.moveaxis(turned(self, t), self.axis, 0) for t in (a, h))
         for i in range(1, len(h_)):
             h_[i] += a_[i] * h_[i - 1]
         return h
@@ -152,41 +151,6 @@ class CumLogSumExp(Cumulative):
         return LinearRecurrence(self.axis, self.reverse)(decay, mul(weight, dots[0]))
 
 
-@dataclass(frozen=True)
-class RunningArg(Cumulative):
-    """Where (int64, along `axis`) the running extremum stands: the first of those that tie; a NaN wins and stays."""
-
-    largest: bool = True
-    takes: ClassVar[str] = "biuf"
-    no_gradient: ClassVar[NoGradient] = NoGradient("it returns positions")
-    label = "running_arg"
-
-    def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
-        normal_axis(self.label, self.axis, x)
-        return x.with_dtype(INT64)
-
-    def impl(self, x: ndarray) -> ndarray:
-        n = x.shape[self.axis]
-        x = np.moveaxis(_turned(self, x), self.axis, 0)
-        ufunc, beats = (np.maximum, np.greater) if self.largest else (np.minimum, np.less)
-        best = ufunc.accumulate(x, axis=0)
-        new = np.ones(x.shape, bool)
-        new[1:] = beats(x[1:], best[:-1]) | ((x[1:] != x[1:]) & (best[:-1] == best[:-1]))
-        steps = np.arange(n).reshape(-1, *(1,) * (x.ndim - 1))
-        where_ = np.maximum.accumulate(np.where(new, steps, 0), axis=0)
-        return _turned(self, np.moveaxis(n - 1 - where_ if self.reverse else where_, 0, self.axis))
-
-
-def cummax(x: Operand, axis: int, reverse: bool = False) -> Any:
-    """The largest element so far; its derivative goes to the first of those that tie."""
-    return TakeAlongAxis(axis)(x, RunningArg(axis, reverse)(x))
-
-
-def cummin(x: Operand, axis: int, reverse: bool = False) -> Any:
-    """The smallest element so far; its derivative goes to the first of those that tie."""
-    return TakeAlongAxis(axis)(x, RunningArg(axis, reverse, largest=False)(x))
-
-
 def shifted(x: Any, axis: int, first: float, reverse: bool) -> Any:
     """x_{i-1} along an axis, with `first` in the place that has no predecessor (reverse: x_{i+1}, at the end)."""
     low, high = [0] * len(x.shape), [0] * len(x.shape)
@@ -194,5 +158,5 @@ def shifted(x: Any, axis: int, first: float, reverse: bool) -> Any:
     return Pad(tuple(low), tuple(high), (0,) * len(low))(x, Array(np.asarray(first, x.dtype)))
 
 
-def _turned(op: Cumulative, x: ndarray) -> ndarray:
+def turned(op: Cumulative, x: ndarray) -> ndarray:
     return np.flip(x, op.axis) if op.reverse else x

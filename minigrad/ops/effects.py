@@ -147,7 +147,7 @@ class Assert(Op):
         return [condition if condition.dtype == BOOL else convert(condition, BOOL), *rest]
 
     def admit(self, arrays: list[ndarray]) -> bool:
-        return arrays[0].dtype.kind == "b"
+        return bool(arrays[0].dtype.kind == "b")
 
     def out_type(self, *types: TensorType) -> tuple[TensorType, ...]:
         return ()

@@ -32,8 +32,8 @@ class Term:
 def einsum(subscripts: str, *operands: Operand) -> Any:
     """Σ over the letters that the output does not name, of the product of the operands.
 
-    `subscripts` is "ij,jk->ik", or "ij,jk" (the output then names, in alphabetical order, the letters that occur once); "..."
-    stands for further axes, which broadcast; a letter repeated in one operand takes its diagonal.
+    `subscripts` is "ij,jk->ik", or "ij,jk" (the output then names, in alphabetical order, the letters that occur
+    once); "..." stands for further axes, which broadcast; a letter repeated in one operand takes its diagonal.
 
     >>> import numpy as np
     >>> einsum("ij,kj->ik", np.ones((2, 3)), np.ones((4, 3))).shape

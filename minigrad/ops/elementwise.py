@@ -119,7 +119,7 @@ clip = row(
 
 
 # ── sign, size and angle ─────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class PartsRow(Row, listed=False):
     """A row for reals that also takes complex operands, by a composite of their parts."""
 
@@ -143,7 +143,7 @@ def _share(a: Any, r: Any) -> Any:
 
 abs_: Row = PartsRow("abs", np.abs, (lambda y, x: sign(x),), takes="iuf", parts=lambda z: hypot(real(z), imag(z)))
 sign: Row = PartsRow("sign", np.sign, (None,), takes="iuf", domain=(0.2, 2.0), parts=_complex_sign)
-hypot = row("hypot", np.hypot, lambda y, a, b: _share(a, y), lambda y, a, b: _share(b, y), takes="f")
+hypot: Row = row("hypot", np.hypot, lambda y, a, b: _share(a, y), lambda y, a, b: _share(b, y), takes="f")
 # ∂atan2(a, b) = (b·ȧ − a·ḃ)/r² with r = |(a, b)|, divided twice so that r² cannot overflow
 atan2 = row(
     "atan2",

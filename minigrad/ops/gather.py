@@ -17,6 +17,7 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, NotDifferentiableError, ShapeError
 from minigrad.op import Array, Op, Operand, Value, lift, ndarray
+from minigrad.ops.cumulative import CumSum
 from minigrad.ops.elementwise import convert, div, equal, mul, where
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.ops.movement import Concatenate, Expand, Permute, Reshape, full
@@ -142,7 +143,7 @@ class Scatter(Linear, Indexed):
     def winners(self, x: Value, updates: Value, indices: Value) -> Any:
         """Which updates a "set" leaves standing (bool, broadcast against updates): the last of those of one place."""
         lanes = indices.shape[:-1]
-        number = Array(np.arange(math.prod(lanes)).reshape(lanes))
+        number = Reshape(lanes)(iota((math.prod(lanes),), 0))
         here = tuple(range(len(self.axes)))
         board = full(tuple(x.shape[a] for a in self.axes), 0, INT64)
         board = Scatter(here, "set", self.beyond)(board, number, indices)
@@ -252,8 +253,9 @@ def moved(x: Any, source: int, target: int) -> Any:
 
 def iota(shape: Shape, axis: int) -> Any:
     """Each element's position (int64) along one axis."""
-    line = Array(np.arange(shape[axis]).reshape(*(-1 if d == axis else 1 for d in range(len(shape)))))
-    return Expand(shape)(line)
+    n = shape[axis]
+    line = Array(np.arange(n)) if isinstance(n, int) else CumSum(0)(full((n,), 1, INT64)) - 1
+    return Expand(shape)(Reshape(tuple(n if d == axis else 1 for d in range(len(shape))))(line))
 
 
 def with_lane(indices: Any, size: int) -> Any:

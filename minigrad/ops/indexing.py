@@ -13,11 +13,12 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError, ValueTypeError
 from minigrad.op import Array, Operand, Value, lift
+from minigrad.ops.axes import full_like
 from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.elementwise import add, convert, div, max_, min_, mul, neg, pow_, where
 from minigrad.ops.gather import Gather, Scatter
 from minigrad.ops.keys import Selection, select
-from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, full, inverse, zero
+from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, inverse, zero
 from minigrad.types import BOOL, broadcast_shapes, shape_text
 
 COMBINE: dict[str, Callable[[Any, Any], Any]] = {"add": add, "mul": mul, "min": min_, "max": max_}
@@ -29,7 +30,7 @@ def index(x: Operand, key: Any) -> Any:
     Positions out of range raise IndexRangeError where the numbers are known; traced ones are clipped.
     """
     x = lift(x, "index")
-    s = select(x.type, key)
+    s = select(x, key)
     y = _read_window(_read_region(x, s), s)
     if s.tensors:
         y = Gather(tuple(s.tensors))(y, _coordinates(s))
@@ -48,7 +49,7 @@ def index_update(x: Operand, key: Any, value: Operand, mode: str = "set") -> Any
     value = convert(value, x.dtype)
     if value.ndim == 0 and isinstance(key, Value) and key.dtype == BOOL and key.shape == x.shape:
         return where(key, value if mode == "set" else COMBINE[mode](x, value), x)  # traced masks may
-    s = select(x.type, key)
+    s = select(x, key)
     if broadcast_shapes("index", value.shape, s.shape) != s.shape:
         raise ShapeError(
             f"index: a value of shape {shape_text(value.shape)} does not fit the {shape_text(s.shape)} indexed"
@@ -89,7 +90,7 @@ def _write_region(x: Any, new: Any, s: Selection) -> Any:
     ends = [a + (n - 1) * k + 1 if n != 0 else a for a, n, k in zip(s.starts, s.sizes, s.steps, strict=True)]
     high = tuple(n - e for n, e in zip(x.shape, ends, strict=True))
     spread = Pad(tuple(s.starts), high, tuple(k - 1 for k in s.steps))
-    return where(spread(full(s.sizes, True, BOOL), zero(BOOL)), spread(new, zero(x.dtype)), x)
+    return where(spread(full_like(new, True, BOOL), zero(BOOL)), spread(new, zero(x.dtype)), x)
 
 
 # ── the window, and the positions ────────────────────────────────────────────────────────────────

@@ -21,8 +21,9 @@ from minigrad.errors import (
     ValueTypeError,
 )
 from minigrad.op import Array, Handle, Value, lift, ndarray
+from minigrad.ops.axes import size_value
 from minigrad.ops.elementwise import add, convert, less, where
-from minigrad.types import INT64, Dim, Shape, Size, TensorType, broadcast_shapes
+from minigrad.types import INT64, Dim, Shape, Size, broadcast_shapes
 
 Entry: TypeAlias = Any  # None, int, slice, or a Value: integers (a tensor, or a scalar not known yet)
 
@@ -60,8 +61,8 @@ class Selection:
         return tuple(shape)
 
 
-def select(x: TensorType, key: Any) -> Selection:
-    """The meaning of a key, or an error that names the entry, the axis and its size."""
+def select(x: Value, key: Any) -> Selection:
+    """The meaning of a key for x, or an error that names the entry, the axis and its size."""
     entries = _aligned(x, _entries(key))
     found = Selection([0] * x.ndim, list(x.shape), [1] * x.ndim)
     fancy = any(isinstance(e, Value) and e.ndim > 0 for e in entries)
@@ -145,7 +146,7 @@ def known(x: Value) -> ndarray | None:
     return None
 
 
-def _aligned(x: TensorType, entries: list[Entry]) -> list[Entry]:
+def _aligned(x: Value, entries: list[Entry]) -> list[Entry]:
     """Entries with masks written as positions and the Ellipsis as full slices (it stays, as a mark before them)."""
     if sum(e is Ellipsis for e in entries) > 1:
         raise ArgumentError("index: only one ... may stand in a key")
@@ -153,7 +154,7 @@ def _aligned(x: TensorType, entries: list[Entry]) -> list[Entry]:
     spans = [e.ndim if m else int(e is not None and e is not Ellipsis) for e, m in zip(entries, masks, strict=True)]
     used = sum(spans)
     if used > x.ndim:
-        raise IndexRangeError(f"index: {used} indices for {x}, which has {x.ndim} axes")
+        raise IndexRangeError(f"index: {used} indices for {x.type}, which has {x.ndim} axes")
     if Ellipsis not in [e for e in entries if e is Ellipsis]:
         entries, masks, spans = [*entries, Ellipsis], [*masks, False], [*spans, 0]
     out: list[Entry] = []
@@ -170,40 +171,40 @@ def _aligned(x: TensorType, entries: list[Entry]) -> list[Entry]:
     return out
 
 
-def _mask_positions(mask: Value, axis: int, x: TensorType) -> list[Entry]:
+def _mask_positions(mask: Value, axis: int, x: Value) -> list[Entry]:
     array = known(mask)
     if array is None:
         raise ConcretizationError(
-            f"index: how many elements of the traced mask {mask.type} are true is not known yet, so {x} indexed with "
-            "it has no shape",
+            f"index: how many elements of the traced mask {mask.type} are true is not known yet, so {x.type} "
+            "indexed with it has no shape",
             hint="use where(mask, x, 0), or positions = nonzero(mask, size=n)",
         )
     here = x.shape[axis : axis + array.ndim]
     if array.shape != here:
-        raise ShapeError(f"index: a mask of shape {array.shape} does not fit axes of sizes {here} of {x}")
+        raise ShapeError(f"index: a mask of shape {array.shape} does not fit axes of sizes {here} of {x.type}")
     if array.ndim == 0:
         raise ArgumentError("index: a single bool is not an index", hint="use where, or index with None")
     return [Array(p) for p in array.nonzero()]
 
 
-def _wrapped(i: int, axis: int, x: TensorType) -> Size:
+def _wrapped(i: int, axis: int, x: Value) -> Size:
     n = x.shape[axis]
     if isinstance(n, int) and not -n <= i < n:
         raise out_of_range(i, axis, x)
     return n + i if i < 0 else i
 
 
-def out_of_range(i: int, axis: int, x: TensorType) -> IndexRangeError:
-    return IndexRangeError(f"index: {i} is out of range for axis {axis} of size {x.shape[axis]} of {x}")
+def out_of_range(i: int, axis: int, x: Value) -> IndexRangeError:
+    return IndexRangeError(f"index: {i} is out of range for axis {axis} of size {x.shape[axis]} of {x.type}")
 
 
-def positions_along(e: Any, axis: int, x: TensorType) -> Any:
+def positions_along(e: Any, axis: int, x: Value) -> Any:
     """Positions from 0, as int64; those that are known are checked, the others will be clipped."""
     n = x.shape[axis]
     array = np.asarray(e) if type(e) is int else known(e)
     if array is None or isinstance(n, Dim):
         positions = convert(e, INT64)
-        return where(less(positions, 0), add(positions, n), positions) if isinstance(n, int) else positions
+        return where(less(positions, 0), add(positions, size_value(x, (axis,))), positions)
     bad = (array < -n) | (array >= n)
     if bad.any():
         raise out_of_range(int(array[bad][0]), axis, x)
@@ -211,7 +212,7 @@ def positions_along(e: Any, axis: int, x: TensorType) -> Any:
     return Array(np.where(array < 0, array + n, array) if (array < 0).any() else array)
 
 
-def _bounds(s: slice, axis: int, x: TensorType) -> tuple[Size, Size, int, bool]:
+def _bounds(s: slice, axis: int, x: Value) -> tuple[Size, Size, int, bool]:
     """Start, stop and step (positive), and whether the axis is then turned round."""
     n = x.shape[axis]
     start, stop, step = (_number(v) for v in (s.start, s.stop, s.step))
@@ -229,7 +230,7 @@ def _bounds(s: slice, axis: int, x: TensorType) -> tuple[Size, Size, int, bool]:
 
 
 def _symbolic_bounds(
-    start: int | None, stop: int | None, step: int | None, axis: int, x: TensorType
+    start: int | None, stop: int | None, step: int | None, axis: int, x: Value
 ) -> tuple[Size, Size, int]:
     """Along an axis of unknown size n: a start from the left, a stop from the right need no comparison with n."""
     n = x.shape[axis]
@@ -239,7 +240,7 @@ def _symbolic_bounds(
     if start is None and stop is None and (step == -1 or (step or 1) > 0):
         return 0, n, abs(step or 1)
     raise ArgumentError(
-        f"index: whether the slice fits axis {axis} of size {n} of {x} is not known until the graph is fed",
+        f"index: whether the slice fits axis {axis} of size {n} of {x.type} is not known until the graph is fed",
         hint="slices such as x[1:] and x[:-1] are known to fit; or give the axis a fixed size",
     )
 

@@ -6,14 +6,14 @@ need. `Elementwise` (in elementwise.py) is the fourth kind; ops that hold graphs
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from minigrad.op import Array, Op, Value
-from minigrad.types import TensorType
+from minigrad.types import Dim, Shape, TensorType
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Linear(Op):
     """
 
     linear: ClassVar[int | None] = 1
+    expand: ClassVar[Callable[[Shape], Op]]  # movement's Expand, which is itself Linear and so comes later
 
     def transpose(self, y_bar: Any, *xs: Value) -> Any:
         raise NotImplementedError(f"{self.label}: transpose")
@@ -79,6 +80,8 @@ class Bilinear(Op):
         ]
 
 
-def zeros(t: TensorType) -> Array:
-    """A concrete zero of a known type (a read-only broadcast: no memory)."""
+def zeros(t: TensorType) -> Any:
+    """A zero of a known type: a read-only broadcast, which takes no memory. An op makes it where a size is unknown."""
+    if any(isinstance(n, Dim) for n in t.shape):
+        return Linear.expand(t.shape)(Array(np.zeros((), t.dtype)))
     return Array(np.broadcast_to(np.zeros((), t.dtype), t.shape))

@@ -109,6 +109,9 @@ class Expand(Linear):
             yield cls(after), (Draw(before),)
 
 
+Linear.expand = Expand
+
+
 @dataclass(frozen=True)
 class Sum(Linear):
     """The sum over `axes`, which disappear. The dtype is kept (integers wrap)."""

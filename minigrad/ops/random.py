@@ -105,10 +105,10 @@ def bits(key: Operand, shape: Any = (), dtype: Any = UINT32) -> Any:
 
 # ── distributions ────────────────────────────────────────────────────────────────────────────────
 def _float(dtype: Any, who: str) -> DType:
-    dtype = as_dtype(dtype)
-    if dtype.kind != "f":
-        raise DtypeError(f"{who}: a float dtype is wanted, got {dtype.name}")
-    return dtype
+    found = as_dtype(dtype)
+    if found.kind != "f":
+        raise DtypeError(f"{who}: a float dtype is wanted, got {found.name}")
+    return found
 
 
 def _fits(who: str, shape: Shape, *params: Any) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.along import TakeAlongAxis
+from minigrad.ops.axes import size_value
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Flip, slice_axis
 from minigrad.types import INT64, TensorType, normal_axis, same_size
@@ -126,7 +127,7 @@ def argsort(*xs: Operand, axis: int = -1, descending: bool = False) -> Any:
     if not descending:
         return ArgSort(axis)(*values)
     # of the flipped operands the stable order, read from its end, is descending with equals in their first order
-    flip, last = Flip((axis,)), values[0].shape[axis] - 1
+    flip, last = Flip((axis,)), size_value(values[0], (axis,)) - 1
     return last - flip(ArgSort(axis)(*[flip(x) for x in values]))
 
 

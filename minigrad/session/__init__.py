@@ -145,6 +145,7 @@ from minigrad.session.random_functions import (
 from minigrad.session.scopes import AUTO_REUSE, VariableScope, get_variable, get_variable_scope, variable_scope
 from minigrad.session.session import InteractiveSession, Session, get_default_session
 from minigrad.session.shape import TensorShape
+from minigrad.session.side_effects import Assert, Print, check_numerics, py_func
 from minigrad.session.tensor import Operation, Tensor
 from minigrad.session.variables import (
     Variable,
@@ -175,6 +176,7 @@ __all__ = [
     "argmax",
     "argmin",
     "asin",
+    "Assert",
     "assign",
     "assign_add",
     "assign_sub",
@@ -185,6 +187,7 @@ __all__ = [
     "broadcast_to",
     "cast",
     "ceil",
+    "check_numerics",
     "clip_by_global_norm",
     "clip_by_value",
     "complex128",
@@ -267,6 +270,8 @@ __all__ = [
     "placeholder",
     "placeholder_with_default",
     "pow",
+    "Print",
+    "py_func",
     "random_normal",
     "random_normal_initializer",
     "random_uniform",

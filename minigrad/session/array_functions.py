@@ -20,6 +20,7 @@ from minigrad.ops.gather import Gather
 from minigrad.ops.movement import Reshape
 from minigrad.session.building import as_array, build, building
 from minigrad.session.inputs import constant, convert_to_tensor
+from minigrad.session.open_rank import is_open
 from minigrad.session.tensor import Constant, Tensor
 from minigrad.types import FLOAT32, INT32, Dim, as_dtype
 
@@ -29,6 +30,8 @@ def shape(input: Any, name: str | None = None, out_type: Any = INT32) -> Any:
     """The sizes of a tensor as an integer tensor [rank]; known ones are a constant."""
     x = convert_to_tensor(input)
     dtype = as_dtype(out_type)
+    if is_open(x):
+        return build(name, "Shape", lambda v: mnp.stack([SizeOf((a,), dtype)(v) for a in range(v.ndim)]), x)
     if not any(isinstance(n, Dim) for n in x.type.shape):
         sizes = constant(np.asarray(x.type.shape, dtype), name=name or "Shape")
     else:
@@ -47,7 +50,7 @@ def size(input: Any, name: str | None = None, out_type: Any = INT32) -> Any:
     """The number of elements."""
     x = convert_to_tensor(input)
     found = build(name, "Size", lambda v: SizeOf(tuple(range(v.ndim)), as_dtype(out_type))(v), x)
-    if isinstance(found, Tensor):
+    if isinstance(found, Tensor) and not is_open(x):
         found.graph.sizes_of[found.var] = np.asarray(x.type.size, object)
     return found
 

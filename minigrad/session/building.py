@@ -14,11 +14,11 @@ from typing import Any
 import numpy as np
 
 import minigrad.numpy as mnp
-
 from minigrad.errors import DtypeError, ShapeError, ValueTypeError
 from minigrad.op import EVALUATE, Array, Handle, Value, interpreter, ndarray, using
 from minigrad.ops.kinds import Linear
 from minigrad.session.graph_scope import Append, Graph, get_default_graph
+from minigrad.session.open_rank import defer, is_open
 from minigrad.session.tensor import Tensor
 from minigrad.types import SHORT, TensorType, as_dtype
 
@@ -75,7 +75,11 @@ def build(name: str | None, default: str, f: Callable[..., Any], *operands: Any,
         start = len(graph.operations)
         reserved = graph.names.unique(default if name is None else graph.names.check(name))
         with graph.names.under(reserved + "/"):
-            y = f(*map(operand, operands), **parameters)
+            xs = [operand(x) for x in operands]
+            if graph.has_open_ranks and any(map(is_open, xs)):
+                y = defer(graph.interpreter, default, lambda *values: f(*values, **parameters), xs)
+            else:
+                y = f(*xs, **parameters)
             return christen(y, graph, reserved, start)
 
 

@@ -16,6 +16,7 @@ from minigrad.op import Value
 from minigrad.ops.movement import Reshape
 from minigrad.session.building import Identity, as_array, build, building
 from minigrad.session.graph_scope import Graph, get_default_graph
+from minigrad.session.open_rank import is_open
 from minigrad.session.tensor import Assumption, Nothing, Operation
 from minigrad.source import user_line
 from minigrad.types import BOOL, assume_equal
@@ -74,7 +75,7 @@ def _scalar_bool(pred: Any) -> Any:
         raise ValueTypeError(f"cond: the condition {pred!r} (a {type(pred).__name__}) is not a tensor")
     if pred.dtype != BOOL:
         raise DtypeError(f"cond: the condition must be bool[], got {pred.type}", hint="compare: x > 0")
-    return pred if pred.ndim == 0 else Reshape(())(pred)
+    return pred if not is_open(pred) and pred.ndim == 0 else Reshape(())(pred)
 
 
 def _flat(f: Callable[[], Any], structures: list[Any]) -> Callable[[], list[Any]]:

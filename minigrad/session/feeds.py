@@ -13,6 +13,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, FeedError, GraphError, UnknownNameError, ValueTypeError
 from minigrad.op import Array, Handle, ndarray
 from minigrad.session.graph_scope import Graph
+from minigrad.session.open_rank import OpenType
 from minigrad.session.plan import Plan
 from minigrad.session.tensor import Placeholder, Tensor
 from minigrad.types import Dim, Size, shape_text, substitute
@@ -49,6 +50,8 @@ def feed_array(tensor: Tensor, value: Any) -> ndarray:
         array: ndarray = value
     else:
         array = _converted(tensor, value)
+    if isinstance(tensor.var.type, OpenType):
+        return array
     sizes = tensor.var.type.shape
     if array.shape != sizes and not _fits(array.shape, sizes):
         raise FeedError(
@@ -108,6 +111,8 @@ def bind_sizes(plan: Plan, arrays: list[ndarray]) -> dict[str, int]:
     came: dict[str, tuple[Tensor, ndarray]] = {}
     compound: list[tuple[Tensor, ndarray]] = []
     for tensor, array in zip(plan.fed, arrays, strict=True):
+        if isinstance(tensor.var.type, OpenType):
+            continue
         for size, n in zip(tensor.var.type.shape, array.shape, strict=True):
             if not isinstance(size, Dim):
                 continue

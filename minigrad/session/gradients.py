@@ -18,6 +18,7 @@ from minigrad.ops.movement import full
 from minigrad.session.building import building, operand
 from minigrad.session.graph_scope import Graph
 from minigrad.session.inputs import convert_to_tensor
+from minigrad.session.open_rank import defer, is_open
 from minigrad.session.plan import needed
 from minigrad.session.tensor import Operation, Read, Tensor
 from minigrad.session.variables import Variable
@@ -96,7 +97,12 @@ def _start(ys: Sequence[Tensor], grad_ys: Sequence[Any]) -> dict[Any, Any]:
     for y, given in zip(ys, grad_ys, strict=True):
         if not is_differentiable(y.dtype):
             continue
-        bar = full(y.type.shape, 1, y.dtype) if given is None else _cotangent(y, given)
+        if given is not None:
+            bar = _cotangent(y, given)
+        elif is_open(y):
+            bar = defer(y.home(), "ones", lambda v: full(v.shape, 1, v.dtype), [y])
+        else:
+            bar = full(y.type.shape, 1, y.dtype)
         bars[y.var] = add(bars[y.var], bar) if y.var in bars else bar
     return bars
 
@@ -104,6 +110,8 @@ def _start(ys: Sequence[Tensor], grad_ys: Sequence[Any]) -> dict[Any, Any]:
 def _cotangent(y: Tensor, given: Any) -> Any:
     bar = convert_to_tensor(operand(given), y.dtype)
     sizes, expected = bar.type.shape, y.type.shape
+    if is_open(bar) or is_open(y):
+        return bar
     if len(sizes) != len(expected) or not all(
         n == m or not (isinstance(n, int) and isinstance(m, int)) for n, m in zip(sizes, expected)
     ):

@@ -13,6 +13,7 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.op import EVALUATE, interpreter
 from minigrad.session.building import as_array, building, operand
 from minigrad.session.graph_scope import Append, get_default_graph
+from minigrad.session.open_rank import OpenType
 from minigrad.session.shape import as_sizes
 from minigrad.session.tensor import Constant, Placeholder, Tensor
 from minigrad.types import TensorType, as_dtype
@@ -22,7 +23,7 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
     """A value to be fed when the graph runs. A size of None is known then: until then it is a symbol (n0, n1, ...).
 
     Two sizes that only the feed can show to be equal are taken to be equal while building, and checked at every run.
-    The rank must be given.
+    Without a shape even the rank is open: what depends on it is built when it is fed.
 
     >>> graph = get_default_graph()
     >>> x = placeholder("float32", [None, 784])
@@ -30,12 +31,10 @@ def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> Tenso
     [None, 784]
     """
     dtype = as_dtype(dtype)
-    if shape is None:
-        raise ShapeError(
-            f"placeholder {name or 'Placeholder'!r}: the rank must be given",
-            hint="write shape=[None, None] for a matrix, [] for a number",
-        )
     graph = get_default_graph()
+    if shape is None:
+        graph.has_open_ranks = True
+        return graph.source("Placeholder", Placeholder(), OpenType(dtype), name)
     sizes = graph.fresh_sizes(as_sizes("placeholder", shape))
     return graph.name_symbols(graph.source("Placeholder", Placeholder(), TensorType(sizes, dtype), name))
 

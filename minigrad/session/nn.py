@@ -9,13 +9,13 @@ from typing import Any
 
 import minigrad.numpy as mnp
 from minigrad.errors import ArgumentError
-from minigrad.ops import activations, composite, losses
-from minigrad.ops.elementwise import less
+from minigrad.ops import activations, composite, losses, random
 from minigrad.session.array_functions import gather, sizes_from
-from minigrad.session.building import build
+from minigrad.session.building import build, graph_of
 from minigrad.session.inputs import convert_to_tensor
 from minigrad.session.math_functions import sigmoid, tanh, unary
-from minigrad.session.random_functions import random_uniform
+from minigrad.session.random_functions import random_key
+from minigrad.types import real_of
 
 __all__ = [
     "bias_add",
@@ -145,14 +145,10 @@ def dropout(
         raise ArgumentError("dropout: give either keep_prob or rate")
     dropped = 1 - keep_prob if rate is None else rate
     value = convert_to_tensor(x)
-    noise = random_uniform(
-        value.shape if noise_shape is None else sizes_from("dropout", noise_shape), seed=seed, name=f"{name}/random"
-    )
-    return build(
-        name,
-        "dropout",
-        lambda v, u, p: mnp.where(less(u, p), 0.0, mnp.divide(v, mnp.subtract(1.0, p))),
-        value,
-        noise,
-        dropped,
-    )
+    sizes = None if noise_shape is None else sizes_from("dropout", noise_shape)
+
+    def dropped_out(v: Any, k: Any, p: Any) -> Any:
+        noise = random.uniform(k, v.shape if sizes is None else sizes, real_of(v.dtype))
+        return mnp.where(mnp.less(noise, p), 0.0, mnp.divide(v, mnp.subtract(1.0, p)))
+
+    return build(name, "dropout", dropped_out, value, random_key(graph_of([value]), seed, name), dropped)

@@ -15,6 +15,7 @@ from minigrad import backends
 from minigrad.graph import Atom, Const, Graph, Node, Var, specialize
 from minigrad.op import EVALUATE, using
 from minigrad.session.building import Identity
+from minigrad.session.open_rank import Deferred, OpenType, resolve
 from minigrad.session.tensor import (
     Assumption,
     Constant,
@@ -166,11 +167,18 @@ class Plan:
 
     # ── running ──────────────────────────────────────────────────────────────────────────────────
     def executable(self, sizes: dict[str, int], signature: Any) -> backends.Executable:
-        """The program for these fed sizes, compiled when they are met first."""
+        """The program for this signature, the backend and the fed shapes, compiled when it is met first."""
         with using(EVALUATE):
-            graph = specialize(self.graph, dict(sizes)) if sizes else self.graph
+            graph = self._concrete(sizes, signature[1:])
             exe = self.executables[signature] = backends.compile(graph)
         return exe
+
+    def _concrete(self, sizes: dict[str, int], shapes: Sequence[Any]) -> Graph:
+        if any(isinstance(n.op, Deferred) or isinstance(n.out.type, OpenType) for n in self.graph.nodes if n.outs):
+            fed = [t.type.with_shape(shape) for t, shape in zip(self.fed, shapes, strict=True)]
+            fed = [TensorType(t.shape, t.dtype) for t in fed]
+            return resolve(self.graph, [*fed, *(v.type for v in self.graph.inputs[len(fed) :])], sizes)
+        return specialize(self.graph, dict(sizes)) if sizes else self.graph
 
     def needs(self, operation: Operation) -> str:
         """The name of the first target that needs this operation, for messages."""
@@ -180,7 +188,5 @@ class Plan:
     @property
     def open_sizes(self) -> set[str]:
         """The symbols whose numbers must be known to run it."""
-        found: set[str] = symbols_of(tuple(v.type.shape for v in self.graph.inputs))
-        for n in self.graph.nodes:
-            found |= symbols_of(tuple(v.type.shape for v in n.outs))
-        return found
+        every = [*self.graph.inputs, *(v for n in self.graph.nodes for v in n.outs)]
+        return set().union(*(symbols_of(v.type.shape) for v in every if not isinstance(v.type, OpenType)))

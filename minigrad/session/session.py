@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from minigrad import backends, tree
+from minigrad import backends, config, tree
 from minigrad.errors import ArgumentError, GraphError, SessionError, UnknownNameError, ValueTypeError
 from minigrad.graph import Graph as PlainGraph
 from minigrad.op import EVALUATE, Handle, ndarray, using
@@ -140,7 +140,7 @@ class Session:
         return plan
 
     def compile(self, fetches: Any, feed_dict: Feeds | None = None) -> tuple[PlainGraph, backends.Executable]:
-        """What `run` would run for feeds of these sizes: the pruned graph, and the executable made of it. Runs nothing."""
+        """What `run` would run for feeds of these sizes, without running it: the pruned graph and its executable."""
         leaves, _ = _flatten(fetches)
         feeds = self._feeds(feed_dict)
         plan = self._plan(self._targets(leaves), tuple(feeds))
@@ -151,8 +151,9 @@ class Session:
         if plan.unfed:
             raise not_fed(plan, feeds)
         arrays = list(feeds.values())
-        signature = tuple([a.shape for a in arrays])
-        return plan.executables.get(signature) or plan.executable(bind_sizes(plan, arrays), signature)
+        signature = (config.backend.get(), *[a.shape for a in arrays])
+        exe = plan.executables.get(signature)
+        return plan.executable(bind_sizes(plan, arrays), signature) if exe is None else exe
 
     def _execute(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> Iterator[Any]:
         """Run the plan's program on feeds and state, keep the new state, give the fetched values."""

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn, TypeAlias
 from minigrad.errors import ArgumentError, ConcretizationError, ShapeError, ValueTypeError
 from minigrad.graph import Atom, Node, Var
 from minigrad.op import Handle, Interpreter, ndarray
+from minigrad.session.open_rank import OpenType
 from minigrad.session.shape import TensorShape, as_sizes
 from minigrad.session.stacks import Stack
 from minigrad.source import Line, user_line
@@ -168,6 +169,12 @@ class Tensor(Handle):
 
     @property
     def shape(self) -> TensorShape:
+        if isinstance(self.var.type, OpenType):
+            raise ShapeError(
+                f"the rank of {self.name} is not known until it is fed",
+                hint="give the placeholder a shape, as [None, 784], or use x.set_shape(...)",
+                lines=self.made(),
+            )
         return TensorShape(self.var.type.shape)
 
     def get_shape(self) -> TensorShape:
@@ -176,6 +183,12 @@ class Tensor(Handle):
     def set_shape(self, shape: Any) -> None:
         """Say more about the shape: sizes given here are checked against the feed when the graph runs."""
         sizes, type = as_sizes("set_shape", shape), self.type
+        if isinstance(type, OpenType):
+            if not isinstance(self.op.role, Placeholder):
+                raise ShapeError(f"set_shape: the rank of {self.name} depends on what is fed", lines=self.made())
+            self.var.type = TensorType(self.graph.fresh_sizes(sizes), type.dtype)
+            self.graph.name_symbols(self)
+            return
         if len(sizes) != type.ndim:
             raise ShapeError(f"set_shape: {self.name} has rank {type.ndim}, got {list(sizes)}", lines=self.made())
         merged = []
@@ -238,7 +251,10 @@ class Tensor(Handle):
         return self.concrete("a NumPy array")
 
     def __repr__(self) -> str:
-        return f"<Tensor {self.name!r} shape={self.shape} dtype={self.dtype.name}>"
+        return f"<Tensor {self.name!r} shape={self._shape_text()} dtype={self.dtype.name}>"
+
+    def _shape_text(self) -> str:
+        return "<unknown>" if isinstance(self.var.type, OpenType) else str(self.shape)
 
     def __str__(self) -> str:
-        return f'Tensor("{self.name}", shape={self.shape}, dtype={self.dtype.name})'
+        return f'Tensor("{self.name}", shape={self._shape_text()}, dtype={self.dtype.name})'

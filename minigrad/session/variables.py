@@ -26,6 +26,7 @@ from minigrad.op import EVALUATE, Handle, Interpreter, interpreter, ndarray
 from minigrad.ops.elementwise import add, convert, sub, where
 from minigrad.session.building import as_array, building, operand
 from minigrad.session.graph_scope import Append, Graph, GraphKeys, get_default_graph
+from minigrad.session.open_rank import is_open, settle
 from minigrad.session.shape import TensorShape, static
 from minigrad.session.tensor import Constant, Initialized, Nothing, Operation, Read, Tensor, Write, the_session
 from minigrad.source import Line, user_line
@@ -172,6 +173,8 @@ class Variable(Handle):
 
     def _write(self, type: str, value: Any, name: str | None = None) -> Tensor:
         """The operation that stores a value, which must have the variable's type."""
+        if is_open(value):
+            value = settle(value, self.type, f"{type}: the value for {self.name}")
         sizes, own = value.type.shape, self.type.shape
         if len(sizes) != len(own) or any(n != m for n, m in zip(sizes, own, strict=True) if isinstance(n, int)):
             raise ShapeError(

@@ -13,7 +13,7 @@ import numpy as np
 
 import minigrad.numpy as mnp
 from minigrad.errors import ValueTypeError
-from minigrad.op import Array, lift, ndarray
+from minigrad.op import Array, ndarray
 from minigrad.source import user_place
 from minigrad.tape.shapes import to
 from minigrad.tape.tensor import Tensor, check_differentiable
@@ -51,9 +51,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Tensor:
     """The data as a tensor, without a copy where possible (a tensor of this dtype is returned itself)."""
     if isinstance(data, Tensor):
         return to(data, dtype=dtype, device=device)  # type: ignore[no-any-return]
-    if isinstance(data, np.ndarray):
-        lift(data[..., :0] if data.ndim else data, "as_tensor")  # a dtype that is not supported is refused
-        return to(Tensor(data), dtype=dtype, device=device)  # type: ignore[no-any-return]
+    if isinstance(data, np.ndarray) and data.dtype.isnative:
+        as_dtype(data.dtype)  # refuses what is not supported
+        return to(Tensor(np.asarray(data)), dtype=dtype, device=device)  # type: ignore[no-any-return]
     return tensor(data, dtype=dtype, device=device)
 
 

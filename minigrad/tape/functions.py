@@ -140,9 +140,7 @@ def spelled(f: Callable[..., Any], name: str) -> Callable[..., Any]:
         return run(*args, **kwargs)
 
     function.__name__ = function.__qualname__ = name
-    function.__doc__ = (
-        f"{f.__doc__ or ''}\n    As `{f.__module__}.{f.__name__}`, with `dim` for axis and `keepdim` for keepdims."
-    )
+    function.__doc__ = f"{f.__doc__}\n    As `{f.__module__}.{f.__name__}`; axis is also called dim, keepdims keepdim."
     return function
 
 

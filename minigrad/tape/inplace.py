@@ -12,8 +12,10 @@ import numpy as np
 
 from minigrad.errors import BackwardError, DtypeError, ShapeError
 from minigrad.op import ndarray
+from minigrad.ops.elementwise import Convert
 from minigrad.source import UNKNOWN
 from minigrad.tape.grad_mode import GRAD
+from minigrad.tape.interpreter import TAPE
 from minigrad.tape.memory import MEMORY
 from minigrad.tape.record import Record
 from minigrad.tape.tensor import Tensor
@@ -26,6 +28,7 @@ def assign(x: Tensor, y: Tensor, who: str, since: int) -> Tensor:
     check_writable(x, y, who)
     if GRAD.get() and (y.requires_grad or x.requires_grad):
         check_not_leaf(x, who)
+        y = y if y.dtype == x.dtype else TAPE.apply(Convert(x.dtype), (y,))
         _keep_old(x, y, since)
         write(x, y._array)
         _take_history(x, y)
@@ -51,7 +54,7 @@ def _take_history(x: Tensor, y: Tensor) -> None:
 
 # Note [Saved before the change]
 # The records of y = f(x) may need the old x for their way back (x.mul_(w) does, for w). Its numbers are about to be
-# overwritten by y, so they get a copy, as PyTorch's do; older records that saved x do not: there the change is an error.
+# overwritten by y, so they get a copy, as PyTorch's do. Older records that saved x get none: for them it is an error.
 def _keep_old(x: Tensor, y: Tensor, since: int) -> None:
     stack = [y._node]
     while stack:
@@ -88,6 +91,11 @@ def check_writable(x: Tensor, y: Tensor, who: str) -> None:
             f"{who}: a {y.dtype.name} result cannot be stored in place in {x.type}",
             hint="make a new tensor, or convert x first",
         )
+    check_own_places(x, who)
+
+
+def check_own_places(x: Tensor, who: str) -> None:
+    """Every element has a place in memory of its own, which may be written."""
     if not x._array.flags.writeable:
         raise BackwardError(
             f"{who}: several elements of {x.type} share one place in memory (it was expanded), or it is read-only",

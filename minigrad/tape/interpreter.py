@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import MixedFrontEndsError
-from minigrad.op import EVALUATE, Array, Handle, Interpreter, Op, Operand, ndarray, require_one_front_end
+from minigrad.op import EVALUATE, Array, Handle, Interpreter, Op, Operand, Value, ndarray, require_one_front_end
 from minigrad.ops import sugar
 from minigrad.ops.elementwise import Row
 from minigrad.source import UNKNOWN, user_place
@@ -21,7 +21,7 @@ from minigrad.tape.grad_mode import GRAD
 from minigrad.tape.memory import tick
 from minigrad.tape.record import Record
 from minigrad.tape.tensor import Tensor
-from minigrad.types import SHORT, TensorType, is_differentiable
+from minigrad.types import SHORT, TensorType
 
 
 class Tape(Interpreter):
@@ -40,17 +40,29 @@ class Tape(Interpreter):
         if not op.admit(arrays):
             xs = op.coerce(xs)
             arrays = [array_of(x) for x in xs]
-        recording = GRAD.get() and op.no_gradient is None and any(isinstance(x, Tensor) and x.requires_grad for x in xs)
-        if recording and type(op).pullback is not Op.pullback:
-            return pulled_back(op, xs, arrays)
+        for x in xs:
+            if type(x) is not Array and x.requires_grad and GRAD.get():
+                return self.record(op, xs, arrays)
         y = run(op, arrays)
-        if not recording:
-            if op.no_gradient is not None and GRAD.get() and any(getattr(x, "requires_grad", False) for x in xs):
-                op.no_gradient.check(op)
+        return tuple([Tensor(a) for a in y]) if op.many else views.link(Tensor(y), xs, op)
+
+    def record(self, op: Op, xs: Sequence[Any], arrays: list[ndarray]) -> Any:
+        """Run op, some operand of which requires grad, and remember it."""
+        way_back = None
+        if op.no_gradient is not None:
+            op.no_gradient.check(op)
+            y = run(op, arrays)
             return tuple([Tensor(a) for a in y]) if op.many else views.link(Tensor(y), xs, op)
+        nodes = [(x._node or x) if type(x) is not Array and x.requires_grad else None for x in xs]
+        if type(op).pullback is not Op.pullback:
+            y, way_back = pulled_back(op, arrays, nodes)
+        else:
+            y = run(op, arrays)
+        r = Record(op, arrays, y, nodes, tick(), user_place())
+        r.way_back = way_back
         if op.many:
-            return record_many(op, xs, arrays, y)
-        return views.link(record(op, arrays, y, [node_of(x) for x in xs]), xs, op)
+            return tuple([Tensor(a, True, (r, k)) if a.dtype.kind in "fc" else Tensor(a) for k, a in enumerate(y)])
+        return views.link(Tensor(y, True, r) if y.dtype.kind in "fc" else Tensor(y), xs, op)
 
 
 def array_of(x: Any) -> ndarray:
@@ -72,36 +84,30 @@ def node_of(x: Any) -> Any:
     return (x._node or x) if isinstance(x, Tensor) and x.requires_grad else None
 
 
-def record(op: Op, arrays: Sequence[Any], y: ndarray, ins: Sequence[Any]) -> Tensor:
-    """The result as a tensor with this op as its history."""
-    if y.dtype.kind not in "fc":
-        return Tensor(y)
-    return Tensor(y, True, Record(op, arrays, y, ins, tick(), user_place()))
-
-
-def record_many(op: Op, xs: Sequence[Any], arrays: Any, y: tuple[ndarray, ...]) -> tuple[Tensor, ...]:
-    r = Record(op, arrays, y, [node_of(x) for x in xs], tick(), user_place())
-    return tuple([Tensor(a, True, (r, k)) if is_differentiable(a.dtype) else Tensor(a) for k, a in enumerate(y)])
-
-
-def pulled_back(op: Op, xs: Sequence[Any], arrays: list[ndarray]) -> Any:
-    """An op that saves more than its operands and results for the way back, by its own `pullback`."""
-    wanted = [node_of(x) is not None for x in xs]
-    saved = op.pullback([Array(a) for a in arrays], wanted)
+def pulled_back(op: Op, arrays: list[ndarray], nodes: Sequence[Any]) -> tuple[Any, Any]:
+    """(result, way back) of an op that may save more than operands and results, by its own `pullback`."""
+    saved = op.pullback([Array(a) for a in arrays], [n is not None for n in nodes])
     if saved is NotImplemented:
-        y = run(op, arrays)
-    else:
-        y = tuple([v.array for v in saved[0]]) if op.many else saved[0].array
-    ys = record_many(op, xs, arrays, y) if op.many else (record(op, arrays, y, [node_of(x) for x in xs]),)
-    if saved is not NotImplemented:
-        for t in ys:
-            if t.grad_fn is not None:
-                t.grad_fn.way_back = saved[1]
-    return ys if op.many else ys[0]
+        return run(op, arrays), None
+    y, way_back = saved
+    return (tuple([v.array for v in y]) if op.many else y.array), way_back
+
+
+_AT_HOME = (Tensor, Array, float, int, complex)
 
 
 def tape_values(op: Op, xs: Sequence[Operand]) -> Sequence[Any]:
-    """Operands as Tensors and Arrays. Values of other front-ends are refused, with both lines."""
+    """Operands as Tensors and Arrays."""
+    ready = True
+    for x in xs:
+        if not isinstance(x, _AT_HOME):
+            return foreign_values(op, xs)
+        ready = ready and isinstance(x, Value)
+    return xs if ready else op.coerce(xs)
+
+
+def foreign_values(op: Op, xs: Sequence[Operand]) -> Sequence[Any]:
+    """The same where NumPy arrays are among them. Values of other front-ends are refused, with both lines."""
     handles = [x for x in xs if isinstance(x, Handle)]
     if handles:
         require_one_front_end(op, handles)
@@ -126,28 +132,31 @@ Tensor.tape = TAPE
 def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
     """`x + y` for tensors of one dtype, or a float tensor and a Python number; `Tape.apply` does the rest."""
     numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
-    weak = isinstance(numpy, np.ufunc)  # ufuncs know what a Python number beside an array means
 
     def operator(self: Any, other: Any) -> Any:
         if not isinstance(self, Tensor):
             return tensor_of(TAPE.apply(op, (self, other)))
-        a, dtype = self._array, self._array.dtype
-        b: Any = other
+        a, grads = self._array, self.requires_grad
+        dtype = a.dtype
         if isinstance(other, Tensor):
             b = other._array
             fits = b.dtype is dtype and dtype.kind in takes
-            grads = other.requires_grad or self.requires_grad
+            grads = grads or other.requires_grad
+        elif type(other) is float and dtype.kind == "f":
+            b, fits = np.asarray(other, dtype), True
         elif isinstance(other, sugar.OPERANDS):
-            fits, grads = weak and dtype.kind == "f" and type(other) in (float, int), self.requires_grad
+            b, fits = a, False
         else:
             return NotImplemented
         if not fits:
+            if isinstance(other, np.generic):  # np.sqrt(d) is as weak as the Python number it was made from
+                other = other.item()
             return TAPE.apply(op, (other, self) if swap else (self, other))
         arrays = (b, a) if swap else (a, b)
         try:
             y = numpy(*arrays)
         except ValueError:
-            y = run(op, [np.asarray(x, dtype) for x in arrays])  # fails again, and says why
+            y = run(op, arrays)  # fails again, and says why
         if type(y) is not np.ndarray:
             y = np.asarray(y)
         if not (grads and differentiable and GRAD.get()):

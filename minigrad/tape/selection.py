@@ -18,7 +18,7 @@ from minigrad.ops.movement import expand_to
 from minigrad.ops.reduce import ArgMax, ArgMin
 from minigrad.tape.functions import on_tape
 from minigrad.tape.grad_mode import GRAD
-from minigrad.tape.inplace import assign, check_not_leaf
+from minigrad.tape.inplace import assign, check_not_leaf, check_own_places
 from minigrad.tape.memory import MEMORY, owner, tick
 from minigrad.tape.shapes import unsqueeze
 from minigrad.tape.tensor import Tensor
@@ -52,6 +52,7 @@ def put(input: Tensor, key: Any, value: Any) -> None:
         check_not_leaf(input, "x[i] = v")
         _put_recorded(input, key, value)
         return
+    check_own_places(input, "x[i] = v")
     key = plain_key(key)
     numbers = value._array if isinstance(value, Tensor) else value
     try:

@@ -57,7 +57,7 @@ def link(y: Tensor, xs: Sequence[Any], op: Op) -> Tensor:
 
 def base_of(x: Tensor) -> Tensor:
     """The tensor whose memory x shows: itself if it is no view."""
-    return x._kin.base if type(x._kin) is View else x  # type: ignore[no-any-return]
+    return x._kin.base if type(x._kin) is View else x
 
 
 def write_through(view: Tensor, value: Tensor) -> None:
@@ -98,7 +98,7 @@ def _follow(steps: tuple[Op, ...], x: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Show(Op):
+class Show(Op, listed=False):
     """The part of the base that a view shows."""
 
     steps: tuple[Op, ...]
@@ -114,7 +114,7 @@ class Show(Op):
 
 
 @dataclass(frozen=True)
-class WriteThrough(Op):
+class WriteThrough(Op, listed=False):
     """The base after the part that a view shows was replaced by a value."""
 
     steps: tuple[Op, ...]

@@ -16,7 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.op import Op, Value, registry
+from minigrad.op import Array, Op, Value, registry
+from minigrad.ops.complex import conj
 from minigrad.ops.movement import Flip, Permute
 from minigrad.ops.rows import LinearRow, Row, convert, mul, neg
 from minigrad.testing.inventory import MODULES, Case, cases
@@ -156,6 +157,8 @@ def of_row(op: Row) -> Iterator[Mutant]:
         wrong: dict[str, Rule | None] = {"one": _identity if isinstance(op, LinearRow) else _one}
         if partial is not None:
             wrong |= {name: after(f)(partial) for name, f in SCALINGS.items()}
+        if partial is not None and gives_complex(op, partial):
+            wrong["conjugated"] = after(conj)(partial)
         if len(op.partials) > 1:
             wrong["exchanged"] = op.partials[(i + 1) % len(op.partials)]
         for name, rule in wrong.items():
@@ -163,6 +166,15 @@ def of_row(op: Row) -> Iterator[Mutant]:
             yield Mutant(op.name, f"partial {i}", name, op, "partials", partials, DERIVATIVE_LAWS)
     if op.singular:
         yield Mutant(op.name, "singular", "dropped", op, "singular", False, DERIVATIVE_LAWS)
+
+
+def gives_complex(op: Row, partial: Rule) -> bool:
+    """Is the partial complex at complex operands? (One that is real everywhere is its own conjugate.)"""
+    if "c" not in op.takes or op.gives != "same" or isinstance(op, LinearRow):
+        return False
+    xs = [Array(np.asarray(0.5 + 0.25j * (i + 1))) for i in range(op.operands)]
+    found = partial(op(*xs), *xs)
+    return isinstance(found, Value) and bool(np.iscomplex(found.concrete("mutants")))
 
 
 def _one(y: Any, *xs: Value) -> float:

@@ -14,13 +14,14 @@ from minigrad.errors import ArgumentError
 from minigrad.op import Operand, lift
 from minigrad.ops.contract import DotGeneral
 from minigrad.ops.convolve import conv as _conv
-from minigrad.ops.cumulative import CumLogSumExp, CumProd, CumSum, cummax, cummin
+from minigrad.ops.cumulative import CumLogSumExp, CumProd, CumSum
 from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.elementwise import convert, div, max_, min_
 from minigrad.ops.elementwise import where as _where
 from minigrad.ops.gather import iota as _iota
 from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice
 from minigrad.ops.reduce import ArgMax, ArgMin
+from minigrad.ops.running import cummax, cummin
 from minigrad.ops.sort import sort as _sort
 from minigrad.ops.sort import top_k
 from minigrad.ops.stop import stop_gradient as _stop

@@ -36,13 +36,8 @@ def tree_flatten_with_path(
 
 def tree_map_with_path(f: Callable[..., Any], whole: Any, *rest: Any) -> Any:
     """`f(path, leaf, *leaves of the rest)` for every leaf."""
-    structure = tree.structure(whole)
-    return tree.map(f, structure.unflatten(structure.paths()), whole, *rest, is_leaf=_is_path(structure))
-
-
-def _is_path(structure: tree.TreeDef) -> Callable[[Any], bool]:
-    paths = {id(p) for p in structure.paths()}
-    return lambda x: id(x) in paths
+    paths = iter(tree.structure(whole).paths())
+    return tree.map(lambda *leaves: f(next(paths), *leaves), whole, *rest)
 
 
 def keystr(path: Any) -> str:

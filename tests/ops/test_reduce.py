@@ -11,8 +11,9 @@ import pytest
 from minigrad import errors
 from minigrad.interpreters.reverse import vjp
 from minigrad.op import Array
-from minigrad.ops.cumulative import CumLogSumExp, CumProd, CumSum, LinearRecurrence, cummax, cummin
+from minigrad.ops.cumulative import CumLogSumExp, CumProd, CumSum, LinearRecurrence
 from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
+from minigrad.ops.running import cummax, cummin
 from minigrad.testing import check_grads
 
 DTYPES = ["bool", "int8", "uint16", "int64", "float32", "float64"]

@@ -136,6 +136,7 @@ def test_random_numbers():
 def test_dtypes_promote_as_in_pytorch():
     i, f, d = torch.tensor([1]), torch.tensor([1.0]), torch.tensor([1.0], dtype=torch.float64)
     assert (i + 1.5).dtype == (i + f).dtype == (i / i).dtype == (f * 2).dtype == torch.float32
+    assert (f * np.sqrt(2)).dtype == (np.sqrt(2) * f).dtype == torch.float32
     assert (f + d).dtype == torch.float64 and (i + 2).dtype == torch.int64 and (i > 0).dtype == torch.bool
 
 

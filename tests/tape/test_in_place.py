@@ -170,3 +170,19 @@ def test_random_programs_in_place_have_the_right_gradients(steps, early):
         assert x.grad[index].item() == pytest.approx(plain(start + step, 0.7).imag / h, rel=1e-9, abs=1e-9)
     slope = plain(start + 0j, 0.7 + h * 1j).imag / h
     assert (0.0 if s.grad is None else s.grad.item()) == pytest.approx(slope, rel=1e-9, abs=1e-9)
+
+
+def test_in_place_with_a_wider_operand_keeps_the_dtype():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    w = torch.tensor([3.0, 4.0], dtype=torch.float64, requires_grad=True)
+    y = x * 1
+    y *= w
+    assert y.dtype == torch.float32
+    (y * y).sum().backward()
+    assert x.grad.tolist() == [18.0, 64.0] and w.grad.tolist() == [6.0, 32.0]
+    assert (x.grad.dtype, w.grad.dtype) == (torch.float32, torch.float64)
+
+
+def test_an_expanded_tensor_cannot_be_assigned_to():
+    with pytest.raises(BackwardError, match=r"x\[i\] = v: several elements of f32\[2,3\] share one place"):
+        torch.ones(1, 3).expand(2, 3)[0] = 1.0

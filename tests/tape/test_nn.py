@@ -1,6 +1,7 @@
 """Modules, losses and optimizers. Reference numbers are PyTorch 2.13's for the same program."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -166,6 +167,8 @@ def test_modes_and_copies_of_a_module():
     with torch.no_grad():
         twin.scale.zero_()
     assert net.scale.item() == 1.0 and twin.rest[2] is twin.first
+    again = pickle.loads(pickle.dumps(net))
+    assert torch.equal(again(x), net(x)) and all(p.requires_grad for p in again.parameters())
     seen = []
     net.apply(seen.append)
     assert seen[-1] is net and len(seen) == 6
@@ -178,7 +181,7 @@ def test_what_may_be_assigned():
     net = Net()
     net.scale = nn.Parameter(torch.zeros(1))
     assert net.scale.item() == 0.0
-    with pytest.raises(ValueTypeError, match="a float cannot replace what is one of its parameters"):
+    with pytest.raises(ValueTypeError, match="is one of parameters: a float cannot replace it"):
         net.scale = 1.0
     del net.scale
     assert not hasattr(net, "scale")

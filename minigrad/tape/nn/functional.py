@@ -119,7 +119,7 @@ def scaled_dot_product_attention(
 def cross_entropy(
     input: Any, target: Any, *, ignore_index: int = -100, reduction: str = "mean", label_smoothing: float = 0.0
 ) -> Any:
-    """-log softmax(input)[target]: logits [n, c, *d] (or [c]) and integer labels [n, *d], or probabilities [n, c, *d]."""
+    """-log softmax(input)[target]: logits [n, c, *d] or [c], and integer labels [n, *d] or probabilities [n, c, *d]."""
     axis = 0 if input.ndim == 1 else 1
     if target.dtype.kind == "f":
         if target.shape != input.shape:

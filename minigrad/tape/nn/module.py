@@ -80,7 +80,7 @@ class Module:
             kind = next((k for k in ("_parameters", "_modules", "_buffers") if name in parts[k]), "")
             if kind and not (value is None or (kind == "_buffers" and isinstance(value, Tensor))):
                 raise ValueTypeError(
-                    f"{type(self).__name__}.{name}: a {type(value).__name__} cannot replace what is one of its {kind[1:]}",
+                    f"{type(self).__name__}.{name} is one of {kind[1:]}: a {type(value).__name__} cannot replace it",
                     hint="assign a Parameter or Module, or del the attribute first",
                 )
         for other in ("_parameters", "_modules", "_buffers"):

@@ -1,0 +1,207 @@
+"""check_grads passes what is right, and of what is wrong names the argument, the index, the numbers and the cause."""
+
+import random
+import re
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, seed, settings
+
+import minigrad.numpy as mnp
+import minigrad.tracer as mg
+from minigrad import tree
+from minigrad.control.call import Call
+from minigrad.errors import ArgumentError, CheckFailedError
+from minigrad.interpreters.build import trace
+from minigrad.op import Array
+from minigrad.ops import elementwise as e
+from minigrad.testing import check_grads, strategies
+from minigrad.testing.comparing import types
+from minigrad.testing.laws import LAWS
+from minigrad.testing.mutants import Mutant, alive
+from tests.laws.harness import RUN_SEED
+
+
+# ── what is right passes ─────────────────────────────────────────────────────────────────────────
+def mlp(params: dict[str, Any], x: Any) -> Any:
+    hidden = mnp.tanh(x @ params["w"][0] + params["b"])
+    return mnp.mean((hidden @ params["w"][1]) ** 2)
+
+
+def network() -> tuple[dict[str, Any], np.ndarray]:
+    rng = np.random.default_rng(RUN_SEED)
+    draw = rng.standard_normal
+    return {"w": [draw((3, 4)), draw((4, 2))], "b": draw(4)}, draw((5, 3))
+
+
+RIGHT: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
+    "scalar": (mnp.sin, (1.0,)),
+    "pytrees in and out": (lambda p: {"y": p["x"] * p["y"], "z": (mnp.exp(p["x"]),)}, ({"x": 0.5, "y": np.ones(3)},)),
+    "network": (mlp, network()),
+    "network in float32": (lambda p, x: mlp(p, x), tuple(tree.map(np.float32, network()))),
+    "large": (lambda x: mnp.sum(mnp.sin(x) * x), (np.linspace(-2, 2, 3000).reshape(30, 100),)),
+    "complex": (lambda z: mnp.exp(z) * z, (np.array([0.5 + 1j, -1 - 0.3j]),)),
+    "real of complex": (lambda z: mnp.real(z * mnp.conj(z)), (np.array([0.5 + 1j]),)),
+    "complex of real": (lambda x: x * (1 + 2j), (np.array([0.5, 2.0]),)),
+    "integers held fixed": (lambda x, n: x**2 * n, (1.5, 3)),
+    "integer outputs beside": (lambda x: (mnp.argmax(x), mnp.max(x)), (np.array([1.0, 3.0]),)),
+    "empty": (lambda x: mnp.sum(x) + 1.0, (np.ones((0, 3)),)),
+    "compiled": (mg.jit(lambda x: mnp.sum(mnp.tanh(x) ** 2)), (np.array([0.1, -2.0]),)),
+    "batched gradient": (mg.vmap(mg.grad(lambda x: mnp.sin(x) * x)), (np.array([0.1, -2.0]),)),
+    "bilinear at large values": (lambda a, b: a @ b, (1e6 * np.eye(2), np.full((2, 2), 1e-3))),
+    "tiny argument": (lambda x: mnp.log(x), (1e-7,)),
+    "python control flow": (lambda x: x * 2 if x > 0 else mnp.sin(x), (0.7,)),
+}
+
+
+@pytest.mark.parametrize("name", RIGHT)
+def test_right_gradients_pass(name: str) -> None:
+    f, args = RIGHT[name]
+    check_grads(f, args)
+
+
+def test_third_order() -> None:
+    check_grads(lambda x: mnp.sin(x) * mnp.exp(x), (0.3,), order=3)
+
+
+@seed(RUN_SEED)
+@settings(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@given(strategies.programs(count=2, scalar=True), strategies.arrays(domain=(-1.5, 1.5), shape=(2, 3)))
+def test_random_programs_pass_and_keep_every_law(program: strategies.Program, x: np.ndarray) -> None:
+    """A program is an op too: as the Call of its graph it keeps the laws that ops keep."""
+    xs = [x, np.array([0.5, -1.0, 2.0])]
+    check_grads(program, tuple(xs))
+    graph, _ = trace(lambda *vs: [program(*vs)], types(xs))
+    rng = np.random.default_rng(RUN_SEED)
+
+    def operands(rng: np.random.Generator) -> list[np.ndarray]:
+        return [rng.uniform(-1.5, 1.5, v.shape) for v in xs]
+
+    for law in ("type", "forward", "adjoint", "batch", "batchgrad", "compiled", "text"):
+        LAWS[law](Call(graph), operands, rng)
+
+
+# ── what is wrong is explained ───────────────────────────────────────────────────────────────────
+def failure(f: Callable[..., Any], *args: Any, **more: Any) -> str:
+    with pytest.raises(CheckFailedError) as caught:
+        check_grads(f, args, seed=1, **more)
+    return str(caught.value)
+
+
+def has_wrong(op: Any, *partials: Any) -> Any:
+    """A context in which a row's partials are these."""
+    return alive(Mutant(op.name, "partials", "wrong", op, "partials", partials, ()))
+
+
+def test_a_wrong_rule_is_named_with_argument_index_and_numbers() -> None:
+    def loss(params: dict[str, Any]) -> Any:
+        return mnp.sum(mnp.exp(params["w"]) + e.tanh(params["w"]))
+
+    with has_wrong(e.tanh, lambda y, x: e.sub(1, y)):
+        text = failure(loss, {"w": np.array([[0.0, 0.5], [0.0, 0.0]])})
+    assert text.startswith(
+        "check_grads: forward mode, order 1: the derivative of output by params['w'] at index (0, 1) is"
+    )
+    assert "2.1866" in text and "differences give 2.4351" in text
+    assert re.search(r"tanh applied at .*test_check_grads.py:\d+: return mnp.sum\(mnp.exp", text)
+    assert "likely cause: the derivative rule of tanh" in text
+    assert "repeat with seed=1" in text
+
+
+def test_a_wrong_rule_inside_compiled_code_is_named() -> None:
+    f = mg.jit(lambda x: mnp.sin(e.tanh(x)))
+    with has_wrong(e.tanh, lambda y, x: e.sub(1, y)):
+        assert "likely cause: the derivative rule of tanh" in failure(f, 0.5)
+
+
+def test_one_wrong_element_of_many_is_found() -> None:
+    mask = np.zeros((20, 30))
+    mask[7, 11] = 1e-3
+    with has_wrong(e.sin, lambda y, x: e.add(e.cos(x), mask)):
+        for mode in ("forward", "reverse"):
+            text = failure(lambda x: mnp.sum(e.sin(x)), np.ones((20, 30)), modes=(mode,))
+            assert "args[0]" not in text and "by x at index (7, 11)" in text, text
+
+
+def test_a_wrong_second_derivative_is_named() -> None:
+    with has_wrong(e.tanh, lambda y, x: Array(1 - np.asarray(y.concrete("test")) ** 2)):
+        check_grads(lambda x: e.tanh(x), (0.5,), order=1)
+        text = failure(lambda x: e.tanh(x), 0.5)
+    assert "order 2" in text and "the second derivative of tanh" in text
+
+
+def test_a_wrong_custom_rule_is_named() -> None:
+    @mg.custom_vjp
+    def f(x: Any) -> Any:
+        return mnp.sin(x)
+
+    f.defvjp(lambda x: (mnp.sin(x), x), lambda x, y_bar: (y_bar * mnp.sin(x),))
+    assert "the derivative rule of custom_vjp" in failure(f, 0.5, modes=("reverse",))
+
+
+counts = iter(range(1000))
+memory = [0.0]
+
+
+def remembers(x: Any) -> Any:
+    """Answers with the argument before, unless it is the same again."""
+    before, memory[0] = memory[0], float(x)
+    return x * (1.0 if before == float(x) else 2.0)
+
+
+CAUSES = {
+    "a kink": (lambda x: mnp.where(x > 1, 2 * x, 2.0), (1.0,), "the slope is 0 from one side and 2 from the other"),
+    "a kink, seen at order 2": (mnp.abs, (0.0,), "not differentiable here: it jumps"),
+    "a jump": (mnp.floor, (1.0,), "not differentiable here: it jumps"),
+    "an edge": (mnp.sqrt, (0.0,), "just below this point the function has no finite value"),
+    "integer input": (lambda n: n * 2, (3,), "no argument can carry a derivative: n is i64[]"),
+    "integer output": (lambda x: mnp.argmax(x), (np.ones(3),), "no output can carry a derivative: output is i64[]"),
+    "numpy's generator": (lambda x: x * np.random.rand(), (3.0,), "draws from the global random generator"),
+    "python's generator": (lambda x: x * random.random(), (3.0,), "draws from the global random generator"),
+    "a counter": (lambda x: x * next(counts), (3.0,), "changes something outside itself"),
+    "a memory": (remembers, (3.0,), "hidden state"),
+    "NumPy inside": (lambda x: x * float(np.sin(float(x))), (3.0,), "f hides part of its dependence"),
+    "stop_gradient": (lambda x: x * mg.lax.stop_gradient(x), (3.0,), "stops a gradient"),
+    "float32 inside": (
+        lambda x: mnp.exp(x.astype("float32")) + 1e6 - 1e6,
+        (1.25,),
+        "float32 is too coarse: f computes in float32 even for float64",
+    ),
+    "cancellation": (lambda x: (1 - mnp.cos(x)) / (x * x), (1e-3,), "the function cancels there"),
+    "float32 cancels": (
+        lambda x: mnp.sqrt(x + 1e4) - mnp.sqrt(x),
+        (np.float32(1e7),),
+        "float32 is too coarse for this program",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CAUSES)
+def test_the_likely_cause(name: str) -> None:
+    f, args, cause = CAUSES[name]
+    assert cause in failure(f, *args)
+
+
+def test_wrong_calls() -> None:
+    with pytest.raises(ArgumentError, match=r"args must be a tuple of f's arguments, got a float"):
+        check_grads(mnp.sin, 1.0)  # type: ignore[arg-type]
+    with pytest.raises(ArgumentError, match="order must be at least 1 and modes from"):
+        check_grads(mnp.sin, (1.0,), order=0)
+    with pytest.raises(ArgumentError, match="got 2, \\('backward',\\)"):
+        check_grads(mnp.sin, (1.0,), modes=("backward",))
+
+
+def test_tolerances_can_be_given() -> None:
+    with has_wrong(e.sin, lambda y, x: e.mul(e.cos(x), 1.001)):
+        failure(e.sin, 0.5, order=1)
+        check_grads(e.sin, (0.5,), order=1, rtol=0.01)
+
+
+def test_the_size_of_an_array_does_not_soften_the_check() -> None:
+    """An error of one part in ten thousand is found in one element and in ten thousand."""
+    with has_wrong(e.sin, lambda y, x: e.mul(e.cos(x), 1.0001)):
+        for n in (1, 10_000):
+            failure(e.sin, np.full(n, 0.5), order=1)
+            failure(e.sin, np.full(n, 0.5, np.float32), order=1)
