@@ -13,7 +13,7 @@ from minigrad.compare.text import python_documentation
 from minigrad.tape import nn
 from minigrad.tape.nn import functional as F
 
-WIDTH, HEADS, LAYERS, CONTEXT = 64, 4, 2, 48
+WIDTH, HEADS, LAYERS, CONTEXT = 64, 4, 2, 32
 
 
 class Attention(nn.Module):
@@ -52,8 +52,6 @@ class Transformer(nn.Module):
         self.blocks = nn.Sequential(*[Block() for _ in range(LAYERS)])
         self.norm = nn.LayerNorm(WIDTH)
         self.head = nn.Linear(WIDTH, vocabulary)
-        for embedding in (self.characters, self.positions):
-            nn.init.normal_(embedding.weight, std=0.02)
 
     def forward(self, codes):  # [b, t]
         x = self.characters(codes) + self.positions(torch.arange(codes.shape[1]))
@@ -71,12 +69,12 @@ def sample(model, text, prompt, length, temperature=0.7):
     return text.decode(codes[0].numpy())
 
 
-def main(steps=200, length=240):
+def main(steps=400, length=240):
     """Returns the losses and the text sampled at the end."""
     torch.manual_seed(0)
     text = python_documentation()
     model = Transformer(text.vocabulary)
-    optimizer = torch.optim.Adam(model.parameters(), lr=3e-3)
+    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
     size = sum(p.numel() for p in model.parameters())
     print(f"{len(text.codes)} characters, {text.vocabulary} different ones; {size} parameters")
     print(f"before: {sample(model, text, 'The ', 60)!r}")
@@ -91,7 +89,7 @@ def main(steps=200, length=240):
         loss.backward()
         optimizer.step()
         losses.append(loss.item())
-        if k % 25 == 0:
+        if k % 50 == 0:
             print(f"step {k:4d}  loss {losses[-1]:.3f} nats a character (knowing nothing: {math.log(text.vocabulary):.3f})")
     print(f"last loss {sum(losses[-20:]) / len(losses[-20:]):.3f}, {(time.perf_counter() - start) / steps * 1e3:.0f} ms a step")
 
