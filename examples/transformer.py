@@ -90,8 +90,10 @@ def main(steps=400, length=240):
         optimizer.step()
         losses.append(loss.item())
         if k % 50 == 0:
-            print(f"step {k:4d}  loss {losses[-1]:.3f} nats a character (knowing nothing: {math.log(text.vocabulary):.3f})")
-    print(f"last loss {sum(losses[-20:]) / len(losses[-20:]):.3f}, {(time.perf_counter() - start) / steps * 1e3:.0f} ms a step")
+            nothing = math.log(text.vocabulary)
+            print(f"step {k:4d}  loss {losses[-1]:.3f} nats a character (knowing nothing: {nothing:.3f})")
+    last, milliseconds = losses[-20:], (time.perf_counter() - start) / steps * 1e3
+    print(f"last loss {sum(last) / len(last):.3f}, {milliseconds:.0f} ms a step")
 
     written = sample(model, text, "The ", length)
     print(f"after {steps} steps:\n{written}")

@@ -53,7 +53,9 @@ class Tape(Interpreter):
         if op.no_gradient is not None:
             op.no_gradient.check(op)
             y = run(op, arrays)
-            return tuple(unrecorded(op, xs, arrays, y)) if op.many else views.link(unrecorded(op, xs, arrays, y), xs, op)
+            return (
+                tuple(unrecorded(op, xs, arrays, y)) if op.many else views.link(unrecorded(op, xs, arrays, y), xs, op)
+            )
         nodes = [(x._node or x) if type(x) is not Array and x.requires_grad else None for x in xs]
         if type(op).pullback is not Op.pullback:
             y, way_back = pulled_back(op, arrays, nodes)

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-
 from minigrad.graph import Atom, Const, Graph, Node, Var
 from minigrad.op import Op, ndarray
 from minigrad.source import user_place
@@ -76,11 +75,11 @@ def recorded_graph(
     for r in _records(outputs, seen):
         if r.xs is None:
             raise r.freed_error()
-        ins = tuple([atom(k, x, lambda x=x, r=r: _number(r, x)) for k, x in zip(r.ins, r.xs, strict=True)])  # type: ignore[misc]
+        ins = tuple([atom(k, x, lambda x=x, r=r: _number(r, x)) for k, x in zip(r.ins, r.xs, strict=True)])
         outs = tuple([Var(r.value(a).type, line=r.line) for a in (r.y if r.op.many else (r.y,))])
         var.update(zip(r.outs, outs, strict=True))
         nodes.append(Node(r.op, ins, outs, r.line))
-    results = [atom(y._node or y, y._array, lambda y=y: y._array) for y in outputs]  # type: ignore[misc]
+    results = [atom(y._node or y, y._array, lambda y=y: y._array) for y in outputs]
     return Graph([var[x] for x in inputs], nodes, results, name)
 
 
