@@ -76,7 +76,8 @@ def main(steps=400, length=240):
     model = Transformer(text.vocabulary)
     optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
     size = sum(p.numel() for p in model.parameters())
-    print(f"{len(text.codes)} characters, {text.vocabulary} different ones: log is {math.log(text.vocabulary):.3f}; {size} parameters")
+    print(f"{len(text.codes)} characters, {size} parameters")
+    print(f"a loss of {math.log(text.vocabulary):.3f} is to guess among {text.vocabulary} characters")
     print(f"before: {sample(model, text, 'The ', 60)!r}")
 
     losses, start = [], time.perf_counter()

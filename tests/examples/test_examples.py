@@ -96,8 +96,8 @@ def test_a_wrong_gradient_is_caught(example):
 
 
 # ── as a user runs them ──────────────────────────────────────────────────────────────────────────
-def run(*arguments, **options):
-    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=100, **options)
+def run(*arguments):
+    return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=100)
 
 
 def test_a_program_runs_from_the_command_line():
