@@ -105,7 +105,9 @@ def section(title: str, graph: Graph, note: str = "") -> None:
 def find(name: str) -> Callable[..., Any]:
     """The function that `module:function` names; modules of the current folder are found too."""
     if not name.partition(":")[2]:
-        raise ArgumentError(f"show: {name!r} does not name a function", hint="write module:function, as in mymodel:loss")
+        raise ArgumentError(
+            f"show: {name!r} does not name a function", hint="write module:function, as in mymodel:loss"
+        )
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:

@@ -77,11 +77,11 @@ class Array(Value):
 
     @property
     def shape(self) -> Shape:
-        return self.array.shape
+        return self.array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> DType:
-        return self.array.dtype
+        return self.array.dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:

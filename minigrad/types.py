@@ -346,7 +346,7 @@ class TensorType:
 
 def parse_size(text: str) -> Size:
     """A size from its text: integers, symbols, + - * // and brackets. Nothing is evaluated as Python."""
-    tokens: Iterator[str] = iter(re.findall(r"\d+|[A-Za-z_]\w*|//|[-+*()]", text) + [""])
+    tokens: Iterator[str] = iter([*re.findall(r"\d+|[A-Za-z_]\w*|//|[-+*()]", text), ""])
     token = next(tokens)
 
     def atom() -> Size:

@@ -44,7 +44,7 @@ def row_name(r: Result) -> str:
 
 
 def timeline(c: Comparison) -> str:
-    """What each row did first: build, trace, compile, run; a row per execution model, logarithm-free, from its own zero."""
+    """What each row did first: build, trace, compile, run; each row from its own zero."""
     shown = [r for r in c.results if r.events]
     figure, axes = _figure(7.2, 0.9 + 0.42 * len(shown))
     for y, r in enumerate(reversed(shown)):

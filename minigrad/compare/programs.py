@@ -101,12 +101,13 @@ class TapeProgram(Program):
 
     def prepare(self, inputs: ndarray, targets: ndarray) -> None:
         with self.timed("build", "parameters and optimizer"):
-            self.parameters = tree.map(lambda w: torch.tensor(w, requires_grad=True), self.initial)
+            parameters = tree.map(lambda w: torch.from_numpy(w.copy()), self.initial)
+            self.parameters = tree.map(lambda w: w.requires_grad_(), parameters)
             self.optimizer = torch.optim.Adam(tree.leaves(self.parameters), lr=self.model.rate)
 
     def backward(self, inputs: ndarray, targets: ndarray) -> Any:
         self.optimizer.zero_grad()
-        loss = self.model.loss(self.parameters, torch.tensor(inputs), torch.tensor(targets))
+        loss = self.model.loss(self.parameters, torch.from_numpy(inputs), torch.from_numpy(targets))
         loss.backward()
         return loss
 

@@ -10,7 +10,6 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-
 FIRST_STEPS = 3  # shown one by one in the timeline, and left out of the steady time
 
 

@@ -19,8 +19,8 @@ from minigrad.compare.measure import compare, initial_parameters, machine
 from minigrad.compare.models import MODELS, Model
 from minigrad.compare.result import Comparison, Result
 from minigrad.compare.text import python_documentation
-from minigrad.errors import ArgumentError
 from minigrad.draw import to_svg
+from minigrad.errors import ArgumentError
 from minigrad.lazy import lazy_module
 from minigrad.tracer import grad, make_graph
 

@@ -81,7 +81,8 @@ def table(c: Comparison) -> Any:
 
 
 def title(c: Comparison) -> str:
-    return f"{c.model}, {c.parameters:,} parameters, {c.dtype}, {c.steps} Adam steps on Python's documentation ({c.machine})"
+    model = f"{c.model}, {c.parameters:,} parameters, {c.dtype}"
+    return f"{model}, {c.steps} Adam steps on Python's documentation ({c.machine})"
 
 
 def verdict(c: Comparison) -> str:

@@ -67,7 +67,7 @@ class Polygamma(Elementwise):
     def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
         return digamma.coerce(xs)
 
-    def impl(self, x: ndarray) -> Any:  # type: ignore[override]
+    def impl(self, x: ndarray) -> Any:
         return np.asarray(special.polygamma(self.n, x)).astype(x.dtype)  # scipy gives float64
 
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:

@@ -7,6 +7,7 @@ eager mode the price of everything is this function's.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ class Tape(Interpreter):
             if type(x) is not Array and x.requires_grad and GRAD.get():
                 return self.record(op, xs, arrays)
         y = run(op, arrays)
-        return tuple([Tensor(a) for a in y]) if op.many else views.link(Tensor(y), xs, op)
+        return tuple(unrecorded(op, xs, arrays, y)) if op.many else views.link(unrecorded(op, xs, arrays, y), xs, op)
 
     def record(self, op: Op, xs: Sequence[Any], arrays: list[ndarray]) -> Any:
         """Run op, some operand of which requires grad, and remember it."""
@@ -52,7 +53,9 @@ class Tape(Interpreter):
         if op.no_gradient is not None:
             op.no_gradient.check(op)
             y = run(op, arrays)
-            return tuple([Tensor(a) for a in y]) if op.many else views.link(Tensor(y), xs, op)
+            return (
+                tuple(unrecorded(op, xs, arrays, y)) if op.many else views.link(unrecorded(op, xs, arrays, y), xs, op)
+            )
         nodes = [(x._node or x) if type(x) is not Array and x.requires_grad else None for x in xs]
         if type(op).pullback is not Op.pullback:
             y, way_back = pulled_back(op, arrays, nodes)
@@ -127,6 +130,17 @@ def foreign_values(op: Op, xs: Sequence[Operand]) -> Sequence[Any]:
 TAPE = Tape()
 Tensor.tape = TAPE
 
+# Told of every op that leaves no record (comparisons, indices, what needs no grad), while somebody wants to know.
+WATCH: ContextVar[Callable[[Op, Sequence[Any], Sequence[Any], Any], None] | None] = ContextVar("watch", default=None)
+
+
+def unrecorded(op: Op, xs: Sequence[Any], arrays: Sequence[Any], y: Any) -> Any:
+    """The result as a tensor, or the results as tensors, without history."""
+    watch = WATCH.get()
+    if watch is not None:
+        watch(op, [node_of(x) for x in xs], arrays, y)
+    return [Tensor(a) for a in y] if op.many else Tensor(y)
+
 
 # ── rows, by the shorter road ────────────────────────────────────────────────────────────────────
 def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
@@ -160,7 +174,7 @@ def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
         if type(y) is not np.ndarray:
             y = np.asarray(y)
         if not (grads and differentiable and GRAD.get()):
-            return Tensor(y)
+            return unrecorded(op, (other, self) if swap else (self, other), arrays, y)
         node, other_node = node_of(self), node_of(other)
         ins = (other_node, node) if swap else (node, other_node)
         return Tensor(y, True, Record(op, arrays, y, ins, tick(), user_place()))
@@ -180,7 +194,7 @@ def unary(op: Row) -> Callable[[Any], Any]:
         if type(y) is not np.ndarray:
             y = np.asarray(y)
         if not (input.requires_grad and differentiable and GRAD.get()):
-            return Tensor(y)
+            return unrecorded(op, (input,), (a,), y)
         ins = (input._node or input,)
         return Tensor(y, True, Record(op, (a,), y, ins, tick(), user_place()))
 

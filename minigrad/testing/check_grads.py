@@ -17,16 +17,15 @@ from minigrad.interpreters.forward import jvp
 from minigrad.interpreters.reverse import vjp
 from minigrad.op import Array, ndarray
 from minigrad.testing import diagnose
-from minigrad.testing.finite_differences import Estimate, basis, directional, directions, widened
+from minigrad.testing.finite_differences import SAFETY, Estimate, basis, directional, directions, widened
 from minigrad.testing.problem import Problem, problem_of
 from minigrad.types import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64, DType, is_differentiable, real_of
 
 MODES = ("forward", "reverse")
-# With at most this many elements every one is tried; above, random directions (two thirds of JAX's and PyTorch's
-# checks rest on one). A wrong element hides from one of them with probability 0: no entry of a direction is small.
+# With at most this many elements every one is tried; above, random directions. No entry of a direction is small, so
+# no wrong element hides, save by cancelling another exactly; hence more than one direction.
 FULL, FULL_AT_HIGHER_ORDER, PROBES = 64, 12, 3
-# Ten times the differences' own error, plus the rounding of a gradient computed by another route.
-SAFETY = 10.0
+# Beside ten times the differences' own error: the rounding of a gradient computed by another route.
 RTOL = {FLOAT32: 1e-4, FLOAT64: 1e-7}
 ATOL = {FLOAT32: 1e-5, FLOAT64: 1e-9}
 WIDE = {FLOAT32: FLOAT64, COMPLEX64: COMPLEX128}

@@ -24,6 +24,8 @@ STEPS = tuple(2.0**-k for k in range(4, 13))
 FINER = 2.0**-10  # how much smaller the steps get when a whole table of them did not settle
 TABLES = 3
 ORDER = 5  # columns of the extrapolation table: beyond the error h^10, rounding has the last word
+# An estimate may be off by ten times its own error before anything is blamed.
+SAFETY = 10.0
 # Rounding in a difference: half an ulp in each of two values, a few times over for the arithmetic inside f.
 ROUNDING = 8.0
 
@@ -49,7 +51,7 @@ def directional(f: Function, xs: Arrays, dots: Sequence[ndarray | None], step: f
         if all(np.all(e.settled(1e-7)) for e in best):
             break
         found = _extrapolated(line, [h * step * FINER**table for h in STEPS])
-        best = [_better(a, b) for a, b in zip(best, found)]
+        best = [_nearer(a, b) for a, b in zip(best, found)]
     return best
 
 
@@ -114,23 +116,40 @@ def _extrapolated(line: _Line, steps: Sequence[float]) -> list[Estimate]:
 
 
 def _neville(table: Sequence[tuple[ndarray, ndarray]], ratio: float) -> Estimate:
-    """Central differences have an error in h², h⁴, ...: each column of Neville's table removes one power."""
+    """Central differences have an error in h², h⁴, ...: each column of Neville's table removes one power.
+
+    The error of a row is how far its entries, and the row before it, disagree: two lucky agreements are rare.
+    """
+    nowhere = np.full(table[0][0].shape, np.inf)
     before: list[ndarray] = []
-    best = Estimate(table[-1][0], np.full(table[0][0].shape, np.inf))
+    best = last = Estimate(table[-1][0], nowhere)
     for slope, noise in table:
-        now = [slope]
+        now, row = [slope], Estimate(slope, nowhere)
         with np.errstate(all="ignore"):
             for j, previous in zip(range(1, ORDER), before):
                 factor = ratio ** (2 * j)
                 now.append((factor * now[-1] - previous) / (factor - 1))
                 apart = np.maximum(np.abs(now[j] - now[j - 1]), np.abs(now[j] - previous))
-                best = _better(best, Estimate(now[j], apart + noise))
-        before = now
+                row = _better(row, Estimate(now[j], apart + noise))
+            steady = np.where(np.isfinite(last.error), np.abs(row.value - last.value), np.inf)
+        best = _nearer(best, Estimate(row.value, np.maximum(row.error, steady)))
+        before, last = now, row
     return best
 
 
 def _better(a: Estimate, b: Estimate) -> Estimate:
-    second = b.error < a.error
+    """Element by element the estimate with the smaller error."""
+    return _chosen(b.error < a.error, a, b)
+
+
+def _nearer(a: Estimate, b: Estimate) -> Estimate:
+    """As `_better`, but b comes from smaller steps: where the two contradict each other, a looked across a kink."""
+    with np.errstate(invalid="ignore"):
+        contradiction = b.settled() & (np.abs(a.value - b.value) > SAFETY * (a.error + b.error))
+    return _chosen((b.error < a.error) | contradiction, a, b)
+
+
+def _chosen(second: ndarray, a: Estimate, b: Estimate) -> Estimate:
     return Estimate(np.where(second, b.value, a.value), np.where(second, b.error, a.error))
 
 

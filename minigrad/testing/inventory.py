@@ -58,7 +58,13 @@ class Case:
 
 
 def draw(d: Draw, rng: np.random.Generator) -> ndarray:
-    """An array as a Draw asks for it. Distinct values keep apart by at least half their mean distance."""
+    """An array as a Draw asks for it."""
+    x = _spread(d, rng)
+    return x + np.asarray(d.diagonal * np.eye(*d.shape[-2:]), x.dtype) if d.diagonal else x
+
+
+def _spread(d: Draw, rng: np.random.Generator) -> ndarray:
+    """Elements within the domain. Distinct ones keep apart by at least half their mean distance."""
     dtype, (low, high) = np.dtype(d.dtype), d.domain
     if dtype.kind == "b":
         return np.asarray(rng.integers(0, 2, d.shape), dtype)
