@@ -133,7 +133,7 @@ print(json.dumps([time.thread_time() - start, sorted({name.split(".")[0] for nam
 
 
 def test_import_is_quick_and_light(tmp_path: Path) -> None:
-    """NumPy's import included. Processor time of the importing thread, the best of five: other tests run beside this one."""
+    """NumPy's import included. Processor time of the importing thread, best of five: other tests run beside it."""
     runs = []
     # compiled once, as an installation is, whatever this environment says about writing bytecode
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(tmp_path)}
