@@ -60,7 +60,7 @@ def test_a_row_that_computes_something_else_is_named(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(programs.TapeProgram, "prepare", dishonest)
     assert main(["compare", "--quick", "--backends", "numpy"]) == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert re.search(r"DISAGREEMENT: the losses of tape eager on – by \d\.\de-\d+ differ from tracer eager's", said)
+    assert re.search(r"DISAGREEMENT: the losses of tape eager by \d\.\de-\d+ differ from tracer eager's", said)
 
 
 def test_a_row_that_fails_is_named_and_the_others_are_kept(monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -70,7 +70,7 @@ def test_a_row_that_fails_is_named_and_the_others_are_kept(monkeypatch: pytest.M
     monkeypatch.setattr(programs.TapeProgram, "step", wrong)
     assert main(["compare", "--quick", "--backends", "numpy"]) == 1
     said = " ".join(capsys.readouterr().out.split())
-    assert "FAILED: tape eager on – failed: " in said and "tracer jit" in said
+    assert "FAILED: tape eager" in said and "tracer jit" in said
 
 
 def test_json_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
@@ -78,7 +78,7 @@ def test_json_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     data, page = tmp_path / "r.json", tmp_path / "r.html"
     assert main(["compare", "--quick", "--json", str(data), "--html", str(page)]) == 0
     out = capsys.readouterr().out
-    assert "All 4 trained rows agree" in " ".join(out.split()) and "not built yet" in out
+    assert "All 4 trained rows agree" in " ".join(out.split()) and "Not built yet: session on numba" in out
     written = json.loads(data.read_text())
     by_name = {(r["name"], r["backend"]): r for r in written["results"]}
     assert len(by_name["session", "numpy"]["losses"]) == written["steps"] == 20
@@ -144,7 +144,7 @@ def test_show_says_what_it_cannot_find(mymodel: None, capsys: Any) -> None:
         ("mymodel", "show: 'mymodel' does not name a function"),
         ("nomodel:loss", "show: No module named 'nomodel'"),
         ("mymodel:los", "show: module 'mymodel' has no attribute 'los'"),
-        ("mymodel:rate", "show: mymodel:rate is a float, not a function"),
+        ("mymodel:rate", "show: mymodel:rate is not a function but of type float"),
     ]:
         assert main(["show", name, "f32[2]"]) == 2
         assert said in capsys.readouterr().err
