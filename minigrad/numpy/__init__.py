@@ -19,9 +19,7 @@ from minigrad.numpy.cumulative import (
     cummax, cummin, cumprod, cumsum, cumulative_prod, cumulative_sum, diff,
 )
 from minigrad.numpy.dtypes import (
-    __array_namespace_info__, astype, bool, can_cast, complex128, complex64, e, finfo, float32, float64,
-    iinfo, inf, int16, int32, int64, int8, isdtype, nan, newaxis, pi, result_type, uint16, uint32, uint64,
-    uint8,
+    __array_namespace_info__, astype, can_cast, e, finfo, iinfo, inf, isdtype, nan, newaxis, pi, result_type,
 )
 from minigrad.numpy.elementwise import (
     abs, absolute, acos, acosh, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, around,
@@ -56,6 +54,9 @@ from minigrad.numpy.ordering import (
 from minigrad.numpy.reductions import (
     all, allclose, amax, amin, any, argmax, argmin, array_equal, average, count_nonzero, max, mean, min,
     prod, ptp, std, sum, var,
+)
+from minigrad.numpy.scalar_types import (
+    bool, complex128, complex64, float32, float64, int16, int32, int64, int8, uint16, uint32, uint64, uint8,
 )
 from minigrad.numpy.searching import (
     digitize, interp, isin, searchsorted,
