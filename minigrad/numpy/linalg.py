@@ -37,7 +37,7 @@ from minigrad.ops.elementwise import (
     sub,
     where,
 )
-from minigrad.ops.linalg import adjoint, column, unit
+from minigrad.ops.linalg import adjoint, column, matrix_type, unit
 from minigrad.ops.movement import Concatenate, Reshape, Sum, expand_to, slice_axis
 from minigrad.ops.reduce import Max, Min
 from minigrad.types import broadcast_shapes
@@ -103,7 +103,7 @@ def solve_triangular(x1: Operand, x2: Operand, /, *, lower: bool = False) -> Any
 
 def _solved(who: str, op: systems.System, x1: Operand, x2: Operand) -> Any:
     a, b = common_dtype(who, floating(x1, who), floating(x2, who))
-    op.matrices(a.type)
+    matrix_type(who, a.type, square=True)
     single = b.ndim == 1
     if b.ndim == 0 or (b.shape[0] if single else b.shape[-2]) != a.shape[-1]:
         raise ShapeError(
@@ -124,12 +124,12 @@ def inv(x: Operand, /) -> Any:
     [[0.5, 0.0], [0.0, 0.25]]
     """
     x = floating(x, "inv")
-    systems.Solve().matrices(x.type)
+    matrix_type("inv", x.type, square=True)
     return systems.Solve()(x, expand_to(unit(x.shape[-1], x.dtype), x.shape))
 
 
 def det(x: Operand, /) -> Any:
-    """The determinants of [.., n, n], [..]. The gradient is right at singular matrices too; the second one is not there.
+    """The determinants of [.., n, n], [..]. The gradient is right at singular matrices too; its own derivative is not.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.linalg.det(mnp.asarray([[2.0, 0.0], [0.0, 4.0]])).tolist()
@@ -190,7 +190,7 @@ def matrix_power(x: Operand, n: int, /) -> Any:
     [[1, 5], [0, 1]]
     """
     x = lift(x, "matrix_power")
-    systems.Solve().matrices(x.type)
+    matrix_type("matrix_power", x.type, square=True)
     if not isinstance(n, int):
         raise ArgumentError(f"matrix_power: the power must be an integer, got {n!r}")
     if n < 0:
@@ -242,7 +242,7 @@ def qr(x: Operand, /, *, mode: str = "reduced") -> QRResult:
     if mode not in ("reduced", "complete"):
         raise ArgumentError(f"qr: unknown mode {mode!r}", hint="known: reduced, complete")
     x = floating(x, "qr")
-    m, n = factor.Qr().matrices(x.type).shape[-2:]
+    m, n = matrix_type("qr", x.type, square=False).shape[-2:]
     if m >= n:
         return QRResult(*factor.Qr(mode == "complete" and m > n)(x))
     q, r = factor.Qr()(slice_axis(x, -1, 0, m))  # [.., m, m]; the columns to the right follow: Qᴴ·x
@@ -284,7 +284,7 @@ def svd(x: Operand, /, *, full_matrices: bool = True) -> SVDResult:
     [4.0, 3.0]
     """
     x = floating(x, "svd")
-    m, n = factor.Svd().matrices(x.type).shape[-2:]
+    m, n = matrix_type("svd", x.type, square=False).shape[-2:]
     return SVDResult(*factor.Svd(bool(full_matrices) and m != n)(x))
 
 
@@ -361,7 +361,7 @@ def matrix_norm(x: Operand, /, *, keepdims: bool = False, ord: Any = "fro") -> A
     5.0
     """
     x = floating(x, "matrix_norm")
-    factor.Qr().matrices(x.type)
+    matrix_type("matrix_norm", x.type, square=False)
     axes = (x.ndim - 2, x.ndim - 1)
     y = _matrix_norm(x, axes, ord)
     return kept(y, x.shape, axes) if keepdims else y
