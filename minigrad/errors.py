@@ -101,12 +101,12 @@ class ValueTypeError(MinigradError, TypeError):
 class LinAlgError(MinigradError, np.linalg.LinAlgError):
     """A matrix has not what a function of linear algebra needs: it is singular, or not positive definite.
 
-    Also when an iteration does not converge, which nan or inf among the elements makes of every iteration.
+    Also when an iteration of LAPACK does not converge.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.linalg.inv(mnp.ones((2, 2)))
     Traceback (most recent call last):
-    minigrad.errors.LinAlgError: solve: f32[2,2] is singular...
+    minigrad.errors.LinAlgError: linalg: f32[2,2] is singular...
     """
 
 

@@ -37,6 +37,7 @@ class Value:
 
     __slots__ = ()
     type: TensorType
+    differentiated: ClassVar[bool] = False  # does it carry a derivative that its bare numbers would lose?
 
     @property
     def shape(self) -> Shape:
@@ -58,9 +59,8 @@ class Value:
         """The numbers, for Python code that must have them now (`why` names that code, as `bool()`)."""
         raise NotImplementedError(why)
 
-    # Array-aware libraries must hand over to our operators instead of looping over us element by element.
-    __array_priority__: ClassVar[int] = 1000
-    __array_ufunc__: ClassVar[None] = None
+    # NumPy must hand over to us instead of looping over us element by element; `minigrad.numpy` puts the answer here.
+    __array_ufunc__: ClassVar[Any] = None
 
 
 class Array(Value):
