@@ -60,7 +60,7 @@ class Case:
 def draw(d: Draw, rng: np.random.Generator) -> ndarray:
     """An array as a Draw asks for it."""
     x = _spread(d, rng)
-    return x + np.asarray(d.diagonal * np.eye(*d.shape[-2:]), x.dtype) if d.diagonal else x
+    return x + np.asarray(d.diagonal * np.eye(d.shape[-2], d.shape[-1]), x.dtype) if d.diagonal else x
 
 
 def _spread(d: Draw, rng: np.random.Generator) -> ndarray:
