@@ -25,12 +25,13 @@ class MinigradError(Exception):
         self.what, self.hint = what, hint
         self.line = user_line()
         self.lines = tuple(lines)
-        super().__init__(self._message())
+        super().__init__(self.message(self.line))
 
-    def _message(self) -> str:
+    def message(self, line: Line = UNKNOWN) -> str:
+        """All of it; with no line, as for a mistake that stands in no program but on a command line."""
         parts = [self.what]
-        if self.line is not UNKNOWN:
-            parts.append(f"  at {self.line}")
+        if line is not UNKNOWN:
+            parts.append(f"  at {line}")
         parts += [f"  {label} {line}" for label, line in self.lines if line is not UNKNOWN]
         if self.hint:
             parts.append(f"  {self.hint}")
