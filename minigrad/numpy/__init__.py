@@ -62,6 +62,7 @@ from minigrad.numpy.scalar_types import (
 from minigrad.numpy.searching import (
     digitize, interp, isin, searchsorted,
 )
+from minigrad.numpy.writable import writable
 from minigrad.op import Array
 
 __all__ = [
@@ -90,8 +91,8 @@ __all__ = [
     "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis",
     "tan", "tanh", "tensordot", "tile", "top_k", "trace", "transpose", "tri", "tril", "triu", "true_divide",
     "trunc", "uint16", "uint32", "uint64", "uint8", "unique", "unique_all", "unique_counts",
-    "unique_inverse", "unique_values", "unstack", "var", "vdot", "vecdot", "vstack", "where", "zeros",
-    "zeros_like",
+    "unique_inverse", "unique_values", "unstack", "var", "vdot", "vecdot", "vstack", "where", "writable",
+    "zeros", "zeros_like",
 ]
 # fmt: on
 
