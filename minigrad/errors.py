@@ -25,12 +25,13 @@ class MinigradError(Exception):
         self.what, self.hint = what, hint
         self.line = user_line()
         self.lines = tuple(lines)
-        super().__init__(self._message())
+        super().__init__(self.message(self.line))
 
-    def _message(self) -> str:
+    def message(self, line: Line = UNKNOWN) -> str:
+        """All of it; with no line, as for a mistake that stands in no program but on a command line."""
         parts = [self.what]
-        if self.line is not UNKNOWN:
-            parts.append(f"  at {self.line}")
+        if line is not UNKNOWN:
+            parts.append(f"  at {line}")
         parts += [f"  {label} {line}" for label, line in self.lines if line is not UNKNOWN]
         if self.hint:
             parts.append(f"  {self.hint}")
@@ -100,12 +101,12 @@ class ValueTypeError(MinigradError, TypeError):
 class LinAlgError(MinigradError, np.linalg.LinAlgError):
     """A matrix has not what a function of linear algebra needs: it is singular, or not positive definite.
 
-    Also when an iteration does not converge, which nan or inf among the elements makes of every iteration.
+    Also when an iteration of LAPACK does not converge.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.linalg.inv(mnp.ones((2, 2)))
     Traceback (most recent call last):
-    minigrad.errors.LinAlgError: solve: f32[2,2] is singular...
+    minigrad.errors.LinAlgError: linalg: f32[2,2] is singular...
     """
 
 

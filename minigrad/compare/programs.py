@@ -176,7 +176,6 @@ class JitProgram(TracerProgram):
         return [np.asarray(g) for g in compiled(self.state[0], mnp.asarray(inputs), mnp.asarray(targets))]
 
 
-EAGER = "–"  # the backend of a program that compiles nothing
 PROGRAMS: tuple[type[Program], ...] = (TracerProgram, TapeProgram, SessionProgram, JitProgram)
 # What the design has and the code has not yet: shown as such.
 PLANNED = {"tape compiled": ("tape", "during the first run")}

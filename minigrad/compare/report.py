@@ -5,11 +5,13 @@ Floor 7.
 
 from __future__ import annotations
 
+import importlib.util
 from html import escape
 
 from minigrad.compare import figures
 from minigrad.compare.result import Comparison, Result
 from minigrad.compare.table import COLUMNS, title, verdict
+from minigrad.errors import ArgumentError
 
 STYLE = """
 :root {
@@ -43,15 +45,15 @@ th:nth-child(-n+3), td:nth-child(-n+3) { text-align: left; }
 td:first-child { font-weight: 600; }
 tr.off td { color: var(--soft); font-weight: 400; }
 td.status { white-space: normal; text-align: left; }
-td:nth-child(9) { white-space: normal; }
 figure {
-  margin: 1rem 0; background: #ffffff; border: 1px solid var(--line); border-radius: .5rem; padding: .75rem;
+  margin: 1rem 0; background: var(--card); border: 1px solid var(--line); border-radius: .5rem; padding: .75rem;
   overflow-x: auto;
 }
-figure svg { display: block; max-width: 100%; height: auto; margin: 0 auto; }
+.side { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 32rem), 1fr)); column-gap: 1.5rem; }
+figure svg { display: block; }
+figure:not(.drawing) svg { width: 100%; max-width: 40rem; height: auto; fill: currentColor; }
 figure.drawing { max-height: 75vh; overflow: auto; }
-figure.drawing svg { max-width: none; }
-figcaption { color: #5b6470; font-size: .85rem; margin-top: .5rem; }
+figcaption { color: var(--soft); font-size: .85rem; margin-top: .5rem; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; font-size: .9rem; }
 dt { font-weight: 600; } dd { margin: 0; color: var(--soft); }
 details { margin: .75rem 0; } summary { cursor: pointer; font-weight: 600; }
@@ -71,6 +73,15 @@ details { margin: .75rem 0; } summary { cursor: pointer; font-weight: 600; }
   dl { grid-template-columns: 1fr; } dd { margin-bottom: .4rem; }
 }
 """
+
+
+def require_matplotlib() -> None:
+    """Raise an ArgumentError if the figures cannot be drawn."""
+    if importlib.util.find_spec("matplotlib") is None:
+        raise ArgumentError(
+            "compare: the page's figures need matplotlib, which is not installed",
+            hint="pip install 'minigrad[report]' (in a clone: pip install '.[report]')",
+        )
 
 
 def page(c: Comparison) -> str:
@@ -101,15 +112,18 @@ They differ only in when the graph exists: before the run (session), during it (
 <tbody>{"".join(map(_row, c.results))}</tbody>
 </table></div>
 <details><summary>What the columns mean</summary><dl>{meanings}</dl></details>
-<h2>The first moments</h2>
+<div class="side">
+<section><h2>The first moments</h2>
 <figure>{figures.timeline(c)}<figcaption>From having data to the first steps. Where the graph exists before the run,
 the time goes into making it; on the tape there is nothing to wait for, and nothing for a compiler to see.
-</figcaption></figure>
-<h2>The losses</h2>
+</figcaption></figure></section>
+<section><h2>A steady step</h2>
+<figure>{figures.step_times(c)}<figcaption>The median of all steps but the first three; the whiskers are half the
+interquartile range.</figcaption></figure></section>
+<section><h2>The losses</h2>
 <figure>{figures.losses(c)}<figcaption>The curves lie on each other: the execution model changes the cost,
-not the result.</figcaption></figure>
-<h2>A steady step</h2>
-<figure>{figures.step_times(c)}</figure>
+not the result.</figcaption></figure></section>
+</div>
 <h2>The graph</h2>
 <p>The loss, and its gradient, as the compiler leaves them after its passes. All front-ends build the same ones.</p>
 {drawings}

@@ -7,7 +7,7 @@ A tangent of `None` is zero: nothing is computed for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from minigrad.errors import NotDifferentiableError
 from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
@@ -18,6 +18,7 @@ class Dual(Value):
     """A value and its tangent."""
 
     __slots__ = ("dot", "owner", "x")
+    differentiated: ClassVar[bool] = True
 
     def __init__(self, owner: Forward, x: Value, dot: Any) -> None:
         self.owner, self.x, self.dot = owner, x, dot

@@ -24,7 +24,7 @@ from minigrad.ops.contract import matmul
 from minigrad.ops.elementwise import add, convert, div, equal, mul, neg, reciprocal, sub, where
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.linalg import (
-    MatrixOp,
+    Factorization,
     TriangularSolve,
     adjoint,
     column,
@@ -49,16 +49,14 @@ def hermitian(x: Any) -> Any:
 
 
 def _hermitian(x: ndarray) -> ndarray:
-    if x.shape[-1] != x.shape[-2]:
-        raise ValueError("not square")
     return np.asarray((x + np.conj(np.swapaxes(x, -1, -2))) / 2, x.dtype)
 
 
 @dataclass(frozen=True)
-class Cholesky(MatrixOp):
+class Cholesky(Factorization):
     """The lower triangular L with L·Lᴴ the Hermitian part of x, which must be positive definite."""
 
-    def impl(self, x: ndarray) -> ndarray:
+    def compute(self, x: ndarray) -> ndarray:
         try:
             return np.linalg.cholesky(_hermitian(x))
         except np.linalg.LinAlgError:
@@ -81,7 +79,7 @@ class Cholesky(MatrixOp):
 
 
 # ── eigenvalues ──────────────────────────────────────────────────────────────────────────────────
-class Spectrum(MatrixOp):
+class Spectrum(Factorization):
     """Of the Hermitian part of square matrices."""
 
     @classmethod
@@ -104,7 +102,7 @@ class Eigh(Spectrum):
         self.matrices(x)
         return TensorType(x.shape[:-1], real_of(x.dtype)), x
 
-    def impl(self, x: ndarray) -> Any:
+    def compute(self, x: ndarray) -> Any:
         w, v = converging(self.label, np.linalg.eigh, _hermitian(x))
         return w, v * phase(v)
 
@@ -123,7 +121,7 @@ class Eigvalsh(Spectrum):
     def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
         return TensorType(self.matrices(x).shape[:-1], real_of(x.dtype))
 
-    def impl(self, x: ndarray) -> Any:
+    def compute(self, x: ndarray) -> Any:
         return converging(self.label, np.linalg.eigvalsh, _hermitian(x))
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
@@ -133,7 +131,7 @@ class Eigvalsh(Spectrum):
 
 # ── singular values ──────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True)
-class Svd(MatrixOp):
+class Svd(Factorization):
     """(U, s, Vᴴ) with U·diag(s)·Vᴴ = x, s ≥ 0 and falling: [.., m, k], [.., k], [.., k, n], k = min(m, n).
 
     `full`: U [.., m, m] and Vᴴ [.., n, n], whose further vectors are arbitrary, so it has no derivative. That of the
@@ -156,7 +154,7 @@ class Svd(MatrixOp):
         left, right = ((*lanes, m, m), (*lanes, n, n)) if self.full else ((*lanes, m, k), (*lanes, k, n))
         return x.with_shape(left), TensorType((*lanes, k), real_of(x.dtype)), x.with_shape(right)
 
-    def impl(self, x: ndarray) -> Any:
+    def compute(self, x: ndarray) -> Any:
         u, s, vh = converging(self.label, np.linalg.svd, x, full_matrices=self.full)
         k = s.shape[-1]
         turn = phase(u[..., :k])
@@ -194,7 +192,7 @@ class Svd(MatrixOp):
 
 
 @dataclass(frozen=True)
-class SingularValues(MatrixOp):
+class SingularValues(Factorization):
     """The singular values alone, falling: ṡ = Re diag(UᴴȦV). The vectors only where a derivative is wanted."""
 
     label = "svdvals"
@@ -204,7 +202,7 @@ class SingularValues(MatrixOp):
         *lanes, m, n = self.matrices(x).shape
         return TensorType((*lanes, min(m, n)), real_of(x.dtype))
 
-    def impl(self, x: ndarray) -> Any:
+    def compute(self, x: ndarray) -> Any:
         return converging(self.label, np.linalg.svd, x, compute_uv=False)
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
@@ -220,7 +218,7 @@ class SingularValues(MatrixOp):
 
 # ── the rest ─────────────────────────────────────────────────────────────────────────────────────
 @dataclass(frozen=True)
-class Qr(MatrixOp):
+class Qr(Factorization):
     """(Q, R) with Q·R = x, Q [.., m, n] with orthonormal columns, R [.., n, n] upper triangular with a real diagonal.
 
     x [.., m, n] is not wider than high (`linalg.qr` takes wide ones). Its columns must be independent for the
@@ -241,7 +239,7 @@ class Qr(MatrixOp):
         k = m if self.complete else n
         return x.with_shape((*lanes, m, k)), x.with_shape((*lanes, k, n))
 
-    def impl(self, x: ndarray) -> Any:
+    def compute(self, x: ndarray) -> Any:
         return tuple(np.linalg.qr(x, mode="complete" if self.complete else "reduced"))
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
@@ -266,7 +264,7 @@ class Qr(MatrixOp):
 
 
 @dataclass(frozen=True)
-class Pinv(MatrixOp):
+class Pinv(Factorization):
     """The pseudo-inverse: singular values at most rtol times the largest count as 0 (None: max(m, n)·eps).
 
     The derivative (Golub and Pereyra 1973) is that among matrices of the same rank.
@@ -279,7 +277,7 @@ class Pinv(MatrixOp):
         *lanes, m, n = self.matrices(x).shape
         return x.with_shape((*lanes, n, m))
 
-    def impl(self, x: ndarray) -> Any:
+    def compute(self, x: ndarray) -> Any:
         rtol = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps) if self.rtol is None else self.rtol
         return np.asarray(converging(self.label, np.linalg.pinv, x, rtol), x.dtype)
 
@@ -300,12 +298,10 @@ class Pinv(MatrixOp):
 
 
 @dataclass(frozen=True)
-class Expm(MatrixOp):
+class Expm(Factorization):
     """The matrix exponential Σ xᵏ/k!."""
 
-    def impl(self, x: ndarray) -> Any:
-        if x.size == 0:
-            return x.copy()
+    def compute(self, x: ndarray) -> Any:
         return np.asarray(scipy_linalg.expm(x), x.dtype)
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:

@@ -32,7 +32,7 @@ lapack = lazy_module("scipy.linalg.lapack")
 
 # ── the kind ─────────────────────────────────────────────────────────────────────────────────────
 class MatrixOp(Op):
-    """Of one stack of float matrices [.., m, n]. Subclasses that need square ones say so."""
+    """Of one stack of float matrices [.., m, n]. Subclasses that take only square ones say so."""
 
     square: ClassVar[bool] = True
 
@@ -44,17 +44,32 @@ class MatrixOp(Op):
 
     def matrices(self, x: TensorType) -> TensorType:
         """x, if it is what the op takes."""
-        if x.ndim < 2:
-            raise ShapeError(f"{self.label}: needs a matrix [.., m, n], got {x}")
-        if self.square and not same_size(x.shape[-1], x.shape[-2]):
-            raise ShapeError(f"{self.label}: needs a square matrix, got {x}")
-        return x
+        return matrix_type(self.label, x, square=self.square)
 
     def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
         return self.matrices(x)
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return self(xs[0])
+
+
+class Factorization(MatrixOp):
+    """Of one operand; `compute` does the work. A matrix that holds nan or inf gives nan.
+
+    LAPACK promises nothing for those (eigenvalues come out as plausible numbers), and one lane must not spoil others.
+    """
+
+    def compute(self, x: ndarray) -> Any:
+        raise NotImplementedError(f"{self.label}: compute")
+
+    def impl(self, x: ndarray) -> Any:
+        bad = broken(x)
+        if self.square and x.shape[-1] != x.shape[-2]:
+            raise ValueError("not square")
+        if not bad.any():
+            return self.compute(x)
+        y = self.compute(np.where(bad[..., None, None], np.eye(*x.shape[-2:], dtype=x.dtype), x))
+        return tuple(with_nan(part, bad) for part in y) if self.many else with_nan(y, bad)
 
 
 class System(MatrixOp):
@@ -114,10 +129,15 @@ class Solve(System):
         return self
 
     def impl(self, a: ndarray, b: ndarray) -> ndarray:
+        bad = broken(a)
+        if a.shape[:-1] != b.shape[:-1] or a.shape[-1] != a.shape[-2]:
+            raise ValueError("shapes do not fit")
+        if bad.any():
+            return with_nan(self.impl(np.where(bad[..., None, None], np.eye(a.shape[-1], dtype=a.dtype), a), b), bad)
         try:
             return np.linalg.solve(a, b)
         except np.linalg.LinAlgError:
-            raise singular("solve", a) from None
+            raise singular(a) from None
 
     @classmethod
     def samples(cls) -> Samples:
@@ -148,7 +168,7 @@ class TriangularSolve(System):
             for lane in np.ndindex(b.shape[:-2]):
                 y[lane], info = trtrs(a[lane], b[lane], lower=self.lower)
                 if info > 0:
-                    raise singular(self.label, a)
+                    raise singular(a)
         return y
 
     @classmethod
@@ -159,7 +179,7 @@ class TriangularSolve(System):
 
 
 # ── determinants ─────────────────────────────────────────────────────────────────────────────────
-class Determinant(MatrixOp):
+class Determinant(Factorization):
     """Of square matrices, one number for each."""
 
     def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
@@ -176,7 +196,7 @@ class Determinant(MatrixOp):
 class Det(Determinant):
     """The determinant. Its derivative is Σ adj(A)ᵀ·Ȧ, which singular matrices have too."""
 
-    def impl(self, x: ndarray) -> Any:
+    def compute(self, x: ndarray) -> Any:
         return np.linalg.det(x)
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
@@ -193,7 +213,7 @@ class Adjugate(Determinant):
     def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
         return self.matrices(x)
 
-    def impl(self, x: ndarray) -> ndarray:
+    def compute(self, x: ndarray) -> ndarray:
         u, s, vh = converging(self.label, np.linalg.svd, x)
         others = np.prod(np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]), axis=-1)  # [.., n]
         sign = np.linalg.det(u) * np.linalg.det(vh)
@@ -221,7 +241,7 @@ class SlogDet(Determinant):
         sign = Determinant.out_type(self, x)
         return sign, TensorType(sign.shape, real_of(x.dtype))
 
-    def impl(self, x: ndarray) -> Any:
+    def compute(self, x: ndarray) -> Any:
         return tuple(np.asarray(part) for part in np.linalg.slogdet(x))
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
@@ -274,20 +294,38 @@ def row(x: Any) -> Any:
     return Reshape((*x.shape[:-1], 1, x.shape[-1]))(x)
 
 
-# ── what LAPACK says ─────────────────────────────────────────────────────────────────────────────
-def singular(who: str, a: ndarray) -> LinAlgError:
+# ── what LAPACK is given, and what it says ───────────────────────────────────────────────────────
+def matrix_type(who: str, x: TensorType, *, square: bool) -> TensorType:
+    """x, if it is a (square) matrix or a stack of them."""
+    if x.ndim < 2:
+        raise ShapeError(f"{who}: needs a matrix [.., m, n], got {x}")
+    if square and not same_size(x.shape[-1], x.shape[-2]):
+        raise ShapeError(f"{who}: needs a square matrix, got {x}")
+    return x
+
+
+def broken(x: ndarray) -> Any:
+    """[.., m, n] -> [..]: which matrices hold nan or inf."""
+    return ~np.isfinite(x).all((-2, -1))
+
+
+def with_nan(y: ndarray, bad: Any) -> ndarray:
+    """y with nan in the lanes that are bad."""
+    y = np.array(y)
+    y[bad] = np.nan
+    return y
+
+
+def singular(a: ndarray) -> LinAlgError:
     return LinAlgError(
-        f"{who}: {Array(a).type} is singular" + (" (one of the stack is)" if a.ndim > 2 else ""),
+        f"linalg: {Array(a).type} " + ("is singular" if a.ndim == 2 else "holds a singular matrix"),
         hint="pinv and lstsq take singular matrices; adding a small multiple of eye(n) makes one regular",
     )
 
 
-def converging(who: str, function: Any, *arguments: Any, **more: Any) -> Any:
-    """What a LAPACK iteration gives, or the error that says why it gives nothing."""
+def converging(who: str, function: Any, x: ndarray, *arguments: Any, **more: Any) -> Any:
+    """What a LAPACK iteration gives, or the error that says that it gives nothing."""
     try:
-        return function(*arguments, **more)
+        return function(x, *arguments, **more)
     except np.linalg.LinAlgError:
-        x = arguments[0]
-        if np.isfinite(x).all():
-            raise LinAlgError(f"{who}: the iteration did not converge for {Array(x).type}") from None
-        raise LinAlgError(f"{who}: {Array(x).type} holds nan or inf", hint="look for where they come from") from None
+        raise LinAlgError(f"{who}: the iteration did not converge for {Array(x).type}") from None
