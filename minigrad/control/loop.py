@@ -28,7 +28,7 @@ from minigrad.errors import ShapeError
 from minigrad.graph import Graph, run
 from minigrad.interpreters.build import trace
 from minigrad.op import Value
-from minigrad.ops.elementwise import mul, sin
+from minigrad.ops.elementwise import add, mul, sin
 from minigrad.ops.kinds import Draw, Samples, zeros
 from minigrad.ops.movement import Expand, Permute
 from minigrad.types import FLOAT64, INT64, TensorType
@@ -126,8 +126,8 @@ class Scan(Holding):
         one, n = TensorType((2,), FLOAT64), TensorType((), INT64)
 
         def step(w: Value, c: Value, i: Value, x: Value) -> list[Any]:
-            new = sin(mul(w, c)) + x
-            return [new, i + 1, mul(new, x)]
+            new = add(sin(mul(w, c)), x)
+            return [new, add(i, 1), mul(new, x)]
 
         body = closed(step, [one, one, n, one], "body")
         for length, reverse in [(3, False), (4, True), (1, False), (0, False)]:

@@ -8,7 +8,7 @@ values whenever the caller's are concrete, Python `if` works under `grad`.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from minigrad.graph import Node, Var
 from minigrad.interpreters.forward import push_through
@@ -71,6 +71,7 @@ class Recorded(Value):
     """A value on a trail."""
 
     __slots__ = ("line", "owner", "x")
+    differentiated: ClassVar[bool] = True
 
     def __init__(self, owner: Reverse, x: Value, line: Line = UNKNOWN) -> None:
         self.owner, self.x, self.line = owner, x, line

@@ -20,9 +20,7 @@ from minigrad.numpy.cumulative import (
     cummax, cummin, cumprod, cumsum, cumulative_prod, cumulative_sum, diff,
 )
 from minigrad.numpy.dtypes import (
-    __array_namespace_info__, astype, bool, can_cast, complex128, complex64, e, finfo, float32, float64,
-    iinfo, inf, int16, int32, int64, int8, isdtype, nan, newaxis, pi, result_type, uint16, uint32, uint64,
-    uint8,
+    __array_namespace_info__, astype, can_cast, e, finfo, iinfo, inf, isdtype, nan, newaxis, pi, result_type,
 )
 from minigrad.numpy.elementwise import (
     abs, absolute, acos, acosh, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, around,
@@ -58,6 +56,9 @@ from minigrad.numpy.reductions import (
     all, allclose, amax, amin, any, argmax, argmin, array_equal, average, count_nonzero, max, mean, min,
     prod, ptp, std, sum, var,
 )
+from minigrad.numpy.scalar_types import (
+    bool, complex128, complex64, float32, float64, int16, int32, int64, int8, uint16, uint32, uint64, uint8,
+)
 from minigrad.numpy.searching import (
     digitize, interp, isin, searchsorted,
 )
@@ -81,6 +82,7 @@ from minigrad.numpy.selecting import (
 from minigrad.numpy.statistics import (
     corrcoef, correlate, cov, histogram, histogram_bin_edges,
 )
+from minigrad.numpy.writable import writable
 from minigrad.op import Array
 
 __all__ = [
@@ -119,7 +121,7 @@ __all__ = [
     "top_k", "trace", "transpose", "trapezoid", "tri", "tril", "triu", "true_divide", "trunc",
     "uint16", "uint32", "uint64", "uint8", "unique", "unique_all", "unique_counts",
     "unique_inverse", "unique_values", "unstack", "unwrap", "vander", "var", "vdot", "vecdot",
-    "vectorize", "vsplit", "vstack", "where", "zeros", "zeros_like",
+    "vectorize", "vsplit", "vstack", "where", "writable", "zeros", "zeros_like",
 ]
 # fmt: on
 

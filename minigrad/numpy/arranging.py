@@ -124,7 +124,7 @@ def append(x: Operand, values: Operand, /, axis: int | None = None) -> Any:
 
 
 def block(arrays: Any, /) -> Any:
-    """An array of blocks: the innermost lists are joined along the last axis, the lists around them along the one before.
+    """An array of blocks: the innermost lists are joined along the last axis, those around them along the one before.
 
     >>> import minigrad.numpy as mnp
     >>> one = mnp.ones((1, 1))

@@ -41,7 +41,7 @@ def trapezoid(y: Operand, /, x: Operand | None = None, dx: Operand = 1.0, axis: 
 
 
 def gradient(f: Operand, /, *varargs: Any, axis: Any = None, edge_order: int = 1) -> Any:
-    """The slopes of f along axes (None: all), by differences of second order inside and `edge_order` (1, 2) at the ends.
+    """The slopes of f along axes (None: all), by differences of second order, of `edge_order` (1, 2) at the ends.
 
     `varargs`: one distance for all axes, or for each a distance or the vector of coordinates. One axis gives an
     array, several a list.

@@ -17,7 +17,7 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.indexing import SIZED, flatnonzero, take
 from minigrad.numpy.known import known
 from minigrad.numpy.manipulation import ravel
-from minigrad.op import Array, Operand, lift
+from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops import sort as order
 from minigrad.ops.axes import axes_of, axis_of, kept

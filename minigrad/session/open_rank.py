@@ -2,8 +2,8 @@
 
 Floor 6. What a function makes of such a tensor cannot be built yet, so the call itself is put into the graph, as a
 `Deferred` op; once the ranks are fed, `resolve` builds the graph again with it carried out. Its gradient is deferred
-likewise. What does not depend on the rank is known at once: the function is tried on a few ranks when it is called, so that
-`tf.reduce_mean(x)` is a known f32[], and a wrong dtype stops at its own line.
+likewise. What does not depend on the rank is known at once: the function is tried on a few ranks when it is called,
+so that `tf.reduce_mean(x)` is a known f32[], and a wrong dtype stops at its own line.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class OpenType(TensorType):
         object.__setattr__(self, "dtype", dtype)  # frozen
 
     @property
-    def shape(self) -> NoReturn:  # type: ignore[override]
+    def shape(self) -> NoReturn:
         raise ShapeError(
             f"the rank of {self} is not known until it is fed",
             hint="give the placeholder a shape, as [None, 784], or use x.set_shape(...)",

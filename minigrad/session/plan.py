@@ -167,9 +167,9 @@ class Plan:
 
     # ── running ──────────────────────────────────────────────────────────────────────────────────
     def executable(self, sizes: dict[str, int], signature: Any) -> backends.Executable:
-        """The program for these fed sizes, compiled when they are met first."""
+        """The program for this signature, the backend and the fed shapes, compiled when it is met first."""
         with using(EVALUATE):
-            graph = self._concrete(sizes, signature)
+            graph = self._concrete(sizes, signature[1:])
             exe = self.executables[signature] = backends.compile(graph)
         return exe
 

@@ -18,11 +18,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from minigrad.errors import ArgumentError, DtypeError, SessionError, ShapeError, ValueTypeError
 from minigrad.graph import Const, Var
-from minigrad.op import EVALUATE, Handle, Interpreter, interpreter, ndarray
+from minigrad.op import EVALUATE, Handle, Interpreter, Value, interpreter, ndarray
 from minigrad.ops.elementwise import add, convert, sub, where
 from minigrad.session.building import as_array, building, operand
 from minigrad.session.graph_scope import Append, Graph, GraphKeys, get_default_graph
@@ -161,7 +159,7 @@ class Variable(Handle):
             reserved = graph.names.unique(type if name is None else graph.names.check(name))
             with graph.names.under(reserved + "/"):
                 value = operand(value)
-                if isinstance(value, (bool, int, float, np.ndarray, np.generic)):
+                if not isinstance(value, Value):
                     value = as_array(value, self.dtype, type)
                 if value.dtype != self.dtype:
                     raise DtypeError(

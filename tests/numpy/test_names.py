@@ -11,7 +11,7 @@ import pytest
 
 import minigrad.numpy as mnp
 import minigrad.tracer as jax
-from minigrad.errors import ArgumentError, DtypeError, MinigradError, ShapeError
+from minigrad.errors import ArgumentError, DtypeError, MinigradError, ShapeError, ValueTypeError
 from minigrad.op import Array
 from minigrad.ops.kinds import Draw
 from tests.numpy import functions
@@ -117,7 +117,13 @@ FUNCTIONS = [
     same("corrcoef-two", V, V),
     same("corrcoef-complex", M, kinds="c", call=lambda xp, x: xp.corrcoef(x)),
     *[
-        same(f"correlate-{mode}{n}", Draw((n,)), Draw((7 - n,)), kinds="fc", call=lambda xp, a, v, m=mode: xp.correlate(a, v, m))
+        same(
+            f"correlate-{mode}{n}",
+            Draw((n,)),
+            Draw((7 - n,)),
+            kinds="fc",
+            call=lambda xp, a, v, m=mode: xp.correlate(a, v, m),
+        )
         for mode in ("valid", "same", "full")
         for n in (2, 3, 4, 5)
     ],
@@ -174,7 +180,12 @@ def test_nan_has_no_gradient() -> None:
 
 def test_nothing_but_nan() -> None:
     x = np.full(3, np.nan)
-    assert (mnp.nansum(x).item(), mnp.nanprod(x).item(), mnp.nanargmax(x).item(), mnp.nanargmin(x).item()) == (0, 1, -1, -1)
+    assert (mnp.nansum(x).item(), mnp.nanprod(x).item(), mnp.nanargmax(x).item(), mnp.nanargmin(x).item()) == (
+        0,
+        1,
+        -1,
+        -1,
+    )
     assert all(np.isnan(f(x).item()) for f in (mnp.nanmean, mnp.nanmax, mnp.nanmin, mnp.nanmedian, mnp.nanvar))
     assert (mnp.nanmax(np.array([2, 3])).item(), mnp.nanargmax(np.array([2, 3])).item()) == (3, 1)
 
@@ -193,7 +204,16 @@ def test_put_along_axis() -> None:
         np.put_along_axis(expected, at, values, 1)
         np.testing.assert_array_equal(mnp.put_along_axis(x, at, values, 1), expected)
     assert mnp.put_along_axis(x, np.array([5]), -1.0, axis=None)[1, 1].item() == -1
-    assert jax.grad(lambda x: mnp.put_along_axis(x, at, 0.0, 1).sum())(x).tolist() == [[0, 0, 1, 1], [1, 1, 0, 0], [0, 0, 1, 1]]
+    assert jax.grad(lambda x: mnp.put_along_axis(x, at, 0.0, 1).sum())(x).tolist() == [
+        [0, 0, 1, 1],
+        [1, 1, 0, 0],
+        [0, 0, 1, 1],
+    ]
+
+
+def test_numpy_cannot_put_into_ours() -> None:
+    with pytest.raises(ValueTypeError, match=r"put_along_axis writes into its first argument"):
+        np.put_along_axis(np.ones(2), np.array([0]), mnp.ones(1), 0)
 
 
 def test_histogram_of_little() -> None:

@@ -213,6 +213,7 @@ def test_variables_keep_their_type():
     assert told(errors.DtypeError, lambda: v.assign(tf.constant(2))).startswith(
         "Assign: v:0 is float32, the value int32"
     )
+    told(errors.ValueTypeError, lambda: v.assign("one"))
     x = tf.placeholder(tf.float32, [None])
     assert "is not fully known" in told(errors.ShapeError, lambda: tf.Variable(x, name="w"))
 
@@ -236,8 +237,24 @@ def test_optimizers():
     v, x = tf.Variable(1.0, name="v"), tf.constant(3.0, name="x")
     text = told(errors.ArgumentError, lambda: tf.train.GradientDescentOptimizer(0.1).minimize(x))
     assert text.startswith("no gradients: x:0 does not depend on any of the variables v:0")
+    told(errors.ValueTypeError, lambda: tf.train.GradientDescentOptimizer(0.1).minimize(3.0))
     text = told(errors.ArgumentError, lambda: tf.train.GradientDescentOptimizer(0.1).minimize(v * v, var_list=[]))
     assert text.startswith("no variables to optimize")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        tf.nn.sparse_softmax_cross_entropy_with_logits,
+        tf.nn.softmax_cross_entropy_with_logits,
+        tf.nn.sigmoid_cross_entropy_with_logits,
+    ],
+)
+def test_labels_and_logits_cannot_be_swapped(loss):
+    x = tf.zeros([2, 2])
+    for wrong in (lambda: loss(x, x), lambda: loss(logits=x), lambda: loss(labels=x)):
+        text = told(errors.ArgumentError, wrong)
+        assert text.startswith("cross entropy: labels and logits are given by name")
 
 
 def test_names():
