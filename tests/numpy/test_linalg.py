@@ -10,6 +10,8 @@ import pytest
 import scipy.linalg
 
 import minigrad.numpy as mnp
+import minigrad.tracer as jax
+from minigrad.errors import ArgumentError, LinAlgError, NotDifferentiableError, ShapeError
 from minigrad.ops.kinds import Draw
 from tests.numpy import functions
 from tests.numpy.functions import Function, parameters

@@ -143,8 +143,14 @@ def test_curvature_at_zero() -> None:
 REFUSALS = [
     (lambda a: sp.gammainc(a, 1.0), "gammainc: the derivative by its first argument (the order) has no closed form"),
     (lambda a: sp.gammaincc(a, 1.0), "gammaincc: the derivative by its first argument (the order) has no closed form"),
-    (lambda a: sp.betainc(a, 1.0, 0.5), "betainc: the derivative by its first argument (a parameter) has no closed form"),
-    (lambda b: sp.betainc(1.0, b, 0.5), "betainc: the derivative by its second argument (a parameter) has no closed form"),
+    (
+        lambda a: sp.betainc(a, 1.0, 0.5),
+        "betainc: the derivative by its first argument (a parameter) has no closed form",
+    ),
+    (
+        lambda b: sp.betainc(1.0, b, 0.5),
+        "betainc: the derivative by its second argument (a parameter) has no closed form",
+    ),
     (lambda x: sp.zeta(x, 1.0), "zeta: the derivative by its first argument (the exponent) has no closed form"),
 ]
 
