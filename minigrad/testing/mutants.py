@@ -21,7 +21,7 @@ from minigrad.op import Array, Op, Value, registry
 from minigrad.ops.complex import conj
 from minigrad.ops.movement import Flip, Permute
 from minigrad.ops.rows import LinearRow, Row, convert, mul, neg
-from minigrad.testing.inventory import MODULES, Case, cases
+from minigrad.testing.inventory import MODULES, Case, op_samples
 from minigrad.testing.laws import DERIVATIVE_LAWS, LAWS
 from minigrad.types import BOOL, is_differentiable
 
@@ -274,7 +274,7 @@ def killer(mutant: Mutant, every: list[Case]) -> str | None:
 
 
 def report() -> list[tuple[Mutant, str | None]]:
-    every = cases()
+    every = list(op_samples())
     return [(mutant, killer(mutant, every)) for mutant in mutants() if mutant.name not in EQUIVALENT]
 
 
