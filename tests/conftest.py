@@ -4,3 +4,5 @@ import os
 
 # before NumPy is loaded, which reads it then
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+pytest_plugins = ["minigrad.testing.pytest_plugin", "pytester"]
