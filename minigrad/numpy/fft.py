@@ -90,7 +90,7 @@ def _from_real(who: str, x: Operand, n: int | None, axis: int, norm: str, invers
 def _over_axes(who: str, x: Any, s: Any, axes: Any) -> list[tuple[int | None, int]]:
     """(n, axis) for each axis of an n-dimensional transform."""
     if axes is None:
-        places = range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim)
+        places = list(range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim))
     else:
         places = [axis_of(who, a, x) for a in axes]
     sizes = [None] * len(places) if s is None else list(s)

@@ -15,7 +15,7 @@ from minigrad.op import Operand
 from minigrad.ops import composite
 from minigrad.ops import special as s
 from minigrad.ops.composite import floating
-from minigrad.ops.elementwise import add, log, logistic, mul, sub
+from minigrad.ops.elementwise import add, logistic, mul, sub
 
 F = TypeVar("F", bound=Callable[..., Any])
 

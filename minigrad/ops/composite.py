@@ -79,11 +79,12 @@ def std(x: Operand, axis: Any = None, *, correction: float = 0.0, keepdims: Any 
 
 # ── softmax ──────────────────────────────────────────────────────────────────────────────────────
 def _shift(x: Any, axes: tuple[int, ...]) -> Any:
-    """The largest element over axes, kept, as a constant: subtracting it changes nothing but the rounding.
+    """The largest (real part of an) element over axes, kept, as a constant: subtracting it only changes the rounding.
 
     0 where it is not finite, so that rows of -inf (all masked) do not become inf - inf.
     """
-    largest = kept(Max(axes)(stop_gradient(x)), x.shape, axes)
+    size = stop_gradient(x)
+    largest = kept(Max(axes)(real(size) if x.dtype.kind == "c" else size), x.shape, axes)
     return where(isfinite(largest), largest, 0)
 
 

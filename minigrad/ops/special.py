@@ -189,7 +189,7 @@ class Polygamma(Special):
         if self.n < 1:
             raise ArgumentError(f"polygamma: the order must be at least 1, got {self.n}", hint="order 0 is digamma")
 
-    def impl(self, x: ndarray) -> Any:  # type: ignore[override]
+    def impl(self, x: ndarray) -> Any:
         return np.asarray(special.polygamma(self.n, x)).astype(x.dtype)  # scipy gives float64
 
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:
@@ -209,7 +209,7 @@ class BesselI(Special):
     scaled: bool = False
     label = "bessel_i"
 
-    def impl(self, x: ndarray) -> Any:  # type: ignore[override]
+    def impl(self, x: ndarray) -> Any:
         if self.n == 0:
             return special.i0e(x) if self.scaled else special.i0(x)
         if self.n == 1:
@@ -241,7 +241,7 @@ class GammaInc(Special):
     def label(self) -> str:
         return "gammaincc" if self.upper else "gammainc"
 
-    def impl(self, a: ndarray, x: ndarray) -> Any:  # type: ignore[override]
+    def impl(self, a: ndarray, x: ndarray) -> Any:
         return (special.gammaincc if self.upper else special.gammainc)(a, x)
 
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:
@@ -263,7 +263,7 @@ class BetaInc(Special):
 
     operands = 3
 
-    def impl(self, a: ndarray, b: ndarray, x: ndarray) -> Any:  # type: ignore[override]
+    def impl(self, a: ndarray, b: ndarray, x: ndarray) -> Any:
         return special.betainc(a, b, x)
 
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:
@@ -284,7 +284,7 @@ class Zeta(Special):
 
     operands = 2
 
-    def impl(self, x: ndarray, q: ndarray) -> Any:  # type: ignore[override]
+    def impl(self, x: ndarray, q: ndarray) -> Any:
         return special.zeta(x, q)
 
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:

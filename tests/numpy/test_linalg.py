@@ -169,3 +169,119 @@ def test_staged(fn: Function, dtype: str) -> None:
 def test_every_function_has_a_line() -> None:
     names = " ".join(f.name for f in FUNCTIONS)
     assert [n for n in la.__all__ if inspect.isfunction(getattr(la, n)) and n not in names] == []
+
+
+# ── degenerate matrices ──────────────────────────────────────────────────────────────────────────
+EYE = np.eye(3)
+
+
+def near(y: Any, expected: Any) -> None:
+    np.testing.assert_allclose(np.asarray(y), expected, rtol=1e-12, atol=1e-12)
+
+
+def test_equal_eigenvalues() -> None:
+    """Symmetric functions of equal values have their gradient; the vectors have none, and say so."""
+    near(jax.grad(lambda x: (la.eigvalsh(x) ** 2).sum())(2 * EYE), 4 * EYE)
+    near(jax.grad(lambda x: (la.eigh(x)[0] ** 2).sum())(2 * EYE), 4 * EYE)
+    near(jax.grad(lambda x: la.matrix_norm(x, ord="nuc"))(2 * EYE), EYE)
+    near(jax.grad(lambda x: la.svd(x)[1].sum())(2 * EYE), EYE)
+    assert not np.isfinite(np.asarray(jax.grad(lambda x: la.eigh(x)[1].sum())(2 * EYE))).any()
+    assert not np.isfinite(np.asarray(jax.grad(lambda x: la.svd(x)[0].sum())(2 * EYE))).any()
+
+
+def test_singular_matrices() -> None:
+    near(jax.grad(la.det)(np.array([[1.0, 2.0], [2.0, 4.0]])), [[4, -2], [-2, 1]])
+    near(jax.grad(la.det)(np.diag([2.0, 3.0, 0.0])), np.diag([0.0, 0.0, 6.0]))
+    near(jax.grad(la.det)(np.zeros((3, 3))), np.zeros((3, 3)))
+    near(jax.grad(la.det)(np.zeros((1, 1))), [[1]])
+    assert [part.item() for part in la.slogdet(np.zeros((2, 2)))] == [0, -np.inf]
+    assert la.matrix_rank(np.ones((3, 2))).item() == 1
+    assert la.matrix_rank(np.diag([1.0, 1e-3]), rtol=0.1).item() == 1
+
+
+def test_pinv_of_one_rank() -> None:
+    """Along matrices of rank 1, and where singular values are equal."""
+    u, v, du, dv = np.random.default_rng(0).normal(size=(4, 3))
+    x, x_dot = np.outer(u, v), np.outer(du, v) + np.outer(u, dv)
+    y_dot = jax.jvp(la.pinv, (x,), (x_dot,))[1]
+    difference = (np.linalg.pinv(np.outer(u + 1e-6 * du, v + 1e-6 * dv)) - np.linalg.pinv(x)) / 1e-6
+    np.testing.assert_allclose(y_dot, difference, rtol=1e-4, atol=1e-5)
+    near(jax.jacfwd(la.pinv)(EYE).reshape(9, 9), -np.eye(9))
+
+
+def test_norms_at_zero() -> None:
+    for norm in (la.vector_norm, la.norm, lambda x: la.vector_norm(x, ord=3), lambda x: la.matrix_norm(x[None])):
+        near(jax.grad(norm)(np.zeros(2)), [0, 0])
+
+
+@pytest.mark.parametrize(
+    "name", ["inv", "det", "slogdet", "pinv", "cholesky", "qr", "eigh", "eigvalsh", "svd", "svdvals", "expm"]
+)
+def test_nan_stays_in_its_lane(name: str) -> None:
+    f = getattr(la, name)
+    x = np.stack([4 * EYE, np.where(EYE, np.nan, 1.0), 4 * EYE, np.where(EYE, np.inf, 1.0)])
+    for y, alone in zip(jax.tree_util.tree_leaves(f(x)), jax.tree_util.tree_leaves(f(4 * EYE))):
+        near(y[0], alone), near(y[2], alone)
+        assert mnp.isnan(y[1]).all() and mnp.isnan(y[3]).all()
+    assert jax.tree_util.tree_leaves(f(np.zeros((2, 0, 0))))[0].shape[0] == 2
+
+
+# ── dtypes, shapes, errors ───────────────────────────────────────────────────────────────────────
+def test_integers_become_float32_and_shapes_broadcast() -> None:
+    assert la.inv(np.array([[2, 0], [0, 4]])).dtype == mnp.float32
+    assert la.solve(np.eye(2, dtype="float32"), np.ones(2)).dtype == mnp.float64
+    assert la.solve(np.stack([np.eye(2)] * 3), np.ones((4, 1, 2, 5))).shape == (4, 3, 2, 5)
+    assert la.solve(np.stack([np.eye(2)] * 3), np.ones(2)).shape == (3, 2)
+    assert la.matrix_power(np.array([[1, 1], [0, 1]]), 3).dtype == mnp.int64
+    near(la.matrix_power(np.ones((2, 2, 2)), 0), np.broadcast_to(np.eye(2), (2, 2, 2)))
+
+
+ERRORS = [
+    (lambda: la.inv(np.ones((2, 2))), LinAlgError, "linalg: f64[2,2] is singular"),
+    (lambda: la.solve(np.ones((3, 2, 2)), np.ones(2)), LinAlgError, "linalg: f64[3,2,2] holds a singular matrix"),
+    (lambda: la.solve_triangular(np.zeros((2, 2)), np.ones(2)), LinAlgError, "linalg: f64[2,2] is singular"),
+    (lambda: jax.grad(lambda x: la.slogdet(x)[1])(np.ones((2, 2))), LinAlgError, "linalg: f64[2,2] is singular"),
+    (lambda: jax.jit(la.inv)(np.ones((2, 2))), LinAlgError, "linalg: f64[2,2] is singular"),
+    (lambda: la.cholesky(-EYE), LinAlgError, "cholesky: f64[3,3] is not positive definite"),
+    (lambda: la.inv(np.ones((2, 3))), ShapeError, "inv: needs a square matrix, got f64[2,3]"),
+    (lambda: la.det(np.ones((2, 3))), ShapeError, "det: needs a square matrix, got f64[2,3]"),
+    (lambda: la.eigh(np.ones((1, 3))), ShapeError, "eigh: needs a square matrix, got f64[1,3]"),
+    (lambda: la.cholesky(np.ones(3)), ShapeError, "cholesky: needs a matrix [.., m, n], got f64[3]"),
+    (lambda: la.qr(np.ones(3)), ShapeError, "qr: needs a matrix [.., m, n], got f64[3]"),
+    (lambda: la.svd(1.0), ShapeError, "svd: needs a matrix [.., m, n], got f32[]"),
+    (lambda: la.matrix_norm(np.ones(3)), ShapeError, "matrix_norm: needs a matrix [.., m, n], got f64[3]"),
+    (
+        lambda: la.solve(EYE, np.ones(2)),
+        ShapeError,
+        "solve: a matrix f64[3,3] and a right-hand side f64[2] do not fit",
+    ),
+    (lambda: la.qr(EYE, mode="r"), ArgumentError, "qr: unknown mode 'r'"),
+    (lambda: la.matrix_power(EYE, 0.5), ArgumentError, "matrix_power: the power must be an integer, got 0.5"),
+    (lambda: la.matrix_norm(EYE, ord=7), ArgumentError, "matrix_norm: unknown ord 7"),
+    (lambda: la.vector_norm(EYE, ord="fro"), ArgumentError, "vector_norm: ord must be a number, got 'fro'"),
+    (lambda: la.norm(np.ones((2, 2, 2)), 1), ArgumentError, "norm: ord 1 over 3 axes of f64[2,2,2]"),
+    (lambda: la.pinv(EYE, rtol=-1), ArgumentError, "pinv: rtol must be a number, 0 or more, got -1"),
+    (
+        lambda: jax.grad(lambda x: la.svd(x)[1].sum())(np.ones((3, 2))),
+        NotDifferentiableError,
+        "svd has no derivative: the vectors that fill up the full matrices are arbitrary; "
+        "use full_matrices=False, or svdvals",
+    ),
+    (
+        lambda: jax.grad(lambda x: la.qr(x, mode="complete")[1].sum())(np.ones((3, 2))),
+        NotDifferentiableError,
+        "qr has no derivative: the columns that fill up a complete Q are arbitrary; use mode='reduced'",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "kind", "text"), ERRORS, ids=lambda x: x[:30] if isinstance(x, str) else "")
+def test_errors(call: Any, kind: type[Exception], text: str) -> None:
+    with pytest.raises(kind) as caught:
+        call()
+    assert str(caught.value).startswith(text + "\n")
+
+
+def test_numpy_users_catch_it_too() -> None:
+    with pytest.raises(np.linalg.LinAlgError):
+        la.inv(np.zeros((2, 2)))
