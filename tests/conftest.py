@@ -6,3 +6,5 @@ import os
 os.environ.setdefault("MINIGRAD_CHECK", "1")
 # several processes with as many threads as cores would wait for one another
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+pytest_plugins = ["minigrad.testing.pytest_plugin", "pytester"]
