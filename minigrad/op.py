@@ -70,9 +70,9 @@ class Value:
         """The numbers, for Python code that must have them now (`why` names that code, as `bool()`)."""
         raise NotImplementedError(why)
 
-    # Array-aware libraries must hand over to our operators instead of looping over us element by element.
+    # Array-aware libraries must hand over to our operators instead of looping over us element by element. What NumPy's
+    # own functions do with values is in numpy/calls.py.
     __array_priority__: ClassVar[int] = 1000
-    __array_ufunc__: ClassVar[None] = None
 
 
 class Array(Value):

@@ -10,6 +10,7 @@ and go wherever the ops go: eager, traced, recorded, batched.
 
 # ruff: noqa: I001
 # fmt: off
+import minigrad.numpy.calls
 import minigrad.numpy.methods  # noqa: F401  (puts the methods on values)
 from minigrad.numpy.creation import (
     arange, array, asarray, empty, empty_like, eye, from_dlpack, full, full_like, identity, linspace,
