@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from minigrad.errors import NotDifferentiableError
 from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
+from minigrad.ops.protocol import refuse_numpy
 from minigrad.source import Line
 from minigrad.types import TensorType, is_differentiable
 
@@ -33,6 +34,8 @@ class Dual(Value):
 
     def concrete(self, why: str) -> ndarray:
         return self.x.concrete(why)
+
+    __array__ = refuse_numpy
 
 
 class Forward(Interpreter):
