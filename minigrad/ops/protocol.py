@@ -7,11 +7,11 @@ symbolic) answers with a ConcretizationError that says what to use instead.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, ConcretizationError, DtypeError, NotDifferentiableError, ValueTypeError
+from minigrad.errors import ArgumentError, ConcretizationError, DtypeError, ValueTypeError
 from minigrad.op import Array, Value, ndarray
 
 
@@ -71,14 +71,6 @@ def to_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> ndarra
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def refuse_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> NoReturn:
-    """For NumPy, of a value whose derivative is being taken: it would be lost, and nobody would notice."""
-    raise NotDifferentiableError(
-        f"numpy.asarray() of {self.type}, whose derivative is being taken: NumPy's part would be missing in it",
-        hint="use minigrad.numpy, or stop_gradient(x) where x counts as a constant",
-    )
 
 
 def show(self: Value) -> str:
