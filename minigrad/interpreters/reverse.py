@@ -16,7 +16,7 @@ from minigrad.interpreters.forward import push_through
 from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, made_at, ndarray, using
 from minigrad.ops.elementwise import add
 from minigrad.ops.kinds import zeros
-from minigrad.ops.protocol import refuse_numpy
+from minigrad.ops.protocol import require_staying
 from minigrad.source import UNKNOWN, Line, behalf, node_line
 from minigrad.types import TensorType, is_differentiable
 
@@ -91,9 +91,9 @@ class Recorded(Value):
         return self.x.origin() if line is UNKNOWN else line
 
     def concrete(self, why: str) -> ndarray:
-        return self.x.concrete(why)
-
-    __array__ = refuse_numpy
+        numbers = self.x.concrete(why)  # what has none says so first
+        require_staying(self, why)
+        return numbers
 
 
 class Record:

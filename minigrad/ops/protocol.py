@@ -7,12 +7,25 @@ symbolic) answers with a ConcretizationError that says what to use instead.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, NotDifferentiableError, ValueTypeError
 from minigrad.op import Array, Value, ndarray
+
+# These hand numbers on to code of which no derivative is taken. Deciding by them (`if x > 0`), counting with them
+# (`range(n)`) and showing them changes no derivative.
+LEAVING = frozenset({"float()", "complex()", "item()", "tolist()", "numpy.asarray()", "__dlpack__()"})
+
+
+def require_staying(x: Value, why: str) -> None:
+    """Raise if `why` takes the numbers of x, whose derivative is being taken, out of sight of the derivative."""
+    if why in LEAVING:
+        raise NotDifferentiableError(
+            f"{why} of {x.type}, whose derivative is being taken: it would not see what becomes of it",
+            hint="use functions of minigrad.numpy, or lax.stop_gradient(x) where x counts as a constant",
+        )
 
 
 def number(x: Value, why: str) -> Any:
@@ -61,14 +74,6 @@ def to_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> ndarra
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def refuse_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> NoReturn:
-    """For NumPy, of a value whose derivative is being taken: it would be lost, and nobody would notice."""
-    raise NotDifferentiableError(
-        f"numpy.asarray() of {self.type}, whose derivative is being taken: NumPy's part would be missing in it",
-        hint="use minigrad.numpy, or stop_gradient(x) where x counts as a constant",
-    )
 
 
 def show(self: Value) -> str:
