@@ -182,7 +182,7 @@ ERRORS: list[tuple[str, type[MinigradError], str]] = [
     ("mnp.meshgrid(x)", ShapeError, "meshgrid: takes one-dimensional arrays, got f32[2,3]"),
     ("mnp.convolve(x, x)", ShapeError, "convolve: takes vectors that are not empty, got f32[2,3]"),
     ("mnp.average(x, weights=mnp.ones(4))", ShapeError, "average: weights f32[4] for f32[2,3]"),
-    ("mnp.clip(x, 0, mnp.ones(2))", ShapeError, "clip: shapes (2, 3) and () and (2,) do not broadcast"),
+    ("mnp.clip(x, 0, mnp.ones(2))", ShapeError, "clip: shapes (2, 3), () and (2,) do not broadcast"),
 ]
 
 
