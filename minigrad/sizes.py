@@ -6,7 +6,7 @@ Floor 0.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -178,6 +178,11 @@ def same_size(a: Size, b: Size) -> bool:
         listener(a, b)
         return True
     return False
+
+
+def same_shape(a: Sequence[Size], b: Sequence[Size]) -> bool:
+    """As many axes, each of the same size."""
+    return len(a) == len(b) and all(map(same_size, a, b))
 
 
 def parse_size(text: str) -> Size:
