@@ -77,6 +77,14 @@ class Dim:
 
     __int__ = __index__
 
+    def _divided(self, other: Any) -> Any:
+        raise SymbolicSizeError(
+            f"a symbolic size is a whole number, so {self} cannot be divided with /",
+            hint="use //, or a function that takes the whole tensor",
+        )
+
+    __truediv__ = __rtruediv__ = _divided
+
     def _ordered(self, other: Size) -> bool:
         raise SymbolicSizeError(f"cannot compare the symbolic size {self} with {other}")
 
