@@ -4,7 +4,10 @@ What to look at: the gradients of `huber` and `log1pexp` hold on every array dra
 the smallest array that shows it, and the message says which element of which argument is off, and by how much.
 """
 
-from hypothesis import given, settings
+try:
+    from hypothesis import given, settings
+except ModuleNotFoundError:
+    raise SystemExit("this example needs Hypothesis: pip install '.[examples]' in minigrad's folder") from None
 
 import minigrad.numpy as jnp
 import minigrad.tracer as jax

@@ -76,7 +76,8 @@ def main(steps=400, length=240):
     model = Transformer(text.vocabulary)
     optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
     size = sum(p.numel() for p in model.parameters())
-    print(f"{len(text.codes)} characters, {text.vocabulary} different ones; {size} parameters")
+    print(f"{len(text.codes)} characters, {size} parameters")
+    print(f"a loss of {math.log(text.vocabulary):.3f} is to guess among {text.vocabulary} characters")
     print(f"before: {sample(model, text, 'The ', 60)!r}")
 
     losses, start = [], time.perf_counter()
@@ -90,10 +91,9 @@ def main(steps=400, length=240):
         optimizer.step()
         losses.append(loss.item())
         if k % 50 == 0:
-            nothing = math.log(text.vocabulary)
-            print(f"step {k:4d}  loss {losses[-1]:.3f} nats a character (knowing nothing: {nothing:.3f})")
-    last, milliseconds = losses[-20:], (time.perf_counter() - start) / steps * 1e3
-    print(f"last loss {sum(last) / len(last):.3f}, {milliseconds:.0f} ms a step")
+            print(f"step {k:4d}  loss {losses[-1]:.3f} nats a character")
+    spent = (time.perf_counter() - start) / steps
+    print(f"last losses {sum(losses[-20:]) / len(losses[-20:]):.3f} on average, {spent * 1e3:.0f} ms a step")
 
     written = sample(model, text, "The ", length)
     print(f"after {steps} steps:\n{written}")

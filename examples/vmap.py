@@ -63,7 +63,7 @@ def with_false_labels(labels):
 
 
 def main(steps=150):
-    """Returns losses [steps, networks], the accuracies of the networks and the ensemble, and the false labels found."""
+    """Returns losses [steps, networks], accuracies (each, together), a difference of gradients, false labels found."""
     train_x, true_y, test_x, test_y = digits.load()
     train_y, false = with_false_labels(true_y)
 
@@ -81,9 +81,7 @@ def main(steps=150):
     log_probs = jax.vmap(predict, in_axes=(0, None))(ensemble, test_x)  # [networks, n, 10]
     alone = jnp.mean(log_probs.argmax(axis=2) == test_y, axis=1)
     together = float(jnp.mean(jnp.exp(log_probs).mean(axis=0).argmax(axis=1) == test_y))
-    print(
-        f"accuracy of each on held-out digits: {' '.join(f'{a:.3f}' for a in alone.tolist())}; together {together:.3f}"
-    )
+    print("accuracy on held-out digits: each " + " ".join(f"{a:.3f}" for a in alone.tolist()) + f", all {together:.3f}")
 
     one = jax.tree.map(lambda leaf: leaf[0], ensemble)
     grads = jax.vmap(jax.grad(loss_fn), in_axes=(None, 0, 0))(one, train_x, train_y)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from minigrad.source import UNKNOWN, Line, user_line
 
 
@@ -99,6 +101,18 @@ class ValueTypeError(MinigradError, TypeError):
     >>> mnp.sin("one")
     Traceback (most recent call last):
     minigrad.errors.ValueTypeError: sin: cannot compute with 'one' (a str)...
+    """
+
+
+class LinAlgError(MinigradError, np.linalg.LinAlgError):
+    """A matrix has not what a function of linear algebra needs: it is singular, or not positive definite.
+
+    Also when an iteration of LAPACK does not converge.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.linalg.inv(mnp.ones((2, 2)))
+    Traceback (most recent call last):
+    minigrad.errors.LinAlgError: linalg: f32[2,2] is singular...
     """
 
 

@@ -26,6 +26,9 @@ INK = "#000000"  # what matplotlib draws axes and text in
 WIDTH = 5.2  # inches: on a phone 10-point text is still 9 pixels high
 
 
+NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
+
+
 def _figure(width: float, height: float) -> tuple[Any, Any]:
     figure = matplotlib_figure.Figure(figsize=(width, height), layout="constrained")
     matplotlib_svg.FigureCanvasSVG(figure)
@@ -36,7 +39,7 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
 
 def _svg(figure: Any, label: str) -> str:
     out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None}, transparent=True)
+    figure.savefig(out, format="svg", metadata=NO_METADATA, transparent=True)
     text = out.getvalue().replace(INK, "currentColor")  # the page's own, in dark and in light
     text = text[text.index("<svg") :]
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)

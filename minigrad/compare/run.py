@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from minigrad import passes, tree
+from minigrad import passes
 from minigrad.backends import require
 from minigrad.compare import report, table
 from minigrad.compare.measure import compare, initial_parameters, machine
-from minigrad.compare.models import MODELS, Model
+from minigrad.compare.models import MODELS, Model, Parameters
 from minigrad.compare.result import Comparison, Result
 from minigrad.compare.text import python_documentation
 from minigrad.draw import to_svg
@@ -104,15 +104,14 @@ def say(console: Any, sentence: str) -> None:
 def drawings(model: Model, c: Comparison) -> dict[str, str]:
     """The loss of the model as a graph, and its gradient, as SVG."""
     text = python_documentation()
-    leaves, structure = tree.flatten(initial_parameters(model, text, c.dtype, c.seed))
+    parameters = initial_parameters(model, text, c.dtype, c.seed)
     inputs, targets = next(text.batches(model.batch, model.length, c.seed))
 
-    def loss(*leaves: Any) -> Any:
-        return model.loss(structure.unflatten(leaves), inputs, targets)
+    def loss(parameters: Parameters) -> Any:
+        return model.loss(parameters, inputs, targets)
 
-    places = tuple(range(len(leaves)))
-    pictures = {"loss": make_graph(loss), "gradient": make_graph(grad(loss, argnums=places))}
-    return {name: to_svg(passes.run(trace(*leaves))[0]) for name, trace in pictures.items()}
+    pictures = {"loss": make_graph(loss), "gradient": make_graph(grad(loss))}
+    return {name: to_svg(passes.run(trace(parameters))[0]) for name, trace in pictures.items()}
 
 
 def as_json(c: Comparison) -> dict[str, object]:

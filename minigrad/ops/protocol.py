@@ -11,26 +11,26 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, DtypeError, NotDifferentiableError, ValueTypeError
+from minigrad.errors import ArgumentError, ConcretizationError, DtypeError, ValueTypeError
 from minigrad.op import Array, Value, ndarray
 
-# These hand numbers on to code of which no derivative is taken. Deciding by them (`if x > 0`), counting with them
-# (`range(n)`) and showing them changes no derivative.
-LEAVING = frozenset({"float()", "complex()", "item()", "tolist()", "numpy.asarray()", "__dlpack__()"})
+# Deciding by a number (`if x > 0`), counting with it (`range(n)`) and showing it change no derivative.
+HARMLESS = frozenset({"bool()", "int()", "format()"})
 
 
-def require_staying(x: Value, why: str) -> None:
-    """Raise if `why` takes the numbers of x, whose derivative is being taken, out of sight of the derivative."""
-    if why in LEAVING:
-        raise NotDifferentiableError(
-            f"{why} of {x.type}, whose derivative is being taken: it would not see what becomes of it",
-            hint="use functions of minigrad.numpy, or lax.stop_gradient(x) where x counts as a constant",
+def numbers(self: Value, why: str) -> ndarray:
+    """The numbers for Python or another library, which will not carry on a derivative: so there must be none."""
+    if self.differentiated:
+        raise ConcretizationError(
+            f"{why} of {self.type}, which is being differentiated: the numbers would leave its derivative behind",
+            hint="use minigrad.numpy's functions (or NumPy's, on the value itself), or lax.stop_gradient(x)",
         )
+    return self.concrete(why)
 
 
 def number(x: Value, why: str) -> Any:
     """The one number of a tensor with one element, as Python's own."""
-    array = x.concrete(why)
+    array = x.concrete(why) if why in HARMLESS else numbers(x, why)
     if array.size != 1:
         hint = "use any(x) or all(x)" if why == "bool()" else "pick one element, or use tolist()"
         raise ArgumentError(f"{why} of {x.type}: it has {array.size} elements, not one", hint=hint)
@@ -61,12 +61,12 @@ def item(self: Value) -> Any:
 
 def tolist(self: Value) -> Any:
     """The numbers as nested Python lists."""
-    return self.concrete("tolist()").tolist()
+    return numbers(self, "tolist()").tolist()
 
 
 def to_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> ndarray:
     """For NumPy: a view that cannot be written, or a copy."""
-    array = self.concrete("numpy.asarray()")
+    array = numbers(self, "numpy.asarray()")
     if copy or (dtype is not None and array.dtype != dtype):
         if copy is False:
             raise DtypeError(f"numpy.asarray(): {self.type} is no {np.dtype(dtype).name} without a copy")

@@ -107,6 +107,7 @@ class Row(Elementwise, listed=False):
     domain: tuple[float, float] = (-2.0, 2.0)
     domains: tuple[tuple[float, float], ...] = ()  # one per operand, where they differ
     operands: int = field(init=False, default=0)
+    weak: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         n = self.numpy.nin if isinstance(self.numpy, np.ufunc) else len(signature(self.numpy).parameters)

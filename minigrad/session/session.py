@@ -146,6 +146,13 @@ class Session:
         plan = self._plan(self._targets(leaves), tuple(feeds))
         return plan.graph, self._executable(plan, feeds)
 
+    def program(self, fetches: Any, feed_dict: Feeds | None = None) -> tuple[PlainGraph, list[ndarray]]:
+        """The graph that `run` would run, after the passes, and the arrays it would run on: feeds, then state."""
+        leaves, _ = _flatten(fetches)
+        feeds = self._feeds(feed_dict)
+        plan = self._plan(self._targets(leaves), tuple(feeds))
+        return self._executable(plan, feeds).graph, [*feeds.values(), *self._state(plan)]
+
     def _executable(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> backends.Executable:
         """The plan's program for feeds of these sizes."""
         if plan.unfed:

@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.errors import CheckFailedError
+from minigrad.graph import subgraphs
 from minigrad.op import Array, Op, Value, ndarray
 from minigrad.testing.finite_differences import SAFETY, Estimate, directions
 from minigrad.types import TensorType, is_differentiable, real_of
@@ -50,7 +51,9 @@ def carries(x: Any) -> bool:
 
 
 def broken(op: Op, xs: Sequence[ndarray], what: str) -> CheckFailedError:
-    return CheckFailedError(f"{op} on {', '.join(map(str, types(xs)))}: {what}")
+    held = next(subgraphs(op), None)  # what holds graphs is called by the function that it holds
+    called = str(op) if held is None else f"{op.label} {held.name}"
+    return CheckFailedError(f"{called} on {', '.join(map(str, types(xs)))}: {what}")
 
 
 def require_equal(

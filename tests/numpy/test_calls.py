@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-import minigrad.numpy as jnp
 import minigrad.session as tf
 import minigrad.tape as torch
 import minigrad.tracer as jax
@@ -49,32 +48,18 @@ def test_the_same_in_every_front_end(number):
     np.testing.assert_allclose(found[1], slope, rtol=2e-3, atol=2e-3)
 
 
-def test_of_plain_arrays_numpy_gives_its_own():
-    x = Array(X)
-    assert type(np.zeros_like(x)) is np.ndarray  # which can be written to
-    assert np.histogram(x, bins=2)[0].tolist() == [2, 1]
-    assert np.add.reduce(x) == 3.5 and type(np.exp(x)) is Array
-    out = np.zeros(3, np.float32)
-    np.add(X, x, out=out)
-    out += x
-    assert out.tolist() == (3 * X).tolist()
-    with pytest.raises(TypeError):
-        np.add(x, object())
+def test_a_derivative_is_not_silently_lost():
+    def f(x):
+        return np.sum(np.asarray(x) * x)
 
-
-@pytest.mark.parametrize(
-    "f",
-    [lambda x: jnp.sum(np.asarray(x) * x), lambda x: np.add.reduce(x), lambda x: np.histogram(x)[0].sum()],
-)
-def test_a_derivative_is_not_silently_lost(f):
     for derive in (jax.grad, jax.jacfwd):
-        with pytest.raises(errors.NotDifferentiableError) as caught:
+        with pytest.raises(errors.ConcretizationError) as caught:
             derive(f)(X)
         assert caught.value.what == (
-            "numpy.asarray() of f32[3], whose derivative is being taken: it would not see what becomes of it"
+            "numpy.asarray() of f32[3], which is being differentiated: the numbers would leave its derivative behind"
         )
         assert caught.value.hint == (
-            "use functions of minigrad.numpy, or lax.stop_gradient(x) where x counts as a constant"
+            "use minigrad.numpy's functions (or NumPy's, on the value itself), or lax.stop_gradient(x)"
         )
         assert caught.value.line.filename == __file__
     with pytest.raises(errors.ConcretizationError):

@@ -242,6 +242,21 @@ def test_optimizers():
     assert text.startswith("no variables to optimize")
 
 
+@pytest.mark.parametrize(
+    "loss",
+    [
+        tf.nn.sparse_softmax_cross_entropy_with_logits,
+        tf.nn.softmax_cross_entropy_with_logits,
+        tf.nn.sigmoid_cross_entropy_with_logits,
+    ],
+)
+def test_labels_and_logits_cannot_be_swapped(loss):
+    x = tf.zeros([2, 2])
+    for wrong in (lambda: loss(x, x), lambda: loss(logits=x), lambda: loss(labels=x)):
+        text = told(errors.ArgumentError, wrong)
+        assert text.startswith("cross entropy: labels and logits are given by name")
+
+
 def test_names():
     g = tf.get_default_graph()
     tf.constant(1.0, name="b")
