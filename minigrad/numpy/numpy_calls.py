@@ -43,7 +43,7 @@ READERS = frozenset((
     np.array2string, np.array_repr, np.array_str, np.copyto, np.may_share_memory, np.save, np.savetxt, np.savez,
     np.savez_compressed, np.shares_memory,
 ))  # fmt: skip
-RENAMED = {"ddof": "correction"}  # NumPy's word for an argument: the standard's
+RENAMED = {"ddof": "correction", "rcond": "rtol"}  # NumPy's word for an argument: the standard's
 
 
 def _pairs(theirs: Any, ours: Any) -> Iterator[tuple[Any, Callable[..., Any]]]:

@@ -58,13 +58,20 @@ erfinv = row(
     singular=True,
     domain=(-0.9, 0.9),
 )
-# Φ' = e^(−x²/2)/√(2π), so (log Φ)' = Φ'/Φ and (Φ⁻¹)' = √(2π)·e^(y²/2)
+# e^(x²)·erfc(x), which stays a number where erfc underflows
+erfcx: Row = row(
+    "erfcx",
+    lambda x: special.erfcx(x),
+    lambda y, x: sub(mul(2, mul(x, y)), 2 / math.sqrt(math.pi)),
+    takes="f",
+    singular=True,
+)
+# Φ' = e^(−x²/2)/√(2π), so (Φ⁻¹)' = √(2π)·e^(y²/2) and (log Φ)' = Φ'/Φ = √(2/π) / erfcx(−x/√2), exact in both tails
 log_ndtr = row(
     "log_ndtr",
     lambda x: special.log_ndtr(x),
-    lambda y, x: exp(sub(mul(-0.5, mul(x, x)), add(y, 0.5 * math.log(2 * math.pi)))),
+    lambda y, x: div(math.sqrt(2 / math.pi), erfcx(mul(x, -math.sqrt(0.5)))),
     takes="f",
-    singular=True,
 )
 ndtri = row(
     "ndtri",

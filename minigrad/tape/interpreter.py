@@ -22,6 +22,7 @@ from minigrad.op import (
     Operand,
     Value,
     explain,
+    lift,
     ndarray,
     require_one_front_end,
 )
@@ -172,6 +173,8 @@ def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
         elif isinstance(other, sugar.OPERANDS):
             b, fits = a, False
         else:
+            if differentiable and isinstance(other, (list, tuple)):  # Python would go on to repeat or extend the list
+                lift(other, op.label)
             return NotImplemented
         if not fits:
             if isinstance(other, np.generic):  # np.sqrt(d) is as weak as the Python number it was made from

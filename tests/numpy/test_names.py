@@ -174,7 +174,7 @@ def test_cov_with_weights(fweights: Any, aweights: Any) -> None:
 def test_nan_has_no_gradient() -> None:
     x = np.array([[1.0, np.nan, 3.0], [4.0, 5.0, np.nan]])
     for name in ("nansum", "nanprod", "nanmean", "nanvar", "nanstd", "nanmax", "nanmin", "nanmedian"):
-        slope = np.asarray(jax.grad(lambda x, f=getattr(mnp, name): f(x, axis=1).sum())(x))
+        slope = np.asarray(jax.grad(lambda x, name=name: getattr(mnp, name)(x, axis=1).sum())(x))
         assert np.isfinite(slope).all() and (slope[np.isnan(x)] == 0).all() and slope.any()
 
 
@@ -260,7 +260,11 @@ ERRORS: list[tuple[Any, type[MinigradError], str]] = [
     (lambda: mnp.vsplit(np.ones(2), 2), ShapeError, "vsplit: needs at least 2 axes, got f64[2]"),
     (lambda: mnp.block([[1.0], 2.0]), ShapeError, "block: lists of different depths among the blocks"),
     (lambda: mnp.block([]), ShapeError, "block: an empty list among the blocks"),
-    (lambda: mnp.vander(np.ones((2, 2))), ShapeError, "vander: takes a vector and a number of columns, 0 or more, got f64[2,2] and 2"),
+    (
+        lambda: mnp.vander(np.ones((2, 2))),
+        ShapeError,
+        "vander: takes a vector and a number of columns, 0 or more, got f64[2,2] and 2",
+    ),
     (lambda: mnp.gradient(np.ones(1)), ShapeError, "gradient: axis 0 of f64[1] needs at least 2 elements"),
     (lambda: mnp.gradient(np.ones(3), np.ones(2)), ShapeError, "gradient: coordinates f64[2] for axis 0 of f64[3]"),
     (lambda: mnp.gradient(np.ones(3), 1.0, 2.0), ArgumentError, "gradient: 2 distances for 1 axes of f64[3]"),
@@ -269,14 +273,26 @@ ERRORS: list[tuple[Any, type[MinigradError], str]] = [
     (lambda: mnp.fabs(1j), DtypeError, "fabs does not take complex numbers: c64[]"),
     (lambda: mnp.select([], []), ArgumentError, "select: 0 conditions for 0 choices"),
     (lambda: mnp.piecewise(1.0, [True], []), ArgumentError, "piecewise: 0 functions for 1 conditions"),
-    (lambda: mnp.put_along_axis(np.ones(2), np.ones(1), 0.0), DtypeError, "put_along_axis: positions must be integers, got f64[1]"),
+    (
+        lambda: mnp.put_along_axis(np.ones(2), np.ones(1), 0.0),
+        DtypeError,
+        "put_along_axis: positions must be integers, got f64[1]",
+    ),
     (lambda: mnp.partition(np.ones(2), 2), ArgumentError, "partition: element 2 is out of range for 2 elements"),
     (lambda: mnp.cov(np.ones((2, 2, 2))), ShapeError, "cov: takes a vector or a matrix, got f64[2,2,2]"),
     (lambda: mnp.cov(np.ones((2, 2)), fweights=np.ones(3)), ShapeError, "cov: weights f64[3] for 2 samples"),
-    (lambda: mnp.correlate(np.ones(0), np.ones(2)), ShapeError, "correlate: takes vectors that are not empty, got f64[0]"),
+    (
+        lambda: mnp.correlate(np.ones(0), np.ones(2)),
+        ShapeError,
+        "correlate: takes vectors that are not empty, got f64[0]",
+    ),
     (lambda: mnp.histogram(np.ones(2), 0), ArgumentError, "histogram: needs at least one bin, got 0"),
     (lambda: mnp.histogram(np.ones(2), weights=np.ones(3)), ShapeError, "histogram: weights f64[3] for f64[2]"),
-    (lambda: mnp.quantile(np.ones(2), 2), ArgumentError, "quantile: q must be a number in [0, 1], or an array of them, got 2"),
+    (
+        lambda: mnp.quantile(np.ones(2), 2),
+        ArgumentError,
+        "quantile: q must be a number in [0, 1], or an array of them, got 2",
+    ),
     (lambda: mnp.nanmedian(np.ones(0)), ArgumentError, "nanmedian: f64[0] has no elements along axes (0,)"),
 ]  # fmt: skip
 

@@ -31,7 +31,7 @@ FUNCTIONS = [
     *[same(name, POSITIVE) for name in ("gamma", "gammaln", "digamma")],
     same("entr", (2.0, 4.0)),  # differences of it must not step below 0, where it is -inf
     *[same(name, UNIT) for name in ("ndtri", "logit", "erfinv")],
-    *[same(name, ANY) for name in ("erf", "erfc", "ndtr", "log_ndtr", "expit", "i0", "i1")],
+    *[same(name, ANY) for name in ("erf", "erfc", "erfcx", "ndtr", "log_ndtr", "expit", "i0", "i1")],
     *[same(name, (0.3, 3.0)) for name in ("i0e", "i1e")],
     *[same(name, POSITIVE, POSITIVE) for name in ("beta", "betaln")],
     *[same(name, POSITIVE, POSITIVE, by=(1,)) for name in ("gammainc", "gammaincc")],
@@ -131,6 +131,12 @@ def test_edges(f: Any, at: float, value: float, slope: float) -> None:
     y, y_dot = jax.jvp(f, (x,), (np.ones(()),))
     np.testing.assert_allclose([y, y_dot], [value, slope], rtol=1e-6)
     np.testing.assert_allclose(jax.grad(f)(x), slope, rtol=1e-6)
+
+
+def test_the_normal_tails_in_float32() -> None:
+    """√(2/π)/erfcx keeps its digits where differences of logarithms would have lost them all."""
+    for x, slope in ((-1e4, 10000.0), (-20.0, 20.0497), (0.0, 0.7978846), (15.0, 0.0), (1e4, 0.0)):
+        np.testing.assert_allclose(jax.grad(sp.log_ndtr)(np.float32(x)), slope, rtol=1e-5, atol=1e-30)
 
 
 def test_curvature_at_zero() -> None:
