@@ -78,7 +78,7 @@ def one_line(error: CheckFailedError) -> str:
 def pytest_terminal_summary(terminalreporter: Any) -> None:
     listed = [r for found in terminalreporter.stats.values() for r in found]
     finished = [r for r in listed if isinstance(r, pytest.TestReport) and r.when == "call"]
-    checks = [words for r in finished for name, words in r.user_properties if name == CHECKS]
+    checks: list[Any] = [words for r in finished for name, words in r.user_properties if name == CHECKS]
     failures = [(r.nodeid, text) for r in finished for name, text in r.user_properties if name == FAILURE]
     if not checks:
         return
