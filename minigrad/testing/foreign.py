@@ -5,7 +5,8 @@ Floor 7. Each kind says how it is evaluated and how it is differentiated; compar
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -36,11 +37,11 @@ from minigrad.types import is_differentiable
 
 
 # ── the tape ─────────────────────────────────────────────────────────────────────────────────────
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TapeProblem(Problem):
     """A flat function of tape Tensors; its gradient is that of `autograd.grad`."""
 
-    f: Callable[..., list[Tensor]] = list
+    f: Callable[..., list[Tensor]]
     modes = ("reverse",)
 
     def everything(self, xs: Sequence[ndarray]) -> list[ndarray]:
@@ -108,33 +109,29 @@ class SessionFunction:
                     hint="xs is a list of placeholders, other tensors or variables of the session's graph",
                 )
 
-    def feeds(self, xs: Sequence[ndarray]) -> dict[Any, Any]:
-        """What to feed for these values of xs. Variables take theirs at once."""
-        for x, value in zip(self.xs, xs):
-            if isinstance(x, Variable):
-                x.load(value, self.sess)
-        fed = {x: value for x, value in zip(self.xs, xs) if not isinstance(x, Variable)}
-        return {**self.feed_dict, **fed}
-
-    def run(self, fetches: Any, xs: Sequence[ndarray]) -> Any:
-        """The values of the fetches at xs; afterwards variables are as they were."""
+    @contextmanager
+    def fed(self, xs: Sequence[ndarray]) -> Iterator[dict[Any, Any]]:
+        """What to feed for these values of xs. Variables take theirs while the context lasts."""
         variables = [x for x in self.xs if isinstance(x, Variable)]
         before = self.sess.run(variables)
         try:
-            return self.sess.run(fetches, self.feeds(xs))
+            given = dict(zip(self.xs, xs))
+            for variable in variables:
+                variable.load(given.pop(variable), self.sess)
+            yield {**self.feed_dict, **given}
         finally:
             for variable, value in zip(variables, before):
                 variable.load(value, self.sess)
+
+    def run(self, fetches: Any, xs: Sequence[ndarray]) -> Any:
+        """The values of the fetches at xs."""
+        with self.fed(xs) as feeds:
+            return self.sess.run(fetches, feeds)
 
     def program(self, xs: Sequence[ndarray]) -> tuple[Graph, list[ndarray]]:
         """The graph that a run at xs runs, and on what."""
-        variables = [x for x in self.xs if isinstance(x, Variable)]
-        before = self.sess.run(variables)
-        try:
-            return self.sess.program(tree.leaves(self.ys), self.feeds(xs))
-        finally:
-            for variable, value in zip(variables, before):
-                variable.load(value, self.sess)
+        with self.fed(xs) as feeds:
+            return self.sess.program(tree.leaves(self.ys), feeds)
 
     def __call__(self, *xs: Any) -> Any:
         return self.run(self.ys, xs)
@@ -157,14 +154,14 @@ def session_function(
     return SessionFunction(ys, xs, sess, feed_dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class SessionProblem(Problem):
     """ys as a function of xs, run by their session; the gradient is what `gradients` adds to the graph."""
 
-    f: SessionFunction = None  # type: ignore[assignment]
-    given: Arguments = None  # type: ignore[assignment]
-    cotangents: tuple[Any, ...] = ()  # placeholders, one for each output that carries derivatives
-    slopes: tuple[Any, ...] = ()  # what `gradients` gave for those, by moving input
+    f: SessionFunction
+    given: Arguments
+    cotangents: tuple[Any, ...]  # placeholders, one for each output that carries derivatives
+    slopes: tuple[Any, ...]  # what `gradients` gave for those, by moving input
     modes = ("reverse",)
     widens = False
 
@@ -175,16 +172,16 @@ class SessionProblem(Problem):
         return list(self.given.filled(xs, lambda x: x))
 
     def pull(self, bars: Sequence[ndarray]) -> list[ndarray | None]:
-        fed = replace_feeds(self.f, dict(zip(self.cotangents, bars)))
+        fed = feeding(self.f, dict(zip(self.cotangents, bars)))
         found = iter(fed.run([g for g in self.slopes if g is not None], self.full(self.xs)))
         return [None if g is None else np.asarray(next(found)) for g in self.slopes]
 
-    def derivative(self, mode: str, along: Sequence[ndarray]) -> SessionProblem:
+    def derivative(self, mode: str, along: Sequence[ndarray]) -> SessionProblem | None:
         slopes = [g for g in self.slopes if g is not None]
         names = [n for n, g in zip(derivative_names(self, mode), self.slopes) if g is not None]
         if not slopes:
-            return None  # type: ignore[return-value]
-        f = replace_feeds(self.f, dict(zip(self.cotangents, along)), slopes)
+            return None
+        f = feeding(self.f, dict(zip(self.cotangents, along)), slopes)
         return prepared(f, self.given, self.xs, self.inputs, names, self.order + 1)
 
     def applied(self) -> list[Applied]:
@@ -194,7 +191,7 @@ class SessionProblem(Problem):
         return [(op, xs, line) for (op, xs, _), line in zip(applied, lines)] if len(lines) == len(applied) else applied
 
 
-def replace_feeds(f: SessionFunction, more: dict[Any, Any], ys: Any = None) -> SessionFunction:
+def feeding(f: SessionFunction, more: dict[Any, Any], ys: Any = None) -> SessionFunction:
     """The same function with these fed besides, and perhaps of other ys."""
     return SessionFunction(f.ys if ys is None else ys, f.xs, f.sess, {**f.feed_dict, **more})
 
@@ -218,21 +215,15 @@ def session_problem(f: SessionFunction, args: Sequence[Any]) -> SessionProblem:
     if len(args) != len(f.xs):
         raise ArgumentError(f"check_grads: the session_function has {len(f.xs)} xs, but args has {len(args)} values")
 
-    def array(x: Any, path: str) -> ndarray:
-        return np.array(x)
-
-    def named(name: str) -> str:
-        return name.removesuffix(":0")
-
     # a leaf each, in the dtype of its tensor, whatever was given for it
     fed = [np.array(a, x.dtype) for a, x in zip(args, f.xs)]
-    given = arguments_of(f, fed, array)
+    given = arguments_of(f, fed, lambda x, path: np.array(x))
     outputs = outputs_of(f.ys, lambda y: y)
     return prepared(
         f,
         given,
         [given.held[i] for i in given.moving],
-        [named(f.xs[i].name) for i in given.moving],
+        [f.xs[i].name.removesuffix(":0") for i in given.moving],
         outputs,
         1,
     )
@@ -243,13 +234,13 @@ def session_problem(f: SessionFunction, args: Sequence[Any]) -> SessionProblem:
 WayBack: TypeAlias = "Callable[[Sequence[ndarray], Sequence[Any]], list[Any]]"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class ExplicitProblem(Problem):
     """A function of NumPy arrays, and another that claims to be its gradient."""
 
-    f: Callable[..., list[ndarray]] = list
-    way_back: WayBack = None  # type: ignore[assignment]
-    given: Arguments = None  # type: ignore[assignment]
+    f: Callable[..., list[ndarray]]
+    way_back: WayBack
+    given: Arguments
     modes = ("reverse",)
     otherwise = "the gradient given is wrong there (or f has features smaller than the steps; then pass eps)"
 

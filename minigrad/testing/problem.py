@@ -71,11 +71,11 @@ class Problem:
 
 
 # ── a function of minigrad values ────────────────────────────────────────────────────────────────
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OpsProblem(Problem):
     """A flat function of Values, as minigrad.numpy and the tracer have them."""
 
-    f: Callable[..., list[Any]] = list  # Values -> every output, as Values
+    f: Callable[..., list[Any]]  # Values -> every output, as Values
 
     def smooth(self, *xs: Any) -> list[Any]:
         """The outputs that carry derivatives."""
