@@ -77,8 +77,8 @@ True
 
 from minigrad.lazy import lazy_module
 from minigrad.testing.check_grads import check_grads
-from minigrad.testing.foreign import session_function
 from minigrad.testing.inventory import op_samples
+from minigrad.testing.session_problem import session_function
 
 strategies = lazy_module("minigrad.testing.strategies")
 

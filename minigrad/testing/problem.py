@@ -1,7 +1,7 @@
 """A function and its arguments as `check_grads` sees them: flat, with a name for every leaf, and ways to differentiate.
 
 Floor 7. `Problem` says what a check needs to know; `OpsProblem` is a function of minigrad values, whose derivatives
-the interpreters give. Functions of the other front-ends and of plain NumPy are in `foreign`.
+the interpreters give. Functions of the tape and of plain NumPy are in `foreign`, of a session in `session_problem`.
 """
 
 from __future__ import annotations
