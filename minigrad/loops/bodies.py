@@ -11,12 +11,11 @@ import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
-
 from minigrad.loops import functions as f
 from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, select, unary
 from minigrad.op import Op
-from minigrad.ops.rows import Convert, Row, Where
 from minigrad.ops.bits import Bitcast
+from minigrad.ops.rows import Convert, Row, Where
 from minigrad.types import BOOL, DType
 
 Body = Callable[..., Scalar]

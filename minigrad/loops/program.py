@@ -149,7 +149,8 @@ def matmul(call: MatMul, module: Module) -> str:
         module.declarations[name] = f"{name} = private constant i8 {ord('T' if transposed else 'N')}"
         return f"ptr {name}"
 
-    lines, pointers, close = ["entry:"], ["%b0", "%b1", "%b2"], []
+    lines, pointers = ["entry:"], ["%b0", "%b1", "%b2"]
+    close: list[str] = []
     for k, (count, *steps) in enumerate(call.lanes):
         before = f"lane{k - 1}" if k else "entry"
         lines += [f"  br label %lane{k}", f"lane{k}:", f"  %i{k} = phi i64 [0, %{before}], [%n{k}, %next{k}]"]

@@ -212,7 +212,7 @@ class _Printer:
                 return self.call(self.module.library(x.what, x.dtype, len(args)), args, t)
         if x.op in _INTRINSICS:
             return self.call(self.module.intrinsic(_INTRINSICS[x.op], x.dtype, len(args)), args, t)
-        return self.binary(x.op, *args, x.dtype)
+        return self.binary(x.op, args[0], args[1], x.dtype)
 
     def call(self, name: str, args: list[str], t: str) -> str:
         return self.emit(f"call {t} {name}({', '.join(f'{t} {a}' for a in args)})")

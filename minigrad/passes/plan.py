@@ -78,7 +78,7 @@ def _fill(schedule: Schedule, places: dict[Atom, Place], last: dict[Atom, int]) 
 
 
 def _size(v: Var) -> int:
-    nbytes = max(v.type.size, 1) * v.type.dtype.itemsize
+    nbytes: int = max(v.type.size, 1) * v.type.dtype.itemsize
     return -(-nbytes // ALIGNMENT) * ALIGNMENT
 
 

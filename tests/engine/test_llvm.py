@@ -1,19 +1,14 @@
 """The llvm backend gives what the reference gives: on every op, random programs, models, special values and dtypes."""
 
-import threading
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 
 from minigrad import backends
-from minigrad.errors import ArgumentError, CheckFailedError, DtypeError, ShapeError
 from minigrad.graph import Graph
-from minigrad.op import Array
-from minigrad.ops import elementwise as e
-from minigrad.ops.movement import Expand, Permute, Reshape, Slice, Sum
 from minigrad.types import real_of
-from tests.graph.programs import CONSTANTS, HOLDING, const_graph, draw_inputs, graph_of, graphs, op_graphs
+from tests.graph.programs import CONSTANTS, HOLDING, const_graph, draw_inputs, graphs, op_graphs
 
 OPS = dict(op_graphs())
 # Each elementary function is within 4 ulp of the true value, and so is the reference's; sums may be taken in any order.

@@ -25,7 +25,7 @@ class Groups:
         self.found = found
         self.levels: dict[Var, int] = {}
         self.group: dict[Var, list[Root]] = {}  # the roots computed together with a root, itself included
-        self.beside: dict[tuple[int, Atom, tuple[int, ...]], list[Root]] = {}
+        self.beside: dict[tuple[int, Atom, tuple[int, ...]], Root] = {}
         for n in found.graph.nodes:
             root = found.roots.get(n.out) if n.outs else None
             if root is not None:
@@ -131,11 +131,11 @@ def _keep(s: Schedule) -> None:
 
 def _ordered(s: Schedule, places: list[int]) -> list[Kernel]:
     """Sorted so that what is loaded is there; effects keep their order."""
-    writer = {v: k for k, kernel in enumerate(s.kernels) for v in kernel.writes()}
+    writer: dict[Atom, int] = {v: k for k, kernel in enumerate(s.kernels) for v in kernel.writes()}
     waits: list[set[int]] = []
     last_effect: int | None = None
     for k, kernel in enumerate(s.kernels):
-        before = {writer[b] for a in kernel.reads() if (b := s.base(a)) in writer} - {k}
+        before = {writer[v] for v in map(s.base, kernel.reads()) if v in writer} - {k}
         if isinstance(kernel, ForeignKernel) and kernel.node.op.effect:
             before |= {last_effect} if last_effect is not None else set()
             last_effect = k
