@@ -162,7 +162,8 @@ def matmul(call: MatMul, module: Module) -> str:
         pointers = moved
         close = [
             f"  br label %next{k}", f"next{k}:", f"  %n{k} = add nuw nsw i64 %i{k}, 1",
-            f"  %c{k} = icmp eq i64 %n{k}, {count}", f"  br i1 %c{k}, label %done{k}, label %lane{k}", f"done{k}:", *close,
+            f"  %c{k} = icmp eq i64 %n{k}, {count}", f"  br i1 %c{k}, label %done{k}, label %lane{k}",
+            f"done{k}:", *close,
         ]  # fmt: skip
     c, a, b = (f"ptr {p}" for p in pointers)
     arguments = [
