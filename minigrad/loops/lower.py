@@ -38,6 +38,30 @@ def lower(kernel: LoopKernel, schedule: Schedule) -> tuple[Nest, list[Atom]]:
     return Nest(tuple(statements), dtypes, len(kernel.writes())), list(body.buffers)
 
 
+def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:
+    """What the loops of a kernel depend on, free of names, and the values in the order that names them in it.
+
+    Kernels with equal signatures have the same loops over corresponding values.
+    """
+    number: dict[Atom, int] = {}
+
+    def name(a: Atom) -> Any:
+        if isinstance(a, Const) and repeated_element(a.array) is not None:
+            return a.key()
+        base = schedule.base(a)
+        return number.setdefault(base, len(number)), number.setdefault(a, len(number)), a.type
+
+    rows = []
+    for r in kernel.roots:
+        parts = tuple([
+            (part.extents, part.target, name(part.value[0]), part.value[1],
+             tuple([(n.op, view, name(n.out), *map(name, n.ins)) for n, view in part.steps]))
+            for part in r.parts
+        ])  # fmt: skip
+        rows.append((r.kind, r.node.op, name(r.out), r in kernel.stored, r in kernel.scratch, parts))
+    return (kernel.rows, tuple(rows)), list(number)
+
+
 @dataclass
 class _Body:
     """The scalars of one kernel."""
@@ -149,8 +173,9 @@ class _Rows:
                 if not self.is_long(root):
                     stage.before.append(Let(value))
                 if root in self.target:
+                    block = stage.inside if self.is_long(root) else stage.before
                     place = _within(to, self.rows) if root.out in body.scratch else to
-                    (stage.inside if self.is_long(root) else stage.before).append(Store(self.target[root], place, value))
+                    block.append(Store(self.target[root], place, value))
                 continue
             combine, start = _combination(root.node.op, value.dtype)
             if root.across:

@@ -58,7 +58,7 @@ class Root:
 
     @property
     def _axes(self) -> tuple[int, ...]:
-        return self.node.op.axes if self.kind == "reduce" else ()  # type: ignore[attr-defined, no-any-return]
+        return self.node.op.axes if self.kind == "reduce" else ()  # type: ignore[attr-defined]
 
     @property
     def extents(self) -> tuple[int, ...]:
@@ -69,7 +69,7 @@ class Root:
 class LoopKernel:
     """Loops: roots computed together, row by row (`rows`: the loops they share).
 
-    Those in `stored` are written to memory; of those in `scratch` one row at a time is kept, for later loops of the row.
+    Those in `stored` are written to memory; of those in `scratch` one row at a time, for later loops of the row.
     """
 
     roots: list[Root]
