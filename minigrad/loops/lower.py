@@ -13,16 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.graph import Atom, Const, repeated_element
+from minigrad.graph import Atom, Const, Node, repeated_element
 from minigrad.loops import bodies
-from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed
+from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed, strides
 from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update
-from minigrad.loops.scalar import Scalar, binary, const, load, needed
+from minigrad.loops.scalar import Scalar, binary, const, convert, load, needed
+from minigrad.ops.along import TakeAlongAxis
+from minigrad.ops.gather import Gather
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Elementwise
-from minigrad.passes.schedule.moves import broadcast, moved
+from minigrad.passes.schedule.moves import beside, broadcast, moved, positions
 from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule
-from minigrad.types import DType
+from minigrad.types import INT64, DType
 
 
 def lower(kernel: LoopKernel, schedule: Schedule) -> tuple[Nest, list[Atom]]:
@@ -101,15 +103,31 @@ class _Body:
         """The value of a part, its steps taken in order."""
         for node, view in reversed(part.steps):
             if (node.out, view) not in self.values:
-                if isinstance(node.op, Elementwise):
-                    xs = [self.element(a, broadcast(view, a.type.shape)) for a in node.ins]
-                    self.values[node.out, view] = bodies.body(node.op, xs)
-                else:
-                    (x,) = node.ins
-                    at = moved(node.op, view, node.out.type.shape, x.type.shape, part.extents)
-                    assert at is not None, "an affine reshape"
-                    self.values[node.out, view] = self.element(x, at)
+                self.values[node.out, view] = self.step(node, view, part)
         return self.element(*part.value)
+
+    def step(self, node: Node, view: Indices, part: Part) -> Scalar:
+        """One element of a node, from elements of its operands."""
+        if isinstance(node.op, Elementwise):
+            return bodies.body(node.op, [self.element(a, broadcast(view, a.type.shape)) for a in node.ins])
+        if isinstance(node.op, Gather | TakeAlongAxis):
+            return self.taken(node, view)
+        (x,) = node.ins
+        at = moved(node.op, view, node.out.type.shape, x.type.shape, part.extents)
+        assert at is not None, "an affine reshape"
+        return self.element(x, at)
+
+    def taken(self, node: Node, view: Indices) -> Scalar:
+        """An element of x at positions that are data, clipped to its axes."""
+        (x, indices), op = node.ins, node.op
+        assert isinstance(op, Gather | TakeAlongAxis)
+        rest, axes = beside(op, view, indices.type, x.type.ndim)
+        at = [self.element(indices, p) for p in positions(op, view, indices.type)]
+        places = tuple([_clipped(p, x.type.shape[axis]) for p, axis in zip(at, axes, strict=True)])
+        steps = strides(x.type.shape)
+        what = self.buffer(x), address(rest, x.type.shape), tuple([steps[axis] for axis in axes])
+        self.loads.append(Scalar("load", places, x.type.dtype, what))
+        return self.loads[-1]
 
     def element(self, a: Atom, at: Indices) -> Scalar:
         """An element computed before, a number, or a load."""
@@ -215,7 +233,7 @@ class _Stage:
         own = merged(self.addresses(), range(first, len(self.extents)), self.extents)
         runs = [*rows, *own]
         for s in self.loads:
-            s.what = (s.what[0], renamed(s.what[1], runs))
+            s.what = (s.what[0], renamed(s.what[1], runs), *s.what[2:])
         before, inside, after = (
             [replace(s, address=renamed(s.address, runs)) if isinstance(s, Store) else s for s in block]
             for block in (self.before, self.inside, self.after)
@@ -233,6 +251,13 @@ def _is_of_row(at: Indices, rows: int) -> bool:
     return all(v < rows for index in at for v, _ in index.terms)
 
 
+def _clipped(position: Scalar, size: int) -> Scalar:
+    """A position brought into the axis, as int64."""
+    if size - 1 <= np.iinfo(position.dtype).max:
+        position = binary("min", position, size - 1)
+    return convert(position if position.dtype.kind == "u" else binary("max", position, 0), INT64)
+
+
 def _merge(
     extents: Sequence[int], stores: Sequence[tuple[int, Affine, Scalar]]
 ) -> tuple[list[list[int]], tuple[int, ...]]:
@@ -240,7 +265,7 @@ def _merge(
     loads = [s for s in needed([y for *_, y in stores]) if s.op == "load"]
     runs = merged([*(to for _, to, _ in stores), *(s.what[1] for s in loads)], range(len(extents)), extents)
     for s in loads:
-        s.what = (s.what[0], renamed(s.what[1], runs))
+        s.what = (s.what[0], renamed(s.what[1], runs), *s.what[2:])
     return runs, extents_of(runs, extents)
 
 

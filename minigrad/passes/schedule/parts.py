@@ -20,7 +20,7 @@ class Part:
     """One loop space: at each of its points `value` is computed, by way of `steps`, and goes to `target`.
 
     `steps` are the nodes computed on the way with the element each gives, consumers first. `reads` are the stored
-    values it loads, with the elements.
+    values it loads, with the elements (nothing in place of the indices: anywhere).
     """
 
     extents: tuple[int, ...]
