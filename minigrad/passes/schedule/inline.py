@@ -134,8 +134,8 @@ class Inliner:
             part.cost += _TAKE
             part.reads.append((x, ()))  # anywhere in x
             self._store(x)
-            for at in positions(n.op, view, indices.type):  # type: ignore[arg-type]
-                self._use(indices, part, at)
+            for place in positions(n.op, view, indices.type):  # type: ignore[arg-type]
+                self._use(indices, part, place)
             return
         at = moved(n.op, view, n.out.type.shape, n.ins[0].type.shape, part.extents)
         assert at is not None, "an affine reshape"
