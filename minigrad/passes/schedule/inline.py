@@ -241,6 +241,6 @@ def _side_by_side(n: Node) -> list[Part]:
         source = tuple(at)
         at[axis] = at[axis].shifted(start)
         start += x.type.shape[axis]
-        if x.type.size:
+        if x.type.size or n.out.type.size == 0:  # of an empty result the empty pieces stay: a root has parts
             parts.append(Part(x.type.shape, (x, source), address(tuple(at), shape)))
     return parts
