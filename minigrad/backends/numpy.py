@@ -5,15 +5,14 @@ Floor 4.
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
+from minigrad.backends.inputs import Inputs
 from minigrad.control.plan import Plan
-from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.graph import Graph
 from minigrad.op import ndarray
-from minigrad.types import SHORT, TensorType
 
 
 class NumpyExecutable:
@@ -23,7 +22,7 @@ class NumpyExecutable:
         self.graph = graph
         self.history: list[Any] = []
         self.seconds = 0.0
-        self._wanted = [(v.type.shape, v.type.dtype) for v in graph.inputs]
+        self._inputs = Inputs(graph)
         self._plan = Plan(graph)
         self._constants = {key for a in self._plan.constants for key in _memory(a)}
 
@@ -33,28 +32,10 @@ class NumpyExecutable:
 
     def __call__(self, arrays: list[ndarray]) -> list[ndarray]:
         """The outputs, none of which shares memory with an input, a constant or another output."""
-        inputs = self._admit(arrays)
+        inputs = self._inputs.admit(arrays)
         with np.errstate(all="ignore"):
             outputs = self._plan.run(inputs)
         return self._own(outputs, inputs)
-
-    def _admit(self, arrays: list[ndarray]) -> list[ndarray]:
-        """The inputs as plain ndarrays, if they are as many and of the types the graph was made for."""
-        if len(arrays) != len(self._wanted):
-            raise ArgumentError(f"{self.graph.name} takes {len(self._wanted)} inputs, got {len(arrays)}")
-        inputs = [a if type(a) is np.ndarray else np.asarray(a) for a in arrays]
-        for a, (shape, dtype) in zip(inputs, self._wanted, strict=True):
-            if a.shape != shape or a.dtype != dtype:
-                self._refuse(inputs)
-        return inputs
-
-    def _refuse(self, inputs: list[ndarray]) -> NoReturn:
-        for i, (a, v) in enumerate(zip(inputs, self.graph.inputs, strict=True)):
-            if (a.shape, a.dtype) != (v.type.shape, v.type.dtype):
-                got = str(TensorType(a.shape, a.dtype)) if a.dtype in SHORT else f"an array of {a.dtype}"
-                message = f"{self.graph.name}: input {i}{f' ({v.label})' if v.label else ''} is {v.type}, got {got}"
-                raise (ShapeError if a.dtype == v.type.dtype else DtypeError)(message)
-        raise AssertionError("an input differs from its type")
 
     def _own(self, outputs: list[ndarray], inputs: list[ndarray]) -> list[ndarray]:
         """Outputs the caller may write into: copied where they would be views of anything else that lives."""

@@ -67,7 +67,7 @@ class Plan:
                 for i in dead:
                     slots[i] = None
         except Exception as error:
-            _explain(error, node)
+            explain(error, node)
         return [slots[i] for i in self._outputs]
 
 
@@ -77,7 +77,7 @@ def plan_of(graph: Graph) -> Plan:
     return Plan(graph)
 
 
-def _explain(error: Exception, node: Node) -> NoReturn:
+def explain(error: Exception, node: Node) -> NoReturn:
     """Raise the error again with the line that built its node; its own line is the one that ran the graph.
 
     An exception that is not minigrad's (from a user's callback, or MemoryError) keeps its type and gets a note.

@@ -1,0 +1,98 @@
+"""LLVM's text made into machine code that this process can call.
+
+Floor 4. llvmlite parses, optimises for this machine's processor and links with ORC. A program met before (same text) is
+not compiled again while it is remembered.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from functools import cache, lru_cache
+from itertools import count
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from minigrad.backends.blas import blas
+from minigrad.errors import BackendError
+from minigrad.lazy import lazy_module
+from minigrad.loops.program import ENTRY, FOREIGN, Layout
+
+llvm: Any = lazy_module("llvmlite.binding")
+
+_lock = Lock()  # LLVM's contexts are not for several threads at once
+_serial = count()
+Entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.py_object)  # releases the GIL while it runs
+Foreign = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_size_t, ctypes.c_int64)
+
+
+def address(callback: Any) -> int:
+    """The address native code calls a ctypes callback by."""
+    return int(ctypes.cast(callback, ctypes.c_void_p).value or 0)
+
+
+class Native:
+    """A linked program. `run(list of arrays)` gives 0, or what a foreign kernel gave when it raised."""
+
+    def __init__(self, text: str, foreign: int) -> None:
+        jit, machine, pipeline = _compiler()
+        with _lock:
+            module = llvm.parse_assembly(text)
+            pipeline.getModulePassManager().run(module, pipeline)  # one manager serves once
+            image = machine.emit_object(module)
+            module.close()
+            builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(ENTRY)
+            for name in ("sgemm", "dgemm"):
+                if f"@{name}(" in text:
+                    builder.import_symbol(name, blas(name)[0])
+            if FOREIGN in text:
+                builder.import_symbol(FOREIGN, foreign)
+            self._tracker = builder.link(jit, f"minigrad{next(_serial)}")
+        self.size = len(image)
+        self.run = Entry(self._tracker[ENTRY])
+
+
+@lru_cache(maxsize=256)
+def native(text: str, foreign: int) -> Native:
+    """The program of this text; `foreign` is the address of the callback."""
+    return Native(text, foreign)
+
+
+@cache
+def _compiler() -> tuple[Any, Any, Any]:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    features = llvm.get_host_cpu_features().flatten()
+    target = llvm.Target.from_default_triple()
+    machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
+    options = llvm.create_pipeline_tuning_options(speed_level=1)
+    options.loop_vectorization = True
+    options.loop_interleaving = True
+    options.loop_unrolling = False  # twice the code, a sixth more time to compile, nothing gained
+    options.slp_vectorization = False
+    return llvm.create_lljit_compiler(), machine, llvm.create_pass_builder(machine, options)
+
+
+@cache
+def layout() -> Layout:
+    """Where this Python keeps a list's items and this NumPy an array's data, found by looking."""
+    array = np.zeros(1)
+    items = [array]
+    data = _offset(array, array.ctypes.data)
+    for offset in (24, 40):  # with the GIL, without it
+        if offset + 8 <= sys.getsizeof(items) and _word(_word(id(items) + offset)) == id(array):
+            return Layout(offset, data, blas("sgemm")[1])
+    raise BackendError("llvm: this Python does not keep lists as CPython does")
+
+
+def _offset(thing: Any, wanted: int) -> int:
+    for offset in range(8, 64, 8):
+        if _word(id(thing) + offset) == wanted:
+            return offset
+    raise BackendError("llvm: this NumPy does not keep its arrays as expected")
+
+
+def _word(address: int) -> int:
+    return int(ctypes.c_size_t.from_address(address).value)

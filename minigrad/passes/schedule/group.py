@@ -1,0 +1,232 @@
+"""Which roots are computed together: kernels, and the order they run in.
+
+Floor 4. Every root gets a level: one more than those of the values it loads, or the same as theirs where it can be
+computed at the same point of the same loops. Roots of one level and one loop space that are so connected form a
+kernel. Levels make this safe: a path from one kernel to another always climbs, so no two wait for each other.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from minigrad.graph import Atom, Graph, Var
+from minigrad.loops.index import identity
+from minigrad.passes.schedule.inline import Inliner
+from minigrad.passes.schedule.parts import CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel, Root, Schedule
+
+_ROOTS, _WORK = 16, 600  # in one kernel: more would not fit the machine's registers, or take long to compile
+_ROW = 1 << 16  # elements of a row that are sure to stay in the cache between two loops over it
+_SHORT, _FEW = 16, 4096  # rows this short are not worth loops of their own, unless there are few elements in all
+
+
+@dataclass(eq=False)
+class Group:
+    """Roots computed together, and the loops they share: all of their loops, unless there are reductions among them."""
+
+    roots: list[Root]
+    rows: tuple[int, ...]
+
+    @property
+    def fixed(self) -> bool:
+        return any(r.kind == "reduce" and not r.across for r in self.roots)
+
+
+class Groups:
+    """Roots gathered into groups, in the graph's order."""
+
+    def __init__(self, found: Inliner) -> None:
+        self.found = found
+        self.levels: dict[Var, int] = {}
+        self.group: dict[Var, Group] = {}
+        self.beside: dict[tuple[int, Atom, tuple[int, ...]], Root] = {}
+        for n in found.graph.nodes:
+            root = found.roots.get(n.out) if n.outs else None
+            if root is not None:
+                self._place(root)
+            elif found.kinds[id(n)] in ("foreign", "library"):
+                call = found.calls.get(n.outs[0]) if n.outs else None
+                reads = call[1:] if call else n.ins
+                level = 1 + max(map(self._level, reads), default=0)
+                self.levels.update(dict.fromkeys(n.outs, level))
+
+    def _level(self, a: Atom) -> int:
+        while isinstance(a, Var) and a in self.found.alias:
+            a = self.found.alias[a]
+        return self.levels.get(a, 0) if isinstance(a, Var) else 0
+
+    def _place(self, root: Root) -> None:
+        reads = [a for part in root.parts for a, _ in part.reads]
+        level = max([1, *map(self._level, reads)])
+        mine = Group([root], _rows(root))
+        joined = self._together(mine, [a for a in reads if self._level(a) == level])
+        if joined is None:  # something of this level is loaded, and is there only when its kernel is done
+            level, joined = level + 1, mine
+        root.level = self.levels[root.out] = level
+        for a in reads if root.kind != "join" else ():
+            beside = self.beside.setdefault((level, a, root.extents), root)
+            if beside is not root and root.kind == "map":
+                joined = self._united(joined, self.group[beside.out]) or joined
+        for r in joined.roots:
+            self.group[r.out] = joined
+
+    def _together(self, mine: Group, reads: list[Atom]) -> Group | None:
+        """The group of a root and of the values of its own level that it loads; None if they do not go together."""
+        for a in reads:
+            mate = self.found.roots.get(a) if isinstance(a, Var) else None
+            if mate is None:
+                return None
+            theirs = self.group[mate.out]
+            united = self._united(mine, theirs)
+            if united is None:
+                return None
+            mine = united
+        return mine
+
+    def _united(self, a: Group, b: Group) -> Group | None:
+        """Both groups in one kernel, if they can share their outer loops."""
+        if b.roots[0] in a.roots:  # already together
+            return a
+        rows = min(a.rows, b.rows, key=len)
+        roots = [*b.roots, *a.roots]
+        if any(g.fixed and g.rows != rows for g in (a, b)) or any(r.kind == "join" for r in roots):
+            return None
+        whole = all(r.extents == rows for r in roots)
+        if not whole and not _worth_rows(math.prod(rows), max(math.prod(r.extents[len(rows) :]) for r in roots)):
+            return None
+        if any(r.extents[: len(rows)] != rows or (r.kept is not None and r.kept != rows) for r in roots):
+            return None
+        return Group(roots, rows) if _room(roots) and _same_rows(roots, rows) else None
+
+
+def _rows(root: Root) -> tuple[int, ...]:
+    """The loops a root could share with others."""
+    return root.extents if root.kept is None else root.kept
+
+
+def _worth_rows(rows: int, length: int) -> bool:
+    return rows > 1 and length <= _ROW and (length >= _SHORT or rows * length <= _FEW)
+
+
+def _room(roots: Iterable[Root]) -> bool:
+    every = list(roots)
+    return len(every) <= _ROOTS and sum(part.cost for r in every for part in r.parts) <= _WORK
+
+
+def _same_rows(roots: list[Root], rows: tuple[int, ...]) -> bool:
+    """Does each root load only its own row of the others, and are all reductions along or across rows?"""
+    here, by_value = identity(rows), {r.out: r for r in roots}
+    for root in roots:
+        if root.kind == "reduce" and not root.across and root.kept is None:
+            return False
+        for a, view in root.parts[0].reads:
+            mate = by_value.get(a) if isinstance(a, Var) else None
+            if mate is not None and (mate.across or view[: len(rows)] != here):
+                return False
+    return True
+
+
+def schedule(graph: Graph, found: Inliner) -> Schedule:
+    """The kernels in an order that can be run: as near to the graph's as their dependences allow."""
+    groups = Groups(found)
+    kernels: list[Kernel] = []
+    places: list[int] = []  # of a kernel's last node in the graph
+    made: dict[int, int] = {}  # the kernel of a group
+    for k, n in enumerate(graph.nodes):
+        kind = found.kinds[id(n)]
+        if kind == "foreign":
+            kernels.append(ForeignKernel(n))
+        elif n.outs[0] in found.calls:
+            kernels.append(LibraryKernel(n, found.calls[n.out][0], found.calls[n.out][1:]))
+        elif n.out in found.roots:
+            together = groups.group[n.out]
+            if id(together) in made:
+                places[made[id(together)]] = k
+                continue
+            made[id(together)] = len(kernels)
+            kernels.append(LoopKernel(together.roots, together.rows))
+        else:
+            continue
+        places.append(k)
+    position = {id(n): k for k, n in enumerate(graph.nodes)}
+    for kernel in kernels:
+        if isinstance(kernel, LoopKernel):
+            kernel.roots.sort(key=lambda r: position[id(r.node)])
+    result = Schedule(graph, kernels, found.alias)
+    _keep(result)
+    result.kernels = _ordered(result, places)
+    _copies(result)
+    return result
+
+
+def _keep(s: Schedule) -> None:
+    """Decide which roots are written to memory: those somebody outside their kernel loads."""
+    outside = {s.base(a) for a in s.graph.outputs}
+    for kernel in s.kernels:
+        own = {r.out for r in kernel.roots} if isinstance(kernel, LoopKernel) else set()
+        outside.update(s.base(a) for a in kernel.reads() if a not in own)
+        if isinstance(kernel, LoopKernel) and len(kernel.roots) == 1:
+            outside.add(kernel.roots[0].out)
+    for kernel in s.kernels:
+        if isinstance(kernel, LoopKernel):
+            kernel.stored = [r for r in kernel.roots if r.out in outside]
+            later = {a for a in _read_later(kernel) if a not in outside}
+            kernel.scratch = [r for r in kernel.roots if r.out in later]
+
+
+def _read_later(kernel: LoopKernel) -> set[Atom]:
+    """The values that a later loop of the same row loads again."""
+    stages = kernel.stages()
+    found: set[Atom] = set()
+    for root in kernel.roots:
+        for a, view in root.parts[0].reads:
+            mate = next((r for r in kernel.roots if r.out is a), None)
+            if mate is None or mate.kind != "map" or kernel.row_size(mate) == 1:
+                continue
+            if stages[mate] != stages[root] or view != identity(mate.extents):
+                found.add(a)
+    return found
+
+
+def _ordered(s: Schedule, places: list[int]) -> list[Kernel]:
+    """Sorted so that what is loaded is there; effects keep their order."""
+    writer: dict[Atom, int] = {v: k for k, kernel in enumerate(s.kernels) for v in kernel.writes()}
+    waits: list[set[int]] = []
+    last_effect: int | None = None
+    for k, kernel in enumerate(s.kernels):
+        before = {writer[v] for v in map(s.base, kernel.reads()) if v in writer} - {k}
+        if isinstance(kernel, ForeignKernel) and kernel.node.op.effect:
+            before |= {last_effect} if last_effect is not None else set()
+            last_effect = k
+        waits.append(before)
+    readers: dict[int, list[int]] = {}
+    for k, before in enumerate(waits):
+        for b in before:
+            readers.setdefault(b, []).append(k)
+    ready = [(places[k], k) for k, before in enumerate(waits) if not before]
+    heapq.heapify(ready)
+    order: list[Kernel] = []
+    while ready:
+        _, k = heapq.heappop(ready)
+        order.append(s.kernels[k])
+        for r in readers.get(k, ()):
+            waits[r].discard(k)
+            if not waits[r]:
+                heapq.heappush(ready, (places[r], r))
+    assert len(order) == len(s.kernels), "kernels wait for each other"
+    return order
+
+
+def _copies(s: Schedule) -> None:
+    """Outputs that no kernel can write directly: inputs, constants, and values that are already an output."""
+    written = {v for kernel in s.kernels for v in kernel.writes()}
+    for k, a in enumerate(s.graph.outputs):
+        base = s.base(a)
+        if base in written:
+            written.remove(base)
+        else:
+            s.kernels.append(CopyKernel(a, k))
+
+

@@ -1,0 +1,246 @@
+"""Which values are stored, and what is computed on the way to each: one walk backward with index substitution.
+
+Floor 4. When a node is reached all its readers are settled, so it is known from which loops, and at which elements, it
+is wanted. It is computed there, on the way, unless something speaks for storing it (see `_on_the_way`). Substituting
+indices while walking makes movement free; counting the elements a node is wanted at keeps fusion from blowing up.
+"""
+
+from __future__ import annotations
+
+import math
+
+from minigrad.graph import Atom, Const, Graph, Node, Var, repeated_element
+from minigrad.loops import bodies
+from minigrad.loops.index import Indices, address, identity, variable
+from minigrad.ops.along import TakeAlongAxis
+from minigrad.ops.gather import Gather
+from minigrad.ops.movement import Concatenate, Pad, Reshape, Sum
+from minigrad.ops.reduce import All, Any_, Max, Min, Prod
+from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
+from minigrad.passes.schedule.moves import MOVES, broadcast, moved, positions
+from minigrad.passes.schedule.parts import Part, Root
+
+REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
+_BUDGET = 300  # additions' worth of work in one part
+_CHEAP = 2  # what may be computed again rather than stored
+_TAKE = 4  # what loading from anywhere costs
+_VIEWS = 4  # at how many different elements a cheap value may be wanted by one part
+
+
+def kind(n: Node) -> str:
+    """How a node can be computed: map, move, take, reduce, join, library or foreign."""
+    dtypes = [a.type.dtype for a in n.ins]
+    if isinstance(n.op, MOVES):
+        return "move" if dtypes[0].kind != "c" else "foreign"
+    if any(d.kind == "c" for d in dtypes) or n.op.effect or n.op.many:
+        return "foreign"
+    if isinstance(n.op, REDUCTIONS):
+        return "reduce"
+    if isinstance(n.op, Pad | Concatenate):
+        return "join"
+    if is_library_call(n):
+        return "library"
+    if isinstance(n.op, TakeAlongAxis) or (isinstance(n.op, Gather) and n.op.beyond == "clip"):
+        return "take"
+    return "map" if bodies.is_native(n.op, dtypes) else "foreign"
+
+
+class Inliner:
+    """The walk, and what it finds: `roots` (in the graph's order), `alias`, `calls` of the library."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.makers: Makers = {v: n for n in graph.nodes for v in n.outs}
+        self.kinds = {id(n): kind(n) for n in graph.nodes}
+        self.roots: dict[Var, Root] = {}
+        self.alias: dict[Var, Atom] = {}
+        self.calls: dict[Var, tuple[MatMul, Atom, Atom]] = {}
+        self._stored = {a for a in graph.outputs if isinstance(a, Var)}
+        self._uses: dict[Var, dict[Part, list[Indices]]] = {}
+        self._weights = self._weigh()
+        for n in reversed(graph.nodes):
+            self._node(n)
+        self.roots = {v: self.roots[v] for n in graph.nodes for v in n.outs if v in self.roots}
+
+    # ── the walk ─────────────────────────────────────────────────────────────────────────────────
+    def _node(self, n: Node) -> None:
+        match self.kinds[id(n)]:
+            case "foreign":
+                self._store(*n.ins)
+            case _ if n.out not in self._stored and n.out not in self._uses:
+                pass  # nobody reads it
+            case "library":
+                found = matmul(n, self.makers)
+                assert found is not None, "layout has been run"
+                self.calls[n.out] = found
+                self._read(n.out, self._uses.get(n.out, {}))
+                self._store(*found[1:])
+            case "reduce":
+                self._reduce(n)
+            case "join":
+                self._join(n)
+            case _:
+                self._elements(n)
+
+    def _store(self, *atoms: Atom) -> None:
+        self._stored.update(a for a in atoms if isinstance(a, Var))
+
+    def _elements(self, n: Node) -> None:
+        """A map or a movement: on the way of its readers, or a root of its own."""
+        v = n.out
+        uses = self._uses.get(v, {})
+        if v not in self._stored and self._on_the_way(n, uses):
+            for part, views in uses.items():
+                for view in views:
+                    self._step(n, part, view)
+        elif isinstance(n.op, Reshape):
+            self.alias[v] = n.ins[0]
+            self._store(n.ins[0])
+            self._read(v, uses)
+        else:
+            self._read(v, uses)
+            part = Part(v.type.shape, (v, identity(v.type.shape)), address(identity(v.type.shape), v.type.shape))
+            self.roots[v] = Root(n, "map", [part])
+            self._step(n, part, part.value[1])
+
+    def _reduce(self, n: Node) -> None:
+        shape = n.ins[0].type.shape
+        kept = [variable(d) for d in range(len(shape)) if d not in n.op.axes]  # type: ignore[attr-defined]
+        part = Part(shape, (n.ins[0], identity(shape)), address(tuple(kept), n.out.type.shape))
+        self.roots[n.out] = Root(n, "reduce", [part])
+        self._read(n.out, self._uses.get(n.out, {}))
+        self._use(n.ins[0], part, part.value[1])
+
+    def _join(self, n: Node) -> None:
+        """Each piece in loops of its own, stored where it belongs; what pads is written before."""
+        shape = n.out.type.shape
+        self._read(n.out, self._uses.get(n.out, {}))
+        parts = _padded(n) if isinstance(n.op, Pad) else _side_by_side(n)
+        self.roots[n.out] = Root(n, "join", parts)
+        for part in parts:
+            self._use(*part.value[:1], part, part.value[1])
+        assert all(len(p.extents) == len(shape) for p in parts)
+
+    def _step(self, n: Node, part: Part, view: Indices) -> None:
+        """Compute an element of a node within a part."""
+        part.steps.append((n, view))
+        if self.kinds[id(n)] == "map":
+            part.cost += bodies.cost(n.op)
+            for a in n.ins:
+                self._use(a, part, broadcast(view, a.type.shape))
+            return
+        if self.kinds[id(n)] == "take":
+            x, indices = n.ins
+            part.cost += _TAKE
+            part.reads.append((x, ()))  # anywhere in x
+            self._store(x)
+            for place in positions(n.op, view, indices.type):  # type: ignore[arg-type]
+                self._use(indices, part, place)
+            return
+        at = moved(n.op, view, n.out.type.shape, n.ins[0].type.shape, part.extents)
+        assert at is not None, "an affine reshape"
+        self._use(n.ins[0], part, at)
+
+    def _use(self, a: Atom, part: Part, view: Indices) -> None:
+        if isinstance(a, Const):
+            if repeated_element(a.array) is None and a.array.size:
+                part.reads.append((a, view))
+        elif a not in self.makers or self.kinds[id(self.makers[a])] == "foreign":
+            part.reads.append((a, view))
+            self._store(a)
+        else:
+            views = self._uses.setdefault(a, {}).setdefault(part, [])
+            if view not in views:
+                views.append(view)
+
+    def _read(self, v: Var, uses: dict[Part, list[Indices]]) -> None:
+        """The value is stored: its users load it."""
+        for part, views in uses.items():
+            part.reads += [(v, view) for view in views]
+
+    # ── what speaks for storing ──────────────────────────────────────────────────────────────────
+    def _on_the_way(self, n: Node, uses: dict[Part, list[Indices]]) -> bool:
+        """Compute a node within its readers, and not as a value of its own?"""
+        v = n.out
+        if isinstance(n.op, Reshape) and not all(
+            moved(n.op, view, v.type.shape, n.ins[0].type.shape, part.extents) is not None
+            for part, views in uses.items()
+            for view in views
+        ):
+            return False
+        cheap = self._is_cheap(v)
+        most = _VIEWS if cheap else 1
+        if any(len(views) > most or part.cost > _BUDGET for part, views in uses.items()):
+            return False
+        if cheap:
+            return True
+        return len(uses) == 1 and not any(
+            _times(view, part) > 2 * max(v.type.size, 1) for part, views in uses.items() for view in views
+        )
+
+    def _is_cheap(self, a: Atom) -> bool:
+        cost, leaves = self._weights.get(a, (0, 1)) if isinstance(a, Var) else (0, 0)
+        return cost + leaves <= _CHEAP + 1
+
+    def _weigh(self) -> dict[Var, tuple[int, int]]:
+        """For each map or movement: what computing an element anew costs, and how many stored values it loads."""
+        readers: dict[Var, int] = {}
+        for n in self.graph.nodes:
+            for a in n.ins:
+                if isinstance(a, Var):
+                    readers[a] = readers.get(a, 0) + 1
+        weights: dict[Var, tuple[int, int]] = {}
+        for n in self.graph.nodes:
+            k = self.kinds[id(n)]
+            if k == "take":
+                weights[n.out] = _TAKE, 1
+            if k not in ("map", "move"):
+                continue
+            cost, leaves = (bodies.cost(n.op) if k == "map" else 0), 0
+            for a in n.ins:
+                if isinstance(a, Const):
+                    continue
+                c, many = weights.get(a, (0, 1))
+                if readers[a] > 1 and c + many > _CHEAP + 1:
+                    c, many = 0, 1  # will be stored itself
+                cost, leaves = cost + c, leaves + many
+            weights[n.out] = (min(cost, 10**6), min(leaves, 10**6))
+        return weights
+
+
+def _times(view: Indices, part: Part) -> int:
+    """How often an element is computed, if everything is lifted out of the loops it does not depend on."""
+    last = max((v for index in view for v, _ in index.terms), default=-1)
+    return math.prod(part.extents[: last + 1])
+
+
+def _padded(n: Node) -> list[Part]:
+    """Pad: the value everywhere, then the elements of x that have a place in the output."""
+    op, (x, value), shape = n.op, n.ins, n.out.type.shape
+    assert isinstance(op, Pad)
+    everywhere = identity(shape)
+    parts = [Part(shape, (value, ()), address(everywhere, shape))]
+    extents, source, target = [], [], []
+    for d, (size, m, low, mid) in enumerate(zip(x.type.shape, shape, op.low, op.interior, strict=True)):
+        step = mid + 1
+        first = max(0, -(low // step))  # ceil(−low / step)
+        last = max(first, min(size, (m - 1 - low) // step + 1))
+        extents.append(last - first)
+        source.append(variable(d).shifted(first))
+        target.append(variable(d).scaled(step).shifted(low + first * step))
+    parts.append(Part(tuple(extents), (x, tuple(source)), address(tuple(target), shape)))
+    return parts if all(extents) else parts[:1]
+
+
+def _side_by_side(n: Node) -> list[Part]:
+    op, shape, parts, start = n.op, n.out.type.shape, [], 0
+    assert isinstance(op, Concatenate)
+    axis = op.axis % len(shape)
+    for x in n.ins:
+        at = list(identity(x.type.shape))
+        source = tuple(at)
+        at[axis] = at[axis].shifted(start)
+        start += x.type.shape[axis]
+        if x.type.size or n.out.type.size == 0:  # of an empty result the empty pieces stay: a root has parts
+            parts.append(Part(x.type.shape, (x, source), address(tuple(at), shape)))
+    return parts
