@@ -37,6 +37,7 @@ class Value:
 
     __slots__ = ()
     type: TensorType
+    differentiated: ClassVar[bool] = False  # does it carry a derivative that its bare numbers would lose?
 
     @property
     def shape(self) -> Shape:
@@ -58,9 +59,8 @@ class Value:
         """The numbers, for Python code that must have them now (`why` names that code, as `bool()`)."""
         raise NotImplementedError(why)
 
-    # Array-aware libraries must hand over to our operators instead of looping over us element by element.
-    __array_priority__: ClassVar[int] = 1000
-    __array_ufunc__: ClassVar[None] = None
+    # NumPy must hand over to us instead of looping over us element by element; `minigrad.numpy` puts the answer here.
+    __array_ufunc__: ClassVar[Any] = None
 
 
 class Array(Value):
@@ -77,11 +77,11 @@ class Array(Value):
 
     @property
     def shape(self) -> Shape:
-        return self.array.shape
+        return self.array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> DType:
-        return self.array.dtype
+        return self.array.dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
@@ -161,7 +161,13 @@ class Evaluate(Interpreter):
     def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
         arrays = [x.array for x in xs if type(x) is Array]
         if len(arrays) != len(xs):
-            return self._apply_mixed(op, xs)
+            if not (op.weak and len(arrays) == 1 and len(xs) == 2):
+                return self._apply_mixed(op, xs)
+            # x * 2.0 and 2.0 * x, the commonest case of coerce, in line: through it they take twice the time
+            scalar, dtype = xs[type(xs[0]) is Array], arrays[0].dtype
+            if type(scalar) is not float or dtype.kind != "f":
+                return self._apply_mixed(op, xs)
+            arrays.insert(xs[1] is scalar, np.asarray(scalar, dtype))
         return _run(op, arrays if op.admit(arrays) else [x.array for x in op.coerce(xs)])  # type: ignore[attr-defined]
 
     def _apply_mixed(self, op: Op, xs: Sequence[Operand]) -> Any:
@@ -256,6 +262,7 @@ class Op:
     """
 
     many: ClassVar[bool] = False  # several outputs: out_type, impl and rules deal in tuples
+    weak: ClassVar[bool] = False  # two operands of one dtype, which a Python float beside a float tensor takes on
     effect: ClassVar[bool] = False  # does something besides returning: kept, and kept in order
     no_gradient: ClassVar[NoGradient | None] = None
 

