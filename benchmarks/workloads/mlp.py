@@ -1,0 +1,54 @@
+"""A training step of a multilayer perceptron with ReLU and softmax cross-entropy: small with SGD, large with Adam."""
+
+from functools import partial
+
+import numpy as np
+
+from benchmarks.workload import Workload
+
+
+def arguments(rng, sizes, batch):
+    pairs = list(zip(sizes, sizes[1:]))
+    params = [(layer(rng, n, m), np.zeros(m, np.float32)) for n, m in pairs]
+    return params, rng.normal(size=(batch, sizes[0])).astype(np.float32), rng.integers(0, sizes[-1], batch)
+
+
+def layer(rng, n, m):
+    """Weights that keep the variance through a ReLU (He et al. 2015)."""
+    return rng.normal(0, (2 / n) ** 0.5, (n, m)).astype(np.float32)
+
+
+def tracer(jax, jnp):
+    def loss(params, x, labels):
+        *hidden, (w, b) = params
+        for v, a in hidden:
+            x = jax.nn.relu(x @ v + a)
+        return -jnp.mean(jnp.take_along_axis(jax.nn.log_softmax(x @ w + b), labels[:, None], axis=1))
+
+    return loss
+
+
+def torch(torch, compile):
+    def loss(params, x, labels):
+        *hidden, (w, b) = params
+        for v, a in hidden:
+            x = torch.relu(torch.addmm(a, x, v))
+        return torch.nn.functional.cross_entropy(torch.addmm(b, x, w), labels)
+
+    return loss
+
+
+SMALL = Workload(
+    "MLP 64-128-128-10, batch 32, SGD",
+    partial(arguments, sizes=(64, 128, 128, 10), batch=32),
+    tracer,
+    torch,
+    optimizer="sgd",
+)
+LARGE = Workload(
+    "MLP 784-2048-2048-10, batch 256, Adam",
+    partial(arguments, sizes=(784, 2048, 2048, 10), batch=256),
+    tracer,
+    torch,
+    optimizer="adam",
+)
