@@ -4,9 +4,7 @@ from importlib import import_module
 
 
 def conv(jax, x, w, stride=1, padding="SAME"):
-    return jax.lax.conv_general_dilated(
-        x, w, (stride, stride), padding, dimension_numbers=("NCHW", "OIHW", "NCHW")
-    )
+    return jax.lax.conv_general_dilated(x, w, (stride, stride), padding, dimension_numbers=("NCHW", "OIHW", "NCHW"))
 
 
 def max_pool(jax, x, window, stride, padding=0):
