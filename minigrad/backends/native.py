@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.backends.blas import blas
 from minigrad.errors import BackendError
 from minigrad.lazy import lazy_module
 from minigrad.loops.program import ENTRY, FOREIGN, Layout
 
 llvm: Any = lazy_module("llvmlite.binding")
-cython_blas: Any = lazy_module("scipy.linalg.cython_blas")
 
 _lock = Lock()  # LLVM's contexts are not for several threads at once
 _serial = count()
@@ -46,7 +46,7 @@ class Native:
             builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(ENTRY)
             for name in ("sgemm", "dgemm"):
                 if f"@{name}(" in text:
-                    builder.import_symbol(name, blas(name))
+                    builder.import_symbol(name, blas(name)[0])
             if FOREIGN in text:
                 builder.import_symbol(FOREIGN, foreign)
             self._tracker = builder.link(jit, f"minigrad{next(_serial)}")
@@ -67,22 +67,12 @@ def _compiler() -> tuple[Any, Any, Any]:
     features = llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
     machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
-    options = llvm.create_pipeline_tuning_options(speed_level=2)
+    options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = True
     options.loop_interleaving = True
-    options.loop_unrolling = True
+    options.loop_unrolling = False  # twice the code, a sixth more time to compile, nothing gained
     options.slp_vectorization = False
     return llvm.create_lljit_compiler(), machine, llvm.create_pass_builder(machine, options)
-
-
-@cache
-def blas(name: str) -> int:
-    """The address of a BLAS routine, from scipy."""
-    capsule = cython_blas.__pyx_capi__[name]
-    name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
-    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return int(pointer_of(capsule, name_of(capsule)))
 
 
 @cache
@@ -93,7 +83,7 @@ def layout() -> Layout:
     data = _offset(array, array.ctypes.data)
     for offset in (24, 40):  # with the GIL, without it
         if offset + 8 <= sys.getsizeof(items) and _word(_word(id(items) + offset)) == id(array):
-            return Layout(offset, data)
+            return Layout(offset, data, blas("sgemm")[1])
     raise BackendError("llvm: this Python does not keep lists as CPython does")
 
 

@@ -1,8 +1,8 @@
 """What the elementwise ops compute for one element: the engine's column of their table.
 
-Floor 4. Operands are of one dtype (bool, integer or float), as the ops' own `coerce` brings them. Semantics are NumPy's:
-integers wrap, dividing them by zero gives 0, a NaN wins in max and min, shifting by the width or more leaves the sign.
-An op or a dtype that is not here runs through its NumPy implementation.
+Floor 4. Operands are of one dtype (bool, integer or float), as the ops' own `coerce` brings them. The semantics are
+NumPy's: integers wrap, dividing them by zero gives 0, a NaN wins in max and min, shifting by the width or more leaves
+the sign. An op or a dtype that is not here runs through its NumPy implementation.
 """
 
 from __future__ import annotations

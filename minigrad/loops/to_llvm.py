@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minigrad.loops.index import Affine
-from minigrad.loops.nest import Loop, Nest, Start, Statement, Store, Update
+from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update
 from minigrad.loops.scalar import Scalar, needed
 from minigrad.types import FLOAT32, FLOAT64, DType
 
@@ -90,7 +90,7 @@ class _Printer:
         self.block, self.count = "entry", 0
         self.known: dict[Any, str] = {}  # scalars and addresses already computed here or in a block around
         self.scope: list[Any] = []  # the keys of `known` that go when the block ends
-        self.accumulators: dict[int, str] = {}
+        self.accumulators: dict[Any, str] = {}
 
     def name(self) -> str:
         self.count += 1
@@ -114,6 +114,8 @@ class _Printer:
                     self.loop(s)
                 case Store():
                     self.store(s)
+                case Let():
+                    self.value(s.value)
                 case Start():
                     t = register(s.value.dtype)
                     value = self.value(s.value)

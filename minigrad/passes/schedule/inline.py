@@ -170,7 +170,7 @@ class Inliner:
         return cost + leaves <= _CHEAP + 1
 
     def _weigh(self) -> dict[Var, tuple[int, int]]:
-        """For each map or movement: what one element costs and how many stored values it is made of, if computed anew."""
+        """For each map or movement: what computing an element anew costs, and how many stored values it loads."""
         readers: dict[Var, int] = {}
         for n in self.graph.nodes:
             for a in n.ins:

@@ -10,6 +10,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeAlias
 
 from minigrad.graph import Atom, Graph, Node, Var
@@ -93,7 +94,7 @@ def _as_it_is(a: Atom) -> tuple[Atom, tuple[int, ...]]:
 def _merged(shape: Sequence[int], steps: Sequence[int], axes: Sequence[int]) -> tuple[int, int] | None:
     """(size, stride) of several axes as one; None if they do not lie so."""
     kept = [(shape[d], steps[d]) for d in axes if shape[d] != 1]
-    for (_, outer), (n, inner) in zip(kept, kept[1:]):
+    for (_, outer), (n, inner) in pairwise(kept):
         if outer != n * inner:
             return None
     return (math.prod(n for n, _ in kept), kept[-1][1]) if kept else (1, 0)
