@@ -27,6 +27,12 @@ class MinigradError(Exception):
         self.lines = tuple(lines)
         super().__init__(self.message(self.line))
 
+    def also(self, lines: Iterable[tuple[str, Line]]) -> None:
+        """Name further lines, known to whoever passes the error on; those that say nothing new are left out."""
+        named = {line for _, line in self.lines}
+        self.lines += tuple((label, line) for label, line in lines if line not in named)
+        self.args = (self.message(self.line),)
+
     def message(self, line: Line = UNKNOWN) -> str:
         """All of it; with no line, as for a mistake that stands in no program but on a command line."""
         parts = [self.what]

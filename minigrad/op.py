@@ -16,9 +16,17 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from minigrad.errors import DtypeError, LeakError, MixedFrontEndsError, NotDifferentiableError, ValueTypeError
-from minigrad.source import Line
-from minigrad.types import SHORT, DType, Shape, TensorType, as_dtype, scalar_dtype
+from minigrad.errors import (
+    DtypeError,
+    LeakError,
+    MinigradError,
+    MixedFrontEndsError,
+    NotDifferentiableError,
+    ShapeError,
+    ValueTypeError,
+)
+from minigrad.source import UNKNOWN, Line, user_line
+from minigrad.types import SHORT, DType, Shape, TensorType, as_dtype, scalar_dtype, shape_text
 
 ndarray: TypeAlias = "np.ndarray[Any, Any]"
 Operand: TypeAlias = Any  # a Value, or what can be lifted to one: ndarray, NumPy or Python scalar
@@ -54,6 +62,10 @@ class Value:
     @property
     def size(self) -> Any:
         return self.type.size
+
+    def origin(self) -> Line:
+        """Where it was made, for messages: known of what is traced or recorded."""
+        return UNKNOWN
 
     def concrete(self, why: str) -> ndarray:
         """The numbers, for Python code that must have them now (`why` names that code, as `bool()`)."""
@@ -98,10 +110,6 @@ class Handle(Value):
     front_end: ClassVar[str] = ""
 
     def home(self) -> Interpreter:
-        raise NotImplementedError
-
-    def origin(self) -> Line:
-        """Where it was made, for messages."""
         raise NotImplementedError
 
 
@@ -185,7 +193,7 @@ def _run(op: Op, arrays: list[ndarray]) -> Any:
     try:
         y = op.impl(*arrays)
     except (ValueError, TypeError, IndexError):
-        op.out_type(*[TensorType(a.shape, a.dtype) for a in arrays])  # says it better, if it is the user's
+        explain(op, [TensorType(a.shape, a.dtype) for a in arrays])
         raise
     return tuple([Array(a) for a in y]) if op.many else Array(y)
 
@@ -210,6 +218,28 @@ def leaked(who: Op | str, x: Any) -> LeakError:
         hint="return it from the traced function instead of keeping it in a list, global or attribute",
         lines=[("made at", made)] if isinstance(made, Line) else (),
     )
+
+
+def explain(op: Op, types: Sequence[TensorType], xs: Sequence[Operand] = ()) -> None:
+    """NumPy refused: raise what the op's type rule says of it, which speaks the user's words."""
+    try:
+        op.out_type(*types)
+    except MinigradError as error:
+        if isinstance(error, ShapeError):
+            error.also(made_at(xs))
+        raise error from None
+
+
+def made_at(xs: Sequence[Operand]) -> list[tuple[str, Line]]:
+    """Where the operands of an op whose shapes do not fit were made, if on other lines: for its error."""
+    here = user_line()
+    made = [(f"{shape_text(x.shape)} {_whence(x)}", x.origin()) for x in xs if isinstance(x, Value)]
+    return [(label, line) for label, line in made if not line.same_place(here)]
+
+
+def _whence(x: Value) -> str:
+    name = getattr(x, "label", "")  # of a graph's inputs: arguments and placeholders
+    return f"is {name}, from" if name else "made at"
 
 
 EVALUATE = Evaluate()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -202,8 +202,7 @@ def broadcast_shapes(who: str, *shapes: Shape) -> Shape:
                 continue
             if size != 1:
                 raise BroadcastError(
-                    f"{who}: shapes {' and '.join(map(shape_text, shapes))} do not broadcast: "
-                    f"axis {axis} has sizes {size} and {n}",
+                    f"{who}: shapes {shapes_text(shapes)} do not broadcast: axis {axis} has sizes {size} and {n}",
                     hint="sizes must be equal or 1, counted from the last axis; reshape or index with None",
                 )
             size = n
@@ -213,6 +212,11 @@ def broadcast_shapes(who: str, *shapes: Shape) -> Shape:
 
 def shape_text(shape: Shape) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def shapes_text(shapes: Sequence[Shape]) -> str:
+    *first, last = map(shape_text, shapes)
+    return f"{', '.join(first)} and {last}"
 
 
 def normal_axis(who: str, axis: Any, t: TensorType) -> int:

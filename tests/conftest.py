@@ -1,6 +1,10 @@
-"""One BLAS thread in each test process: several processes with as many threads as cores wait for one another."""
+"""What holds for every test: graphs are checked after each pass, and a test process uses one BLAS thread."""
 
 import os
 
-# before NumPy is loaded, which reads it then
+# before minigrad and NumPy are loaded, which read them then
+os.environ.setdefault("MINIGRAD_CHECK", "1")
+# several processes with as many threads as cores would wait for one another
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+pytest_plugins = ["minigrad.testing.pytest_plugin", "pytester"]

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from minigrad.errors import NotDifferentiableError
 from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
+from minigrad.source import Line
 from minigrad.types import TensorType, is_differentiable
 
 
@@ -26,6 +27,9 @@ class Dual(Value):
     @property
     def type(self) -> TensorType:  # type: ignore[override]
         return self.x.type
+
+    def origin(self) -> Line:
+        return self.x.origin()
 
     def concrete(self, why: str) -> ndarray:
         return self.x.concrete(why)

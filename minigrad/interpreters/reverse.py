@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, ClassVar, Protocol
 
+from minigrad.errors import ShapeError
 from minigrad.graph import Node, Var
 from minigrad.interpreters.forward import push_through
-from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
+from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, made_at, ndarray, using
 from minigrad.ops.elementwise import add
 from minigrad.ops.kinds import zeros
 from minigrad.source import UNKNOWN, Line, behalf, node_line
@@ -70,15 +71,24 @@ def transpose_jvp(op: Op, y_bars: list[Any], y: Any, xs: Sequence[Value], wanted
 class Recorded(Value):
     """A value on a trail."""
 
-    __slots__ = ("line", "owner", "x")
+    __slots__ = ("owner", "x")
     differentiated: ClassVar[bool] = True
 
-    def __init__(self, owner: Reverse, x: Value, line: Line = UNKNOWN) -> None:
-        self.owner, self.x, self.line = owner, x, line
+    def __init__(self, owner: Reverse, x: Value) -> None:
+        self.owner, self.x = owner, x
 
     @property
     def type(self) -> TensorType:  # type: ignore[override]
         return self.x.type
+
+    @property
+    def line(self) -> Line:
+        """Where it was made: asked seldom, so found on the trail."""
+        return next((r.line for r in self.owner.trail if any(y is self for y in r.outs)), UNKNOWN)
+
+    def origin(self) -> Line:
+        line = self.line
+        return self.x.origin() if line is UNKNOWN else line
 
     def concrete(self, why: str) -> ndarray:
         return self.x.concrete(why)
@@ -128,6 +138,9 @@ class Reverse(Interpreter):
                 return self.below.apply(op, values)
             saved = op.pullback(values, [k is not None for k in keys])
             y, pull = (self.below.apply(op, values), None) if saved is NotImplemented else saved
+        except ShapeError as error:
+            error.also(made_at(xs))
+            raise
         finally:
             interpreter.reset(token)
         outs = [Recorded(self, v) if is_differentiable(v.dtype) else v for v in (y if op.many else (y,))]

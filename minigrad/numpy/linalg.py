@@ -8,6 +8,8 @@ A matrix that is singular, or not positive definite, where it must be: `LinAlgEr
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,13 +21,14 @@ from minigrad.numpy.manipulation import matrix_transpose, moveaxis
 from minigrad.op import Operand, lift
 from minigrad.ops import factor
 from minigrad.ops import linalg as systems
-from minigrad.ops.axes import axes_of, kept
+from minigrad.ops.axes import axes_of, full_like, kept
 from minigrad.ops.composite import floating
 from minigrad.ops.contract import common_dtype
 from minigrad.ops.elementwise import (
     abs_,
     add,
     convert,
+    div,
     equal,
     greater,
     imag,
@@ -43,9 +46,9 @@ from minigrad.ops.reduce import Max, Min
 from minigrad.types import broadcast_shapes
 
 __all__ = [
-    "EighResult", "LstsqResult", "QRResult", "SVDResult", "SlogdetResult", "cholesky", "cross", "det", "diagonal",
+    "EighResult", "LstsqResult", "QRResult", "SVDResult", "SlogdetResult", "cholesky", "cond", "cross", "det", "diagonal",
     "eigh", "eigvalsh", "expm", "inv", "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank",
-    "matrix_transpose", "norm", "outer", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals",
+    "matrix_transpose", "multi_dot", "norm", "outer", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd", "svdvals",
     "tensordot", "trace", "vecdot", "vector_norm",
 ]  # fmt: skip
 
@@ -125,7 +128,14 @@ def inv(x: Operand, /) -> Any:
     """
     x = floating(x, "inv")
     matrix_type("inv", x.type, square=True)
-    return systems.Solve()(x, expand_to(unit(x.shape[-1], x.dtype), x.shape))
+    return systems.Solve()(x, _units(x))
+
+
+def _units(x: Any) -> Any:
+    """Unit matrices of x's shape; leading sizes may be symbolic."""
+    if all(isinstance(n, int) for n in x.shape):
+        return expand_to(unit(x.shape[-1], x.dtype), x.shape)
+    return where(unit(x.shape[-1], np.bool_), full_like(x, 1, x.dtype), 0)
 
 
 def det(x: Operand, /) -> Any:
@@ -148,7 +158,7 @@ def slogdet(x: Operand, /) -> SlogdetResult:
     return SlogdetResult(*systems.SlogDet()(x))
 
 
-def pinv(x: Operand, /, *, rtol: float | None = None) -> Any:
+def pinv(x: Operand, /, rtol: float | None = None) -> Any:
     """The pseudo-inverse of [.., m, n], [.., n, m]; singular values up to rtol·largest count as 0.
 
     rtol is max(m, n)·eps unless given. The gradient is that among matrices of the same rank.
@@ -166,7 +176,7 @@ def _tolerance(who: str, rtol: Any) -> float:
     return float(rtol)
 
 
-def lstsq(x1: Operand, x2: Operand, /, *, rtol: float | None = None) -> LstsqResult:
+def lstsq(x1: Operand, x2: Operand, /, rtol: float | None = None) -> LstsqResult:
     """The shortest X for which |x1 @ X - x2| is least: [.., m, n] and [m] or [.., m, k] give [n] or [.., n, k].
 
     With it Σ|x1 @ X - x2|² of every column, the rank and the singular values of x1. rtol as for `pinv`.
@@ -195,13 +205,40 @@ def matrix_power(x: Operand, n: int, /) -> Any:
         raise ArgumentError(f"matrix_power: the power must be an integer, got {n!r}")
     if n < 0:
         x, n = inv(x), -n
-    y = expand_to(unit(x.shape[-1], x.dtype), x.shape) if n == 0 else None
+    y = _units(x) if n == 0 else None
     while n:
         if n & 1:
             y = x if y is None else matmul(y, x)
         n >>= 1
         x = matmul(x, x) if n else x
     return y
+
+
+def multi_dot(arrays: Sequence[Operand], /) -> Any:
+    """The product of several matrices (the first and the last may be vectors), in the order that multiplies least.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.linalg.multi_dot([mnp.ones((2, 9)), mnp.ones((9, 9)), mnp.ones(9)]).tolist()
+    [81.0, 81.0]
+    """
+    xs = [lift(x, "multi_dot") for x in arrays]
+    if len(xs) < 2 or any(x.ndim != 2 for x in xs[1:-1]) or not {xs[0].ndim, xs[-1].ndim} <= {1, 2}:
+        found = ", ".join(str(x.type) for x in xs)
+        raise ShapeError(f"multi_dot: takes two matrices or more, vectors only at the ends, got {found}")
+    sizes = [1 if xs[0].ndim == 1 else xs[0].shape[0], *(x.shape[0] for x in xs[1:])]
+    sizes.append(1 if xs[-1].ndim == 1 else xs[-1].shape[1])
+
+    @cache
+    def best(i: int, j: int) -> tuple[int, int]:
+        """(multiplications, where to cut) for xs[i..j]."""
+        if i == j:
+            return 0, i
+        return min((best(i, k)[0] + best(k + 1, j)[0] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j))
+
+    def product(i: int, j: int) -> Any:
+        return xs[i] if i == j else matmul(product(i, best(i, j)[1]), product(best(i, j)[1] + 1, j))
+
+    return product(0, len(xs) - 1)
 
 
 def expm(x: Operand, /) -> Any:
@@ -229,7 +266,7 @@ def cholesky(x: Operand, /, *, upper: bool = False) -> Any:
     return adjoint(y) if upper else y
 
 
-def qr(x: Operand, /, *, mode: str = "reduced") -> QRResult:
+def qr(x: Operand, /, mode: str = "reduced") -> QRResult:
     """(Q, R) with Q @ R = x: [.., m, n] gives [.., m, k] and [.., k, n], k = min(m, n) or, in mode "complete", m.
 
     The first k columns of x must be independent for the derivative; a complete Q with m > n has none.
@@ -272,17 +309,20 @@ def eigvalsh(x: Operand, /) -> Any:
     return factor.Eigvalsh()(x)
 
 
-def svd(x: Operand, /, *, full_matrices: bool = True) -> SVDResult:
+def svd(x: Operand, /, full_matrices: bool = True, compute_uv: bool = True) -> Any:
     """(U, S, Vh) with U·diag(S) @ Vh = x of [.., m, n]: S [.., k], k = min(m, n), falling.
 
     U and Vh are [.., m, k] and [.., k, n], or [.., m, m] and [.., n, n] if `full_matrices`, which then have no
     derivative unless m = n. Singular values must be distinct for the derivative of the vectors, and not 0 (save one
-    of a real square x). Complex columns of U have their largest component real and positive.
+    of a real square x). Complex columns of U have their largest component real and positive. Without `compute_uv`:
+    `svdvals`.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.linalg.svd(mnp.asarray([[3.0, 0.0], [0.0, 4.0]])).S.tolist()
     [4.0, 3.0]
     """
+    if not compute_uv:
+        return svdvals(x)
     x = floating(x, "svd")
     m, n = matrix_type("svd", x.type, square=False).shape[-2:]
     return SVDResult(*factor.Svd(bool(full_matrices) and m != n)(x))
@@ -379,6 +419,20 @@ def _matrix_norm(x: Any, axes: tuple[int, int], ord: Any) -> Any:
         sums = Sum((axes[0] if abs(ord) == 1 else axes[1],))(abs_(x))
         return (Max if ord > 0 else Min)(last)(sums)
     raise ArgumentError(f"matrix_norm: unknown ord {ord!r}", hint="known: fro, nuc, 1, -1, 2, -2, inf, -inf")
+
+
+def cond(x: Operand, /, p: Any = None) -> Any:
+    """The condition number of [.., m, n], largest over smallest singular value; with p, |x|·|x⁻¹| in that norm.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.linalg.cond(mnp.asarray([[3.0, 0.0], [0.0, 1.5]])).tolist()
+    2.0
+    """
+    if p in (None, 2, -2):
+        s = svdvals(x)
+        top, bottom = slice_axis(s, -1, 0, 1), slice_axis(s, -1, s.shape[-1] - 1, s.shape[-1])
+        return Reshape(s.shape[:-1])(div(bottom, top) if p == -2 else div(top, bottom))
+    return mul(matrix_norm(x, ord=p), matrix_norm(inv(x), ord=p))
 
 
 def norm(x: Operand, /, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:

@@ -84,7 +84,10 @@ class Optimizer:
         if not chosen:
             raise ArgumentError("no variables to optimize", hint="make them with tf.Variable or tf.get_variable")
         if not is_differentiable(loss.dtype):
-            raise DtypeError(f"{self.name}: the loss {loss.name} is {loss.dtype.name}, which has no gradient")
+            raise DtypeError(
+                f"{self.name}: the loss {loss.name} is {loss.dtype.name}, which has no gradient",
+                hint="make the variables floats: tf.Variable(1.0), or dtype=tf.float32",
+            )
         return list(zip(gradients(loss, chosen, grad_ys=grad_loss), chosen, strict=True))
 
     def apply_gradients(

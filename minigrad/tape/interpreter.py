@@ -13,7 +13,19 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import MixedFrontEndsError
-from minigrad.op import EVALUATE, Array, Handle, Interpreter, Op, Operand, Value, ndarray, require_one_front_end
+from minigrad.op import (
+    EVALUATE,
+    Array,
+    Handle,
+    Interpreter,
+    Op,
+    Operand,
+    Value,
+    explain,
+    lift,
+    ndarray,
+    require_one_front_end,
+)
 from minigrad.ops import sugar
 from minigrad.ops.elementwise import Row
 from minigrad.source import UNKNOWN, user_place
@@ -44,7 +56,7 @@ class Tape(Interpreter):
         for x in xs:
             if type(x) is not Array and x.requires_grad and GRAD.get():
                 return self.record(op, xs, arrays)
-        y = run(op, arrays)
+        y = run(op, arrays, xs)
         return tuple(unrecorded(op, xs, arrays, y)) if op.many else views.link(unrecorded(op, xs, arrays, y), xs, op)
 
     def record(self, op: Op, xs: Sequence[Any], arrays: list[ndarray]) -> Any:
@@ -52,7 +64,7 @@ class Tape(Interpreter):
         way_back = None
         if op.no_gradient is not None:
             op.no_gradient.check(op)
-            y = run(op, arrays)
+            y = run(op, arrays, xs)
             return (
                 tuple(unrecorded(op, xs, arrays, y)) if op.many else views.link(unrecorded(op, xs, arrays, y), xs, op)
             )
@@ -60,7 +72,7 @@ class Tape(Interpreter):
         if type(op).pullback is not Op.pullback:
             y, way_back = pulled_back(op, arrays, nodes)
         else:
-            y = run(op, arrays)
+            y = run(op, arrays, xs)
         r = Record(op, arrays, y, nodes, tick(), user_place())
         r.way_back = way_back
         if op.many:
@@ -73,11 +85,11 @@ def array_of(x: Any) -> ndarray:
     return x._array if isinstance(x, Tensor) else x.array
 
 
-def run(op: Op, arrays: Sequence[ndarray]) -> Any:
+def run(op: Op, arrays: Sequence[ndarray], xs: Sequence[Any] = ()) -> Any:
     try:
         y = op.impl(*arrays)
     except (ValueError, TypeError, IndexError):
-        op.out_type(*[TensorType(a.shape, a.dtype) for a in arrays])  # says it better, if it is the user's
+        explain(op, [TensorType(a.shape, a.dtype) for a in arrays], xs)
         raise
     return tuple(map(np.asarray, y)) if op.many else y if type(y) is np.ndarray else np.asarray(y)
 
@@ -161,6 +173,8 @@ def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
         elif isinstance(other, sugar.OPERANDS):
             b, fits = a, False
         else:
+            if differentiable and isinstance(other, (list, tuple)):  # Python would go on to repeat or extend the list
+                lift(other, op.label)
             return NotImplemented
         if not fits:
             if isinstance(other, np.generic):  # np.sqrt(d) is as weak as the Python number it was made from
@@ -170,7 +184,7 @@ def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
         try:
             y = numpy(*arrays)
         except ValueError:
-            y = run(op, arrays)  # fails again, and says why
+            return TAPE.apply(op, (other, self) if swap else (self, other))  # fails again, and says why
         if type(y) is not np.ndarray:
             y = np.asarray(y)
         if not (grads and differentiable and GRAD.get()):

@@ -20,7 +20,7 @@ def same(name: str, *draws: Draw, kinds: str = "fc", label: str = "", **more: An
     return Function(f"{name}{label}", lambda x: ours(x, **more), lambda x: theirs(x, **more), draws, kinds)
 
 
-REAL = {"rfft", "ihfft", "rfftn"}
+REAL = {"rfft", "ihfft", "rfftn", "rfft2"}
 FUNCTIONS = [
     *[
         same(name, Draw((2, size, 2)), kinds="f" if name in REAL else "fc", label=f"-{size}-{norm}", axis=1, norm=norm)
@@ -41,6 +41,10 @@ FUNCTIONS = [
     *[
         same(name, Draw((2, 3, 4)), kinds="f" if name in REAL else "fc", label="-axes", s=(4, 3), axes=(2, 0))
         for name in ("fftn", "ifftn", "rfftn", "irfftn")
+    ],
+    *[
+        same(name, Draw((2, 3, 4)), kinds="f" if name in REAL else "fc", norm="ortho")
+        for name in ("fft2", "ifft2", "rfft2", "irfft2")
     ],
     same("fftshift", Draw((3, 4))),
     same("ifftshift", Draw((3, 4))),

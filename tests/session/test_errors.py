@@ -67,7 +67,7 @@ def test_fed_shape_does_not_fit(sess):
     x = tf.placeholder(tf.float32, [None, 2], name="x")
     bad = np.zeros(3)
     assert told(errors.FeedError, lambda: sess.run(x, {x: bad})) == (
-        "cannot feed a value of shape (3,) to x:0, whose shape is (n0, 2)\n"
+        "cannot feed a value of shape (3,) to x:0, whose shape is (None, 2)\n"
         "  at HERE: assert told(errors.FeedError, lambda: sess.run(x, {x: bad})) == (\n"
         '  x:0 made at HERE: x = tf.placeholder(tf.float32, [None, 2], name="x")'
     )

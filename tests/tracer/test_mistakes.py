@@ -102,7 +102,7 @@ MISTAKES = [
     (lambda: jax.jit(branchy)(1.0), errors.ConcretizationError,
      "bool() of a traced value bool[], which depends on argument x", None),
     (lambda: jax.jit(lambda p: float(p["w"][0]))({"w": [1.0], "b": 2.0}), errors.ConcretizationError,
-     "float() of a traced value f32[], which depends on argument p['w'][0]", None),
+     "float() of a traced value f32[], argument p['w'][0]", None),
     (lambda: jax.jit(counted)(1.0, 3), errors.ConcretizationError, None, None),
     (lambda: jax.jit(lambda x: np.asarray(x))(X), errors.ConcretizationError, None, None),
     (lambda: jax.jit(unruled)("text"), errors.ValueTypeError,
