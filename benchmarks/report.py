@@ -65,7 +65,7 @@ def table(rows: list[Row]) -> Any:
         for k, row in enumerate(group.values()):
             title = WORKLOADS[name].title if k == 0 else ""
             if row.steady is None:
-                made.add_row(title, row.framework, "", "", "", row.status[:60])
+                made.add_row(title, row.framework, *"–" * 7)
                 continue
             times = map(seconds, (row.whole, row.first, row.first_cached, row.steady, row.spread))
             ratio = f"{best / row.steady:.2f}" if best else "–"
@@ -121,8 +121,8 @@ def plot(rows: list[Row], file: str) -> None:
         axes.barh([i + (k + 0.5) * height - 0.4 for i, _ in found], [r for _, r in found], height,
                   label=peer, color=COLOURS.get(peer))  # fmt: skip
     axes.axvline(1, color=COLOURS["minigrad"], label="minigrad")
-    axes.set_yticks(range(len(groups)), [f"{WORKLOADS[n].title}\n{seconds(g['minigrad'].steady)}" for n, g in groups.items()],
-                    fontsize="small")  # fmt: skip
+    labels = [f"{WORKLOADS[name].title}\n{seconds(group['minigrad'].steady)}" for name, group in groups.items()]
+    axes.set_yticks(range(len(groups)), labels, fontsize="small")
     axes.set(xscale="log", xlabel="steady time ÷ minigrad's")
     axes.invert_yaxis()
     axes.legend()

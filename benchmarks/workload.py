@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+# Adam's first steps are ±rate wherever the gradient is not 0: rounding alone turns the signs of the smallest ones.
+ADAM_TOLERANCE = 1e-2
+
 Run = Callable[[], Any]  # one call, which returns its outputs: a tree of arrays
 
 
@@ -32,7 +35,7 @@ class Workload:
     optimizer: str | None = None  # a key of `OPTIMIZERS`
     wrt: tuple[int, ...] = ()  # the arguments differentiated by, which PyTorch has to know beforehand
     eager: bool = False  # not compiled; minigrad then runs the torch version, on its tape
-    tolerance: float = 1e-3  # relative error in the 2-norm that still counts as the same result
+    tolerance: float = 1e-3  # relative error in the 2-norm that still counts as the same result; see ADAM_TOLERANCE
     long: bool = False  # left out by --quick
 
 

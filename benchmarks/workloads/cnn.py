@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.workload import Workload
+from benchmarks.workload import ADAM_TOLERANCE, Workload
 from benchmarks.workloads.convolution import conv, max_pool
 
 BATCH = 64
@@ -44,4 +44,6 @@ def torch(torch, compile):
     return loss
 
 
-WORKLOAD = Workload("CNN 1→32→64, 28×28, batch 64, Adam", arguments, tracer, torch, optimizer="adam")
+WORKLOAD = Workload(
+    "CNN 1→32→64, 28×28, batch 64, Adam", arguments, tracer, torch, optimizer="adam", tolerance=ADAM_TOLERANCE
+)

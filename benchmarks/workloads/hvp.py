@@ -1,5 +1,7 @@
 """A Hessian-vector product of a network's loss: forward over reverse."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from benchmarks.workload import Workload
@@ -9,7 +11,7 @@ BATCH, SIZES = 32, (64, 128, 10)
 
 
 def arguments(rng):
-    shapes = list(zip(SIZES, SIZES[1:]))
+    shapes = list(pairwise(SIZES))
     params, direction = ([layer(rng, n, m) for n, m in shapes] for _ in range(2))
     x, y = rng.normal(size=(BATCH, SIZES[0])), rng.normal(size=(BATCH, SIZES[-1]))
     return params, direction, x.astype(np.float32), y.astype(np.float32)

@@ -1,14 +1,15 @@
 """A training step of a multilayer perceptron with ReLU and softmax cross-entropy: small with SGD, large with Adam."""
 
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 
-from benchmarks.workload import Workload
+from benchmarks.workload import ADAM_TOLERANCE, Workload
 
 
 def arguments(rng, sizes, batch):
-    pairs = list(zip(sizes, sizes[1:]))
+    pairs = list(pairwise(sizes))
     params = [(layer(rng, n, m), np.zeros(m, np.float32)) for n, m in pairs]
     return params, rng.normal(size=(batch, sizes[0])).astype(np.float32), rng.integers(0, sizes[-1], batch)
 
@@ -51,4 +52,5 @@ LARGE = Workload(
     tracer,
     torch,
     optimizer="adam",
+    tolerance=ADAM_TOLERANCE,
 )

@@ -1,5 +1,7 @@
 """The gradient of each of 256 examples of a small network: vmap of grad."""
 
+from itertools import pairwise
+
 import numpy as np
 
 from benchmarks.workload import Workload
@@ -9,7 +11,7 @@ EXAMPLES, SIZES = 256, (32, 64, 10)
 
 
 def arguments(rng):
-    params = [(layer(rng, n, m), np.zeros(m, np.float32)) for n, m in zip(SIZES, SIZES[1:])]
+    params = [(layer(rng, n, m), np.zeros(m, np.float32)) for n, m in pairwise(SIZES)]
     x, y = rng.normal(size=(EXAMPLES, SIZES[0])), rng.normal(size=(EXAMPLES, SIZES[-1]))
     return params, x.astype(np.float32), y.astype(np.float32)
 
