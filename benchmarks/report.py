@@ -82,9 +82,7 @@ def verdict(rows: list[Row]) -> list[str]:
     lines = []
     if ratios:
         mean = math.exp(sum(map(math.log, ratios.values())) / len(ratios))
-        lines.append(
-            f"geometric mean of (best peer ÷ minigrad), steady, {len(ratios)} workloads: {mean:.2f} (bar: 1.3)"
-        )
+        lines.append(f"geometric mean of (best peer ÷ minigrad) on {len(ratios)} workloads: {mean:.2f} (bar: 1.3)")
         slower = {n: f"{r:.2f}" for n, r in ratios.items() if r < 1 and n not in CONVOLUTIONAL}
         lines.append(_sentence("steady: not slower than the best peer", slower))
     for what, bar in (("first", 0.5), ("whole", 0.5), ("memory", 1.0)):

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.workload import ADAM_TOLERANCE, Workload
+from benchmarks.workload import Workload
 from benchmarks.workloads.convolution import conv, max_pool
 
 BATCH = 64
@@ -44,6 +44,4 @@ def torch(torch, compile):
     return loss
 
 
-WORKLOAD = Workload(
-    "CNN 1→32→64, 28×28, batch 64, Adam", arguments, tracer, torch, optimizer="adam", tolerance=ADAM_TOLERANCE
-)
+WORKLOAD = Workload("CNN 1→32→64, 28×28, batch 64, Adam", arguments, tracer, torch, optimizer="adam")
