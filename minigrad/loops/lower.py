@@ -13,16 +13,18 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.graph import Atom, Const, repeated_element
+from minigrad.graph import Atom, Const, Node, repeated_element
 from minigrad.loops import bodies
-from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed
+from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed, strides
 from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update
-from minigrad.loops.scalar import Scalar, binary, const, load, needed
+from minigrad.loops.scalar import Scalar, binary, const, convert, load, needed
+from minigrad.ops.along import TakeAlongAxis
+from minigrad.ops.gather import Gather
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Elementwise
-from minigrad.passes.schedule.moves import broadcast, moved
+from minigrad.passes.schedule.moves import beside, broadcast, moved, positions
 from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule
-from minigrad.types import DType
+from minigrad.types import INT64, DType
 
 
 def lower(kernel: LoopKernel, schedule: Schedule) -> tuple[Nest, list[Atom]]:
@@ -36,6 +38,30 @@ def lower(kernel: LoopKernel, schedule: Schedule) -> tuple[Nest, list[Atom]]:
         statements = [s for part in kernel.roots[0].parts for s in body.piece(part)]
     dtypes = tuple(a.type.dtype for a in body.buffers)
     return Nest(tuple(statements), dtypes, len(kernel.writes())), list(body.buffers)
+
+
+def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:
+    """What the loops of a kernel depend on, free of names, and the values in the order that names them in it.
+
+    Kernels with equal signatures have the same loops over corresponding values.
+    """
+    number: dict[Atom, int] = {}
+
+    def name(a: Atom) -> Any:
+        if isinstance(a, Const) and repeated_element(a.array) is not None:
+            return a.key()
+        base = schedule.base(a)
+        return number.setdefault(base, len(number)), number.setdefault(a, len(number)), a.type
+
+    rows = []
+    for r in kernel.roots:
+        parts = tuple([
+            (part.extents, part.target, name(part.value[0]), part.value[1],
+             tuple([(n.op, view, name(n.out), *map(name, n.ins)) for n, view in part.steps]))
+            for part in r.parts
+        ])  # fmt: skip
+        rows.append((r.kind, r.node.op, name(r.out), r in kernel.stored, r in kernel.scratch, parts))
+    return (kernel.rows, tuple(rows)), list(number)
 
 
 @dataclass
@@ -77,15 +103,31 @@ class _Body:
         """The value of a part, its steps taken in order."""
         for node, view in reversed(part.steps):
             if (node.out, view) not in self.values:
-                if isinstance(node.op, Elementwise):
-                    xs = [self.element(a, broadcast(view, a.type.shape)) for a in node.ins]
-                    self.values[node.out, view] = bodies.body(node.op, xs)
-                else:
-                    (x,) = node.ins
-                    at = moved(node.op, view, node.out.type.shape, x.type.shape, part.extents)
-                    assert at is not None, "an affine reshape"
-                    self.values[node.out, view] = self.element(x, at)
+                self.values[node.out, view] = self.step(node, view, part)
         return self.element(*part.value)
+
+    def step(self, node: Node, view: Indices, part: Part) -> Scalar:
+        """One element of a node, from elements of its operands."""
+        if isinstance(node.op, Elementwise):
+            return bodies.body(node.op, [self.element(a, broadcast(view, a.type.shape)) for a in node.ins])
+        if isinstance(node.op, Gather | TakeAlongAxis):
+            return self.taken(node, view)
+        (x,) = node.ins
+        at = moved(node.op, view, node.out.type.shape, x.type.shape, part.extents)
+        assert at is not None, "an affine reshape"
+        return self.element(x, at)
+
+    def taken(self, node: Node, view: Indices) -> Scalar:
+        """An element of x at positions that are data, clipped to its axes."""
+        (x, indices), op = node.ins, node.op
+        assert isinstance(op, Gather | TakeAlongAxis)
+        rest, axes = beside(op, view, indices.type, x.type.ndim)
+        at = [self.element(indices, p) for p in positions(op, view, indices.type)]
+        places = tuple([_clipped(p, x.type.shape[axis]) for p, axis in zip(at, axes, strict=True)])
+        steps = strides(x.type.shape)
+        what = self.buffer(x), address(rest, x.type.shape), tuple([steps[axis] for axis in axes])
+        self.loads.append(Scalar("load", places, x.type.dtype, what))
+        return self.loads[-1]
 
     def element(self, a: Atom, at: Indices) -> Scalar:
         """An element computed before, a number, or a load."""
@@ -149,8 +191,9 @@ class _Rows:
                 if not self.is_long(root):
                     stage.before.append(Let(value))
                 if root in self.target:
+                    block = stage.inside if self.is_long(root) else stage.before
                     place = _within(to, self.rows) if root.out in body.scratch else to
-                    (stage.inside if self.is_long(root) else stage.before).append(Store(self.target[root], place, value))
+                    block.append(Store(self.target[root], place, value))
                 continue
             combine, start = _combination(root.node.op, value.dtype)
             if root.across:
@@ -190,7 +233,7 @@ class _Stage:
         own = merged(self.addresses(), range(first, len(self.extents)), self.extents)
         runs = [*rows, *own]
         for s in self.loads:
-            s.what = (s.what[0], renamed(s.what[1], runs))
+            s.what = (s.what[0], renamed(s.what[1], runs), *s.what[2:])
         before, inside, after = (
             [replace(s, address=renamed(s.address, runs)) if isinstance(s, Store) else s for s in block]
             for block in (self.before, self.inside, self.after)
@@ -208,6 +251,13 @@ def _is_of_row(at: Indices, rows: int) -> bool:
     return all(v < rows for index in at for v, _ in index.terms)
 
 
+def _clipped(position: Scalar, size: int) -> Scalar:
+    """A position brought into the axis, as int64."""
+    if size - 1 <= np.iinfo(position.dtype).max:
+        position = binary("min", position, size - 1)
+    return convert(position if position.dtype.kind == "u" else binary("max", position, 0), INT64)
+
+
 def _merge(
     extents: Sequence[int], stores: Sequence[tuple[int, Affine, Scalar]]
 ) -> tuple[list[list[int]], tuple[int, ...]]:
@@ -215,7 +265,7 @@ def _merge(
     loads = [s for s in needed([y for *_, y in stores]) if s.op == "load"]
     runs = merged([*(to for _, to, _ in stores), *(s.what[1] for s in loads)], range(len(extents)), extents)
     for s in loads:
-        s.what = (s.what[0], renamed(s.what[1], runs))
+        s.what = (s.what[0], renamed(s.what[1], runs), *s.what[2:])
     return runs, extents_of(runs, extents)
 
 

@@ -189,9 +189,13 @@ class _Printer:
 
     def compute(self, x: Scalar) -> str:
         if x.op == "load":
-            buffer, address = x.what
-            name = self.emit(f"load {memory(x.dtype)}, ptr {self.pointer(buffer, address, x.dtype)}, "
-                             f"align {x.dtype.itemsize}")  # fmt: skip
+            buffer, address, *steps = x.what
+            offset = self.affine(address)
+            for place, step in zip(x.args, steps[0] if steps else ()):
+                term = self.emit(f"mul nsw i64 {self.known[place.serial]}, {step}")
+                offset = self.emit(f"add nsw i64 {offset}, {term}")
+            at = self.emit(f"getelementptr inbounds {memory(x.dtype)}, ptr %b{buffer}, i64 {offset}")
+            name = self.emit(f"load {memory(x.dtype)}, ptr {at}, align {x.dtype.itemsize}")
             return self.emit(f"trunc i8 {name} to i1") if x.dtype.kind == "b" else name
         if x.op == "accumulator":
             return self.emit(f"load {register(x.dtype)}, ptr {self.accumulators[x.what]}")

@@ -79,8 +79,10 @@ def _fill(schedule: Schedule, places: dict[Atom, Place], last: dict[Atom, int]) 
 
 def _size(v: Var, kernel: Kernel) -> int:
     """Bytes for a value; of scratch only one row is ever there."""
-    rows = next((kernel.row_size(r) for r in kernel.scratch if r.out is v), None) if isinstance(kernel, LoopKernel) else None
-    nbytes: int = max(v.type.size if rows is None else rows, 1) * v.type.dtype.itemsize
+    size = v.type.size
+    if isinstance(kernel, LoopKernel):
+        size = next((kernel.row_size(r) for r in kernel.scratch if r.out is v), size)
+    nbytes: int = max(size, 1) * v.type.dtype.itemsize
     return -(-nbytes // ALIGNMENT) * ALIGNMENT
 
 

@@ -116,7 +116,7 @@ def _room(roots: Iterable[Root]) -> bool:
 
 
 def _same_rows(roots: list[Root], rows: tuple[int, ...]) -> bool:
-    """Does each root load of the others only what belongs to its own row? And are all reductions of a kind that fits?"""
+    """Does each root load only its own row of the others, and are all reductions along or across rows?"""
     here, by_value = identity(rows), {r.out: r for r in roots}
     for root in roots:
         if root.kind == "reduce" and not root.across and root.kept is None:
@@ -183,9 +183,10 @@ def _read_later(kernel: LoopKernel) -> set[Atom]:
     for root in kernel.roots:
         for a, view in root.parts[0].reads:
             mate = next((r for r in kernel.roots if r.out is a), None)
-            if mate is not None and mate.kind == "map" and kernel.row_size(mate) > 1:
-                if stages[mate] != stages[root] or view != identity(mate.extents):
-                    found.add(a)
+            if mate is None or mate.kind != "map" or kernel.row_size(mate) == 1:
+                continue
+            if stages[mate] != stages[root] or view != identity(mate.extents):
+                found.add(a)
     return found
 
 

@@ -20,7 +20,7 @@ class Part:
     """One loop space: at each of its points `value` is computed, by way of `steps`, and goes to `target`.
 
     `steps` are the nodes computed on the way with the element each gives, consumers first. `reads` are the stored
-    values it loads, with the elements.
+    values it loads, with the elements (nothing in place of the indices: anywhere).
     """
 
     extents: tuple[int, ...]
@@ -58,7 +58,7 @@ class Root:
 
     @property
     def _axes(self) -> tuple[int, ...]:
-        return self.node.op.axes if self.kind == "reduce" else ()  # type: ignore[attr-defined, no-any-return]
+        return self.node.op.axes if self.kind == "reduce" else ()  # type: ignore[attr-defined]
 
     @property
     def extents(self) -> tuple[int, ...]:
@@ -69,7 +69,7 @@ class Root:
 class LoopKernel:
     """Loops: roots computed together, row by row (`rows`: the loops they share).
 
-    Those in `stored` are written to memory; of those in `scratch` one row at a time is kept, for later loops of the row.
+    Those in `stored` are written to memory; of those in `scratch` one row at a time, for later loops of the row.
     """
 
     roots: list[Root]
