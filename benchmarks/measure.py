@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.workload import Run, Workload, leaves, recorded, traced
+from benchmarks.workload import Run, Workload, leaves, recorded, staged, traced
 from benchmarks.workloads import WORKLOADS
 
 CHECKED_CALLS = 3  # the calls after which results are compared: a training step builds on the one before
@@ -64,7 +64,29 @@ def torch_compile(threads: int) -> Start:
     return torch(threads, compiled=True)
 
 
-FRAMEWORKS = {"minigrad": minigrad, "jax": jax, "torch": torch, "torch.compile": torch_compile}
+def tensorflow(threads: int, xla: bool = False) -> Start:
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    tf = import_module("tensorflow")
+    tf.config.threading.set_intra_op_parallelism_threads(threads)
+
+    def wait(outputs: Any) -> None:
+        next(leaves(outputs)).numpy()
+
+    return lambda workload, arguments: staged(workload, tf, xla, arguments), wait
+
+
+def tensorflow_xla(threads: int) -> Start:
+    return tensorflow(threads, xla=True)
+
+
+FRAMEWORKS = {
+    "minigrad": minigrad,
+    "jax": jax,
+    "torch": torch,
+    "torch.compile": torch_compile,
+    "tensorflow": tensorflow,
+    "tensorflow.xla": tensorflow_xla,
+}
 
 
 # ── measuring ────────────────────────────────────────────────────────────────────────────────────

@@ -17,6 +17,7 @@ pyplot = lazy_module("matplotlib.pyplot")
 CONVOLUTIONAL = {"cnn", "resnet50"}
 WARM_FIRST = 0.025  # seconds a first call with a filled cache may take above a steady one
 COLOURS = {"minigrad": "#d1495b", "jax": "#3d6fb6", "torch": "#e8a33d", "torch.compile": "#7a9e3f"}
+COLOURS |= {"tensorflow": "#8f5fbf", "tensorflow.xla": "#5fb0b7"}
 
 
 def seconds(t: float | None) -> str:

@@ -125,6 +125,8 @@ def distance(a: Any, b: Any) -> float:
 
 def plays(framework: str, name: str) -> bool:
     """Whether a framework has a version of a workload: a compiler has none of an eager one."""
+    if framework.startswith("tensorflow"):
+        return WORKLOADS[name].tensorflow is not None
     return not (framework == "torch.compile" and WORKLOADS[name].eager)
 
 

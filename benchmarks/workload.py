@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -21,14 +22,15 @@ class Workload:
 
     `arguments(rng)` makes NumPy arrays (float32 and int64; in tuples, lists and dicts). `tracer(jax, jnp)` and
     `torch(torch, compile)` give a function of those arguments; `compile` is torch.compile or does nothing, and is
-    put around what PyTorch can compile. With an `optimizer` the function is a loss of (params, *batch), and a call is
-    a training step.
+    put around what PyTorch can compile. `tensorflow(tf)` is there where TensorFlow is a rival. With an `optimizer`
+    the function is a loss of (params, *batch), and a call is a training step.
     """
 
     title: str
     arguments: Callable[[np.random.Generator], tuple[Any, ...]]
     tracer: Callable[[Any, Any], Callable[..., Any]]
     torch: Callable[[Any, Any], Callable[..., Any]]
+    tensorflow: Callable[[Any], Callable[..., Any]] | None = None
     optimizer: str | None = None  # a key of `OPTIMIZERS`
     wrt: tuple[int, ...] = ()  # the arguments differentiated by, which PyTorch has to know beforehand
     eager: bool = False  # not compiled; minigrad then runs the torch version, on its tape
@@ -100,6 +102,14 @@ def training_step(jax: Any, jnp: Any, loss: Callable[..., Any], optimizer: str) 
     return step
 
 
+def watched(tf: Any, loss: Callable[..., Any], params: Any, *rest: Any) -> Any:
+    """TensorFlow's value_and_grad by the first argument, a tree."""
+    with tf.GradientTape() as tape:
+        tape.watch(params)
+        value = loss(params, *rest)
+    return value, tf.nest.pack_sequence_as(params, tape.gradient(value, tf.nest.flatten(params)))
+
+
 def traced(workload: Workload, jax: Any, jnp: Any, arguments: tuple[Any, ...]) -> Run:
     """The tracer version, ready to run."""
     program = workload.tracer(jax, jnp)
@@ -110,6 +120,32 @@ def traced(workload: Workload, jax: Any, jnp: Any, arguments: tuple[Any, ...]) -
     state = OPTIMIZERS[workload.optimizer][0](arguments[0])
     state, batch = mapped(jnp.asarray, state), mapped(jnp.asarray, arguments[1:])
     step = jax.jit(training_step(jax, jnp, program, workload.optimizer))
+
+    def run() -> Any:
+        nonlocal state
+        value, state = step(state, *batch)
+        return value, state[0]
+
+    return run
+
+
+def staged(workload: Workload, tf: Any, xla: bool, arguments: tuple[Any, ...]) -> Run:
+    """The TensorFlow version, ready to run, as a tf.function; the optimizers' `jax.tree.map` is its tf.nest."""
+    assert workload.tensorflow is not None
+    program = workload.tensorflow(tf)
+    if workload.optimizer is None:
+        arguments = mapped(tf.constant, arguments)
+        function = tf.function(program, jit_compile=xla)
+        return lambda: function(*arguments)
+    make_state, update = OPTIMIZERS[workload.optimizer]
+    state, batch = mapped(tf.constant, make_state(arguments[0])), mapped(tf.constant, arguments[1:])
+    maps = SimpleNamespace(tree=SimpleNamespace(map=tf.nest.map_structure))
+
+    @tf.function(jit_compile=xla)
+    def step(state: Any, *batch: Any) -> Any:
+        params, *slots = state
+        value, grads = watched(tf, program, params, *batch)
+        return value, update(maps, tf, params, grads, *slots)
 
     def run() -> Any:
         nonlocal state

@@ -39,4 +39,14 @@ def torch(torch, compile):
     return greeks
 
 
-WORKLOAD = Workload("Black-Scholes, delta, vega, 1M", arguments, tracer, torch, wrt=(0, 2))
+def tensorflow(tf):
+    def greeks(spot, strike, volatility, years):
+        with tf.GradientTape() as tape:
+            tape.watch((spot, volatility))
+            prices = price(spot, strike, volatility, years, tf.math.log, tf.sqrt, tf.exp, tf.math.erf)
+        return prices, *tape.gradient(prices, (spot, volatility))
+
+    return greeks
+
+
+WORKLOAD = Workload("Black-Scholes, delta, vega, 1M", arguments, tracer, torch, tensorflow, wrt=(0, 2))

@@ -44,4 +44,16 @@ def torch(torch, compile):
     return loss
 
 
-WORKLOAD = Workload("CNN 1→32→64, 28×28, batch 64, Adam", arguments, tracer, torch, optimizer="adam")
+def tensorflow(tf):
+    def loss(p, x, labels):
+        x = tf.transpose(x, (0, 2, 3, 1))  # what TensorFlow convolves on a CPU
+        for w, b in ((p["conv1"], p["bias1"]), (p["conv2"], p["bias2"])):
+            x = tf.nn.conv2d(x, tf.transpose(w, (2, 3, 1, 0)), 1, "SAME")
+            x = tf.nn.max_pool2d(tf.nn.relu(x + b), 2, 2, "VALID")
+        logits = tf.reshape(tf.transpose(x, (0, 3, 1, 2)), (BATCH, -1)) @ p["dense"] + p["bias3"]
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+    return loss
+
+
+WORKLOAD = Workload("CNN 1→32→64, 28×28, batch 64, Adam", arguments, tracer, torch, tensorflow, optimizer="adam")

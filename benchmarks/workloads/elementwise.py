@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.workload import Workload
+from benchmarks.workload import Workload, watched
 
 
 def arguments(rng):
@@ -23,4 +23,8 @@ def torch(torch, compile):
     return value_and_grad
 
 
-WORKLOAD = Workload("tanh·exp + softplus, 1M", arguments, tracer, torch, wrt=(0,))
+def tensorflow(tf):
+    return lambda x: watched(tf, lambda x: tf.reduce_sum(tf.tanh(x) * tf.exp(x) + tf.nn.softplus(x)), x)
+
+
+WORKLOAD = Workload("tanh·exp + softplus, 1M", arguments, tracer, torch, tensorflow, wrt=(0,))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.workload import Workload
+from benchmarks.workload import Workload, watched
 
 STEPS, TRAJECTORIES, H = 1000, 1000, 0.01
 
@@ -46,4 +46,14 @@ def torch(torch, compile):
     return value_and_grad
 
 
-WORKLOAD = Workload("Lotka-Volterra, 1000 steps × 1000", arguments, tracer, torch, wrt=(0, 1, 2, 3))
+def tensorflow(tf):
+    def total(parameters):
+        prey, predators, a, c = parameters
+        more, advance = lambda i, u, v: i < STEPS, lambda i, u, v: (i + 1, *step(u, v, a, c))
+        _, u, v = tf.while_loop(more, advance, (0, prey, predators), maximum_iterations=STEPS)
+        return tf.reduce_sum(u + v)
+
+    return lambda *parameters: watched(tf, total, parameters)
+
+
+WORKLOAD = Workload("Lotka-Volterra, 1000 steps × 1000", arguments, tracer, torch, tensorflow, wrt=(0, 1, 2, 3))

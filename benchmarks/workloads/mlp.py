@@ -39,11 +39,22 @@ def torch(torch, compile):
     return loss
 
 
+def tensorflow(tf):
+    def loss(params, x, labels):
+        *hidden, (w, b) = params
+        for v, a in hidden:
+            x = tf.nn.relu(x @ v + a)
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, x @ w + b))
+
+    return loss
+
+
 SMALL = Workload(
     "MLP 64-128-128-10, batch 32, SGD",
     partial(arguments, sizes=(64, 128, 128, 10), batch=32),
     tracer,
     torch,
+    tensorflow,
     optimizer="sgd",
 )
 # Rounding puts about one of the million ReLUs on the other side of 0, which may turn one of the 2048 biases' steps.
@@ -52,6 +63,7 @@ LARGE = Workload(
     partial(arguments, sizes=(784, 2048, 2048, 10), batch=256),
     tracer,
     torch,
+    tensorflow,
     optimizer="adam",
     tolerance=5e-2,
 )

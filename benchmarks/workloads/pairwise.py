@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.workload import Workload
+from benchmarks.workload import Workload, watched
 
 POINTS, CENTRES, SIZE = 2000, 500, 32
 
@@ -29,4 +29,12 @@ def torch(torch, compile):
     return value_and_grad
 
 
-WORKLOAD = Workload("pairwise distances 2000×500×32", arguments, tracer, torch, wrt=(1,))
+def tensorflow(tf):
+    def loss(centres, x):
+        distances = tf.reduce_sum((x[:, None] - centres[None]) ** 2, axis=-1)
+        return tf.reduce_mean(tf.reduce_min(distances, axis=1))
+
+    return lambda x, centres: watched(tf, loss, centres, x)
+
+
+WORKLOAD = Workload("pairwise distances 2000×500×32", arguments, tracer, torch, tensorflow, wrt=(1,))

@@ -32,14 +32,14 @@ def strides():
     return [stride if k == 0 else 1 for count, _, stride in STAGES for k in range(count)]
 
 
-def features(params, x, layer, relu, pool):
+def features(params, x, layer, relu, pool, mean=lambda x: x.mean((2, 3))):
     """[n, 3, 224, 224] -> [n, 2048]; layer(x, (weights, gain, bias), stride) convolves and normalises."""
     x = pool(relu(layer(x, params["stem"], 2)))
     for stride, (first, second, third, *short) in zip(strides(), params["blocks"]):
         y = relu(layer(x, first, 1))
         y = relu(layer(y, second, stride))
         x = relu(layer(y, third, 1) + (layer(x, short[0], stride) if short else x))
-    return x.mean((2, 3))
+    return mean(x)
 
 
 def tracer(jax, jnp):
@@ -74,6 +74,27 @@ def torch(torch, compile):
     return loss
 
 
+def tensorflow(tf):
+    def layer(x, parameters, stride):
+        w, gain, bias = parameters
+        pad = w.shape[2] // 2
+        pads = [[0, 0], [pad, pad], [pad, pad], [0, 0]]
+        x = tf.nn.conv2d(x, tf.transpose(w, (2, 3, 1, 0)), stride, pads)
+        return tf.compat.v1.nn.fused_batch_norm(x, gain, bias, epsilon=1e-5)[0]
+
+    def pool(x):
+        return tf.nn.max_pool2d(tf.pad(x, [[0, 0], [1, 1], [1, 1], [0, 0]]), 3, 2, "VALID")  # of a ReLU: 0 pads
+
+    def loss(params, x, labels):
+        w, b = params["dense"]
+        x = tf.transpose(x, (0, 2, 3, 1))  # what TensorFlow convolves on a CPU
+        mean = lambda x: tf.reduce_mean(x, axis=(1, 2))
+        logits = features(params, x, layer, tf.nn.relu, pool, mean) @ w + b
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+    return loss
+
+
 WORKLOAD = Workload(
-    "ResNet-50, 224×224, batch 8, SGD", arguments, tracer, torch, optimizer="sgd", tolerance=2e-2, long=True
+    "ResNet-50, 224×224, batch 8, SGD", arguments, tracer, torch, tensorflow, optimizer="sgd", tolerance=2e-2, long=True
 )

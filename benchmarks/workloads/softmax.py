@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from benchmarks.workload import Workload
+from benchmarks.workload import Workload, watched
 
 ROWS, CLASSES = 8192, 1000
 
@@ -29,4 +29,11 @@ def torch(torch, compile):
     return value_and_grad
 
 
-WORKLOAD = Workload("softmax cross-entropy 8192×1000", arguments, tracer, torch, wrt=(0,))
+def tensorflow(tf):
+    def loss(logits, labels):
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+    return lambda logits, labels: watched(tf, loss, logits, labels)
+
+
+WORKLOAD = Workload("softmax cross-entropy 8192×1000", arguments, tracer, torch, tensorflow, wrt=(0,))

@@ -85,4 +85,31 @@ def torch(torch, compile):
     return loss
 
 
-WORKLOAD = Workload("transformer 2×128, 128 tokens, batch 8, Adam", arguments, tracer, torch, optimizer="adam")
+def tensorflow(tf):
+    def layer_norm(x, gain, bias):
+        centred = x - tf.reduce_mean(x, axis=-1, keepdims=True)
+        return centred * tf.math.rsqrt(tf.reduce_mean(centred * centred, axis=-1, keepdims=True) + 1e-5) * gain + bias
+
+    def attention(x, p, mask):
+        qkv = tf.reshape(x @ p["qkv"], (BATCH, TOKENS, 3, HEADS, WIDTH // HEADS))
+        q, k, v = tf.unstack(tf.transpose(qkv, (2, 0, 3, 1, 4)))  # [b, h, t, d]
+        scores = tf.matmul(q, k, transpose_b=True) / math.sqrt(WIDTH // HEADS)
+        y = tf.nn.softmax(tf.where(mask, scores, -1e9)) @ v
+        return tf.reshape(tf.transpose(y, (0, 2, 1, 3)), (BATCH, TOKENS, WIDTH)) @ p["out"]
+
+    def loss(p, tokens, targets):
+        mask = tf.constant(np.tri(TOKENS, dtype=bool))
+        x = tf.gather(p["embedding"], tokens) + p["position"]
+        for block in p["blocks"]:
+            x = x + attention(layer_norm(x, *block["norm1"]), block, mask)
+            hidden = tf.nn.gelu(layer_norm(x, *block["norm2"]) @ block["up"] + block["up_bias"], approximate=True)
+            x = x + hidden @ block["down"] + block["down_bias"]
+        logits = layer_norm(x, *p["norm"]) @ p["head"]
+        return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(targets, logits))
+
+    return loss
+
+
+WORKLOAD = Workload(
+    "transformer 2×128, 128 tokens, batch 8, Adam", arguments, tracer, torch, tensorflow, optimizer="adam"
+)
