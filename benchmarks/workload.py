@@ -107,7 +107,8 @@ def watched(tf: Any, loss: Callable[..., Any], params: Any, *rest: Any) -> Any:
     with tf.GradientTape() as tape:
         tape.watch(params)
         value = loss(params, *rest)
-    return value, tf.nest.pack_sequence_as(params, tape.gradient(value, tf.nest.flatten(params)))
+    grads = map(tf.convert_to_tensor, tape.gradient(value, tf.nest.flatten(params)))  # that of a gather is sparse
+    return value, tf.nest.pack_sequence_as(params, list(grads))
 
 
 def traced(workload: Workload, jax: Any, jnp: Any, arguments: tuple[Any, ...]) -> Run:
