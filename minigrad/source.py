@@ -107,7 +107,7 @@ def function_line(f: object) -> Line:
 
 def _is_ours(filename: str) -> bool:
     path = os.path.abspath(filename)
-    return (path.startswith(_HOUSE) and not path.startswith(_GUESTS)) or filename.startswith("<frozen")
+    return (path.startswith(_HOUSE) and not path.startswith(_GUESTS)) or filename.startswith(("<frozen", "<minigrad"))
 
 
 def _is_generated(code: CodeType) -> bool:

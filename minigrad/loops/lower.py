@@ -7,9 +7,9 @@ into rows of its result, which stay in the cache, so that memory is always read 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -24,10 +24,15 @@ from minigrad.passes.schedule.moves import broadcast, moved
 from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule
 from minigrad.types import DType
 
+Meaning: TypeAlias = Callable[[Any, Sequence[Scalar]], Scalar]
 
-def lower(kernel: LoopKernel, schedule: Schedule) -> tuple[Nest, list[Atom]]:
-    """The loops of a kernel, and which value stands behind each of their buffers, those written first."""
-    body = _Body(schedule, {v: k for k, v in enumerate(kernel.writes())})
+
+def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body) -> tuple[Nest, list[Atom]]:
+    """The loops of a kernel, and which value stands behind each of their buffers, those written first.
+
+    `meaning`: an elementwise op and its operands' elements -> its element.
+    """
+    body = _Body(schedule, {v: k for k, v in enumerate(kernel.writes())}, meaning)
     if kernel.roots[0].kind == "map":
         statements = body.map(kernel)
     elif kernel.roots[0].kind == "reduce":
@@ -44,6 +49,7 @@ class _Body:
 
     schedule: Schedule
     buffers: dict[Atom, int]
+    meaning: Meaning
     values: dict[tuple[Any, Indices], Scalar] = field(default_factory=dict)
 
     def map(self, kernel: LoopKernel) -> list[Statement]:
@@ -84,7 +90,7 @@ class _Body:
             if (node.out, view) not in self.values:
                 if isinstance(node.op, Elementwise):
                     xs = [self.element(a, broadcast(view, a.type.shape)) for a in node.ins]
-                    self.values[node.out, view] = bodies.body(node.op, xs)
+                    self.values[node.out, view] = self.meaning(node.op, xs)
                 else:
                     (x,) = node.ins
                     at = moved(node.op, view, node.out.type.shape, x.type.shape, part.extents)
