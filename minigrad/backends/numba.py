@@ -30,6 +30,7 @@ from minigrad.passes.plan import ALIGNMENT, Plan, plan
 from minigrad.passes.schedule import ForeignKernel, schedule
 from minigrad.types import SHORT, DType
 
+llvm_ir: Any = lazy_module("llvmlite.ir")
 numba: Any = lazy_module("numba")
 numba_compiler: Any = lazy_module("numba.core.compiler")
 numba_registry: Any = lazy_module("numba.core.registry")
@@ -161,42 +162,36 @@ def _prepared(function: PythonFunction) -> Any:
 
 
 # ── instructions for what the prelude says in Python ─────────────────────────────────────────────
-def _same(build: Callable[[Any, Any, bool], Any]) -> Callable[..., Any]:
-    """What numba's `intrinsic` wants, for operands and result of one type; build(builder, operands, is float)."""
+def _two(build: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
+    """What numba's `intrinsic` wants, for two operands and a result of one type; build(builder, type, operands)."""
 
-    def emit(context: Any, builder: Any, signature: Any, args: Any) -> Any:
-        return build(builder, args, isinstance(signature.return_type, numba.types.Float))
+    def typed(typing: Any, a: Any, b: Any) -> Any:
+        return a(a, a), lambda context, builder, signature, args: build(builder, a, args)
 
-    def two(typing: Any, a: Any, b: Any) -> Any:
-        return a(a, a), emit
-
-    def three(typing: Any, a: Any, b: Any, c: Any) -> Any:
-        return a(a, a, a), emit
-
-    return three if build is _fused else two
+    return typed
 
 
-def _extremum(name: str) -> Callable[[Any, Any, bool], Any]:
-    def build(builder: Any, args: Any, is_float: bool) -> Any:
-        a, b = args
-        if not is_float:
-            raise NotImplementedError
-        return builder.call(builder.module.declare_intrinsic(name, [a.type]), [a, b])
+def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    return a(a, a, a), lambda context, builder, signature, args: builder.fma(*args)
+
+
+def _extremum(which: str) -> Callable[[Any, Any, Any], Any]:
+    def build(builder: Any, dtype: Any, args: Any) -> Any:
+        t = args[0].type
+        signed = isinstance(dtype, numba.types.Integer) and dtype.signed
+        name = f"llvm.{which}imum" if isinstance(dtype, numba.types.Float) else f"llvm.{'s' if signed else 'u'}{which}"
+        return builder.call(builder.module.declare_intrinsic(name, [t], llvm_ir.FunctionType(t, [t, t])), args)
 
     return build
 
 
-def _fused(builder: Any, args: Any, is_float: bool) -> Any:
-    return builder.fma(*args)
-
-
 _INSTRUCTIONS = {
-    "maximum": _same(_extremum("llvm.maximum")),
-    "minimum": _same(_extremum("llvm.minimum")),
-    "plus": _same(lambda b, xs, _: b.fadd(*xs, flags=("reassoc",))),
-    "times": _same(lambda b, xs, _: b.fmul(*xs, flags=("reassoc",))),
-    "quotient": _same(lambda b, xs, _: b.sdiv(*xs)),
-    "remainder": _same(lambda b, xs, _: b.srem(*xs)),
-    "fused_f32": _same(_fused),
-    "fused_f64": _same(_fused),
+    "maximum": _two(_extremum("max")),
+    "minimum": _two(_extremum("min")),
+    "plus": _two(lambda builder, _, xs: builder.fadd(*xs, flags=("reassoc",))),
+    "times": _two(lambda builder, _, xs: builder.fmul(*xs, flags=("reassoc",))),
+    "quotient": _two(lambda builder, _, xs: builder.sdiv(*xs)),
+    "remainder": _two(lambda builder, _, xs: builder.srem(*xs)),
+    "fused_f32": _fused,
+    "fused_f64": _fused,
 }

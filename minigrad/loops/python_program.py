@@ -178,8 +178,9 @@ def _imports(text: str) -> str:
 def _unpacked(what: str, names: list[str]) -> list[str]:
     if not names:
         return []
-    text = f"[{', '.join(names)}] = {what}"
-    return textwrap.wrap(text, 112, initial_indent="    ", subsequent_indent="     ", break_long_words=False)
+    text = f"[{', '.join(names)}]"
+    lines = textwrap.wrap(text, 100, initial_indent="    ", subsequent_indent="     ", break_long_words=False)
+    return [*lines[:-1], f"{lines[-1]} = {what}"]
 
 
 def _reshaped(name: str, shape: Any) -> str:
@@ -205,7 +206,7 @@ def _view(name: str, a: Atom, rows: int, columns: int, matrix: Matrix, call: Mat
     for count, s in zip(reversed(counts), reversed(lanes), strict=True):
         natural, step = natural and s == step, step * count
     if natural and matrix.leading == stored[1] and step == a.type.size:
-        turned = f".swapaxes(-1, -2)" if counts else ".T"
+        turned = ".swapaxes(-1, -2)" if counts else ".T"
         return _reshaped(name, plain) + (turned if matrix.transposed else "")
     steps = (1, matrix.leading) if matrix.transposed else (matrix.leading, 1)
     return f"strided({name}, {(*counts, rows, columns)}, {(*lanes, *steps)})"

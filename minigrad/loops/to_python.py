@@ -36,8 +36,9 @@ _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": 
 _NUMPY = {
     "floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint", "sqrt": "sqrt", "copysign": "copysign",
     "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
-    "atan2": "arctan2", "pow": "power",
+    "atan2": "arctan2",
 }  # fmt: skip
+_WRAPPING = ("add", "sub", "mul", "and", "or", "xor", "shl")  # their low bits depend on their operands' low bits only
 _COMBINED = {"add": prelude.PLUS, "mul": prelude.TIMES}
 _INTEGER_DIVISION = {"floor_div": ("//", prelude.QUOTIENT), "rem": ("%", prelude.REMAINDER)}
 _EXTREMA = {"max": prelude.MAXIMUM, "min": prelude.MINIMUM}
@@ -121,6 +122,7 @@ class _Printer:
         self.functions: dict[PythonFunction, None] = {}  # that are called, in order
         self.depth, self.names = 1, 0
         self.known: dict[int, tuple[str, int]] = {}  # scalar -> its expression, and how tightly that binds
+        self.wide: dict[int, tuple[str, int]] = {}  # the same before it was narrowed, for sums that narrow it anyway
         self.scope: list[int] = []  # the keys of `known` that go when the block ends
 
     def line(self, text: str) -> None:
@@ -160,7 +162,7 @@ class _Printer:
         name, value, dtype = f"acc{s.accumulator}", self.value(s.value), s.value.dtype
         if dtype.kind == "f" and s.combine in _COMBINED:
             return self.call(_COMBINED[s.combine], name, value)
-        return self.binary(s.combine, (name, _ATOM), (value, _TERNARY), dtype)[0]
+        return self.narrowed(self.binary(s.combine, (name, _ATOM), (value, _TERNARY), dtype), dtype)[0]
 
     # ── scalars ──────────────────────────────────────────────────────────────────────────────────
     def value(self, x: Scalar) -> str:
@@ -168,15 +170,12 @@ class _Printer:
         for s in needed([x]):
             if s.serial not in self.known:
                 text, binds = self.compute(s)
-                self.know(s, text, binds)
+                self.known[s.serial] = text, binds
+                self.scope.append(s.serial)
                 leaf = s.op in ("const", "argument", "accumulator")
                 if not leaf and (self.uses[s.serial] > 1 or len(text) > _WIDTH):
                     self.name(s)
         return self.known[x.serial][0]
-
-    def know(self, s: Scalar, text: str, binds: int) -> None:
-        self.known[s.serial] = text, binds
-        self.scope.append(s.serial)
 
     def name(self, s: Scalar) -> None:
         """Give a scalar a name here."""
@@ -184,6 +183,7 @@ class _Printer:
         self.names += 1
         self.line(f"{name} = {self.known[s.serial][0]}")
         self.known[s.serial] = name, _ATOM
+        self.wide.pop(s.serial, None)
 
     def at(self, x: Scalar, place: int) -> str:
         """An operand, in parentheses if its place asks for more than it binds."""
@@ -206,11 +206,11 @@ class _Printer:
             case "convert":
                 return self.convert(x.args[0], x.dtype)
             case "neg":
-                return self.narrowed(f"-{self.at(x.args[0], _MINUS)}", _MINUS, x.dtype)
+                return self.narrowed((f"-{self.at(x.args[0], _MINUS)}", _MINUS), x.dtype, x.serial)
             case "not" if x.dtype.kind == "b":
                 return f"not {self.at(x.args[0], _NOT)}", _NOT
             case "not":
-                return self.narrowed(f"~{self.at(x.args[0], _MINUS)}", _MINUS, x.dtype)
+                return self.narrowed((f"~{self.at(x.args[0], _MINUS)}", _MINUS), x.dtype, x.serial)
         if x.op in _COMPARISONS:
             a, b = (self.at(y, _OR) for y in x.args)
             return f"{a} {_COMPARISONS[x.op]} {b}", _COMPARE
@@ -221,7 +221,7 @@ class _Printer:
         args = [self.known[a.serial][0] for a in x.args]
         match x.op:
             case "bitcast":
-                return f"{SHORT[x.args[0].dtype]}({args[0]}).view({SHORT[x.dtype]})", _ATOM
+                return f"{self.typed(x.args[0])}.view({SHORT[x.dtype]})", _ATOM
             case "abs":
                 return f"abs({args[0]})", _ATOM
             case "fma":
@@ -232,12 +232,22 @@ class _Printer:
                 return f"{self.at(a, _PRODUCT)} * {self.at(b, _MINUS)} + {self.at(c, _PRODUCT)}", _SUM
             case "call" if isinstance(x.what, PythonFunction):
                 return self.call(x.what, *args), _ATOM
+            case "call" if x.what == "pow":  # np.power is not what it is for arrays: (-inf)^½ gives nan
+                return " ** ".join(self.at(a, _ATOM) for a in x.args), _MINUS
             case "call":
                 return f"np.{_NUMPY.get(x.what, x.what)}({', '.join(args)})", _ATOM
         if x.op in _NUMPY:
             return f"np.{_NUMPY[x.op]}({', '.join(args)})", _ATOM
         a, b = (self.known[y.serial] for y in x.args)
-        return self.binary(x.op, a, b, x.dtype)
+        if x.op in _WRAPPING:
+            a = self.wide.get(x.args[0].serial, a)
+            b = self.wide.get(x.args[1].serial, b) if x.op != "shl" else b
+        return self.narrowed(self.binary(x.op, a, b, x.dtype), x.dtype, x.serial)
+
+    def typed(self, x: Scalar) -> str:
+        """A scalar in the form `i32(...)`, which numba asks for where bits are read as another type."""
+        (text, binds), short = self.known[x.serial], SHORT[x.dtype]
+        return text if binds == _ATOM and text.startswith(f"{short}(") else f"{short}({text})"
 
     def binary(self, op: str, a: tuple[str, int], b: tuple[str, int], dtype: DType) -> tuple[str, int]:
         if op in _EXTREMA and dtype.kind != "b":
@@ -245,7 +255,7 @@ class _Printer:
         if op in _INTEGER_DIVISION:
             sign, function = _INTEGER_DIVISION[op]
             if dtype.kind == "i":
-                return self.narrowed(self.call(function, a[0], b[0]), _ATOM, dtype)
+                return self.call(function, a[0], b[0]), _ATOM
             binds = _PRODUCT
         else:
             if dtype.kind == "b":
@@ -253,7 +263,7 @@ class _Printer:
             sign, binds = _SIGNS[op]
         left, right = (text if binding >= place else f"({text})" for (text, binding), place in
                        ((a, binds), (b, binds + 1)))  # fmt: skip
-        return self.narrowed(f"{left} {sign} {right}", binds, dtype)
+        return f"{left} {sign} {right}", binds
 
     def select(self, condition: Scalar, a: Scalar, b: Scalar) -> tuple[str, int]:
         """Both sides are computed before: then it is a choice of two numbers, not of two ways to go."""
@@ -262,11 +272,13 @@ class _Printer:
                 self.name(side)
         return f"{self.at(a, _NOT)} if {self.at(condition, _NOT)} else {self.at(b, _NOT)}", _TERNARY
 
-    def narrowed(self, text: str, binds: int, dtype: DType) -> tuple[str, int]:
+    def narrowed(self, wide: tuple[str, int], dtype: DType, serial: int | None = None) -> tuple[str, int]:
         """numba computes with integers of 64 bits: brought back to their own."""
-        if dtype.kind in "iu" and not (dtype.itemsize == 8 and dtype.kind == "i"):
-            return f"{SHORT[dtype]}({text})", _ATOM
-        return text, binds
+        if dtype.kind not in "iu" or SHORT[dtype] == "i64":
+            return wide
+        if serial is not None:
+            self.wide[serial] = wide
+        return f"{SHORT[dtype]}({wide[0]})", _ATOM
 
     def convert(self, x: Scalar, dtype: DType) -> tuple[str, int]:
         text = self.known[x.serial][0]
