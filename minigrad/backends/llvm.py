@@ -15,6 +15,7 @@ from minigrad.control.plan import explain
 from minigrad.graph import Atom, Graph, Node
 from minigrad.loops.program import program
 from minigrad.op import ndarray
+from minigrad.passes.inline import inline
 from minigrad.passes.plan import ALIGNMENT, Plan, plan
 from minigrad.passes.schedule import ForeignKernel, schedule
 
@@ -26,7 +27,7 @@ class LlvmExecutable:
         self.graph = graph
         self.history: list[Any] = []
         self.seconds = 0.0
-        self.schedule = schedule(graph)
+        self.schedule = schedule(inline(graph))
         self._plan = plan(self.schedule)
         self._foreign = [_Foreign(k.node, self._plan) for k in self.schedule.kernels if isinstance(k, ForeignKernel)]
         self.text = program(self._plan, native.layout())

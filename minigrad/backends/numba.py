@@ -21,11 +21,12 @@ from minigrad import config
 from minigrad.backends.inputs import Inputs
 from minigrad.control.plan import explain
 from minigrad.errors import BackendError
-from minigrad.graph import Graph, Node
+from minigrad.graph import Graph, Node, Var
 from minigrad.lazy import lazy_module
 from minigrad.loops.prelude import PythonFunction
 from minigrad.loops.python_program import program
 from minigrad.op import ndarray
+from minigrad.passes.inline import inline
 from minigrad.passes.plan import ALIGNMENT, Plan, plan
 from minigrad.passes.schedule import ForeignKernel, schedule
 from minigrad.types import SHORT, DType
@@ -46,7 +47,7 @@ class NumbaExecutable:
         self.graph = graph
         self.history: list[Any] = []
         self.seconds = 0.0
-        self.schedule = schedule(graph)
+        self.schedule = schedule(inline(graph))
         self._plan = plan(self.schedule)
         made = program(self._plan)
         self.source = made.text
@@ -92,12 +93,11 @@ class _Reference:
             explain(error, self.node)
 
 
-def _room(plan: Plan, kept: list[Any]) -> list[ndarray]:
+def _room(plan: Plan, kept: list[tuple[Var, int]]) -> list[ndarray]:
     """Flat arrays at the plan's places in a new arena."""
     whole = np.empty(plan.arena + ALIGNMENT, np.uint8)
     start = -whole.ctypes.data % ALIGNMENT
-    places = [(start + plan.places[v].at, v.type) for v in kept]
-    return [np.ndarray((t.size,), t.dtype, whole, at) for at, t in places]
+    return [np.ndarray((size,), v.type.dtype, whole, start + plan.places[v].at) for v, size in kept]
 
 
 # ── the text as functions ────────────────────────────────────────────────────────────────────────

@@ -14,7 +14,8 @@ from typing import Any
 
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.loops import to_python
-from minigrad.loops.lower import lower
+from minigrad.loops.lower import lower, signature
+from minigrad.loops.nest import Nest
 from minigrad.loops.prelude import PythonFunction
 from minigrad.passes.plan import Plan
 from minigrad.passes.schedule.matmul import Matrix, MatMul
@@ -34,11 +35,11 @@ def strided(x, shape, strides):
 
 @dataclass(eq=False)
 class Program:
-    """The text, the kernels in it by name with the dtypes of their arrays, and the values kept in the arena."""
+    """The text, the kernels in it by name with the dtypes of their arrays, and the values in the arena with their sizes."""
 
     text: str
     kernels: dict[str, tuple[PythonFunction, tuple[DType, ...]]]
-    work: list[Var]
+    work: list[tuple[Var, int]]
 
 
 def program(plan: Plan) -> Program:
@@ -52,6 +53,7 @@ class _Program:
     names: dict[Var, str] = field(default_factory=dict)
     rows: dict[int, str] = field(default_factory=dict)
     found: dict[Any, str] = field(default_factory=dict)  # (function, dtypes) -> what it is called
+    lowered: dict[Any, tuple[str, list[int]]] = field(default_factory=dict)  # by signature
     functions: list[str] = field(default_factory=list)  # the kernels' texts
     lines: list[str] = field(default_factory=list)  # of run
     foreign: int = 0
@@ -72,7 +74,10 @@ class _Program:
         if any("strided(" in line for line in self.lines):
             texts.insert(0, _STRIDED)
         text = "\n\n".join([_imports("\n".join(texts)), *texts])
-        return Program(text, {name: key for key, name in self.found.items()}, work)
+        kernels = [k for k in self.plan.schedule.kernels if isinstance(k, LoopKernel)]
+        one_row = {r.out: k.row_size(r) for k in kernels for r in k.scratch}
+        sizes = [(v, one_row.get(v, v.type.size)) for v in work]
+        return Program(text, {name: key for key, name in self.found.items()}, sizes)
 
     def head(self, work: list[Var]) -> list[str]:
         outputs = [
@@ -104,16 +109,26 @@ class _Program:
                 self.lines.append(f"out{kernel.output}[:] = {self.name(kernel.source)}")
 
     def loops(self, kernel: LoopKernel) -> None:
-        nest, buffers = lower(kernel, self.plan.schedule, to_python.meaning)
+        """Call the function of a kernel; a kernel like an earlier one is not lowered again."""
+        same, values = signature(kernel, self.plan.schedule)
+        if same not in self.lowered:
+            nest, buffers = lower(kernel, self.plan.schedule, to_python.meaning)
+            place = {a: k for k, a in enumerate(values)}
+            self.lowered[same] = self.function(nest, buffers, kernel), [place[a] for a in buffers]
+        name, places = self.lowered[same]
+        self.lines.append(f"{name}({', '.join(self.name(values[k]) for k in places)})")
+
+    def function(self, nest: Nest, buffers: list[Atom], kernel: LoopKernel) -> str:
+        """The name of the function for a nest; printed, if there is none with its text."""
         function = to_python.kernel(nest)
-        names = [self.name(a) for a in buffers]
         key = function, nest.buffers
         if key not in self.found:
             self.found[key] = name = f"kernel{len(self.found)}"
+            names = [self.name(a) for a in buffers]
             text = re.sub(r"\bb(\d+)\b", lambda m: names[int(m[1])], function.text)
             text = text.replace("def kernel(", f"def {name}(", 1)
             self.functions.append("\n".join([*self.cited(_nodes(kernel)), text]))
-        self.lines.append(f"{self.found[key]}({', '.join(names)})")
+        return self.found[key]
 
     def cited(self, nodes: list[Node]) -> list[str]:
         """The nodes as comments, under the lines of the user that made them."""

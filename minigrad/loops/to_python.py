@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad.loops import bodies, prelude
 from minigrad.loops.index import Affine
-from minigrad.loops.nest import Loop, Nest, Start, Statement, Store, Update, statements
+from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, statements
 from minigrad.loops.prelude import PythonFunction
 from minigrad.loops.scalar import Scalar, needed
 from minigrad.ops.rows import Row
@@ -123,6 +123,7 @@ class _Printer:
         self.depth, self.names = 1, 0
         self.known: dict[int, tuple[str, int]] = {}  # scalar -> its expression, and how tightly that binds
         self.wide: dict[int, tuple[str, int]] = {}  # the same before it was narrowed, for sums that narrow it anyway
+        self.accumulators: dict[Any, str] = {}
         self.scope: list[int] = []  # the keys of `known` that go when the block ends
 
     def line(self, text: str) -> None:
@@ -140,11 +141,15 @@ class _Printer:
                     self.loop(s)
                 case Store():
                     value = self.value(s.value)
-                    self.line(f"b{s.buffer}[{s.address}] = {value}")
+                    self.line(f"b{s.buffer}[{_index(s.address)}] = {value}")
+                case Let():
+                    if not self.value(s.value).isidentifier():
+                        self.name(s.value)
                 case Start():
-                    self.line(f"acc{s.accumulator} = {self.value(s.value)}")
+                    name = self.accumulators.setdefault(s.accumulator, f"acc{len(self.accumulators)}")
+                    self.line(f"{name} = {self.value(s.value)}")
                 case Update():
-                    self.line(f"acc{s.accumulator} = {self.combined(s)}")
+                    self.line(f"{self.accumulators[s.accumulator]} = {self.combined(s)}")
 
     def loop(self, s: Loop) -> None:
         if s.extent == 0:
@@ -159,7 +164,7 @@ class _Printer:
         self.depth -= 1
 
     def combined(self, s: Update) -> str:
-        name, value, dtype = f"acc{s.accumulator}", self.value(s.value), s.value.dtype
+        name, value, dtype = self.accumulators[s.accumulator], self.value(s.value), s.value.dtype
         if dtype.kind == "f" and s.combine in _COMBINED:
             return self.call(_COMBINED[s.combine], name, value)
         return self.narrowed(self.binary(s.combine, (name, _ATOM), (value, _TERNARY), dtype), dtype)[0]
@@ -197,10 +202,9 @@ class _Printer:
             case "argument":
                 return x.what, _ATOM
             case "accumulator":
-                return f"acc{x.what}", _ATOM
+                return self.accumulators[x.what], _ATOM
             case "load":
-                buffer, address = x.what
-                return f"b{buffer}[{_index(address)}]", _ATOM
+                return self.load(x), _ATOM
             case "select":
                 return self.select(*x.args)
             case "convert":
@@ -215,6 +219,17 @@ class _Printer:
             a, b = (self.at(y, _OR) for y in x.args)
             return f"{a} {_COMPARISONS[x.op]} {b}", _COMPARE
         return self.function(x)
+
+    def load(self, x: Scalar) -> str:
+        """An element at an affine address, plus positions that are data times their strides."""
+        buffer, address, *steps = x.what
+        terms = [
+            self.at(place, _PRODUCT) if step == 1 else f"{step}*{self.at(place, _MINUS)}"
+            for place, step in zip(x.args, steps[0] if steps else (), strict=True)
+        ]
+        if address.terms or address.const or not terms:
+            terms.append(_index(address))
+        return f"b{buffer}[{' + '.join(terms)}]"
 
     def function(self, x: Scalar) -> tuple[str, int]:
         """What is a call, or else a sign between two operands."""

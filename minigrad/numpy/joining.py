@@ -44,6 +44,8 @@ def concat(arrays: Any, /, axis: Any = 0, *, dtype: Any = None) -> Any:
     >>> mnp.concat([mnp.zeros((1, 2)), mnp.ones((2, 2))]).shape
     (3, 2)
     """
+    if isinstance(axis, Value) and axis.ndim:
+        raise ArgumentError("concat: an axis must be an integer, got another array", hint="concat([x, y])")
     xs = _joined("concat", arrays)
     if axis is None:
         xs, axis = [ravel(x) for x in xs], 0

@@ -23,10 +23,11 @@ from minigrad.ops.optimize import adam
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Convert, Row
 from minigrad.ops.sort import Sort
+from minigrad.passes.schedule import ForeignKernel
 from minigrad.testing.inventory import dtypes, rows
-from minigrad.tracer import jit, value_and_grad
+from minigrad.tracer import checkpoint, jit, value_and_grad
 from minigrad.types import LONG, TensorType, real_of
-from tests.graph.programs import CONSTANTS, HOLDING, const_graph, draw_inputs, graph_of, graphs, op_graphs
+from tests.graph.programs import CONSTANTS, HOLDING, const_graph, draw_inputs, graph_of, graphs, op_graphs, op_inputs
 from tests.graph.test_backends import Fail
 
 OPS = dict(op_graphs())
@@ -68,7 +69,7 @@ def test_random_graphs(g: Graph) -> None:
 
 @pytest.mark.parametrize("name", OPS)
 def test_every_op(name: str) -> None:
-    agrees(OPS[name], draw_inputs(OPS[name], special=False))
+    agrees(OPS[name], op_inputs(name))
 
 
 @pytest.mark.parametrize("name", HOLDING)
@@ -237,6 +238,16 @@ def test_sharing_does_not_blow_up() -> None:
         exe = backends.compile(g, "llvm", optimize=False)
         assert len(exe.text) < 40_000
         agrees(g, draw_inputs(g, special=False), ulps=2**8)
+
+
+def test_calls_are_compiled_with_their_callers() -> None:
+    """Also calls in calls, checkpoints and custom rules; the lines stay those of the inner functions."""
+    inner = jit(lambda x: e.tanh(x) * 2.0)
+    outer = jit(lambda x: inner(x) + inner(x * 0.5))
+    g = graph_of(lambda x: [outer(x), checkpoint(lambda x: e.exp(x) * x)(x)], "f32[5]")
+    exe = backends.compile(g, "llvm")
+    assert not any(isinstance(k, ForeignKernel) for k in exe.schedule.kernels)
+    agrees(g, draw_inputs(g, special=False))
 
 
 # ── models ───────────────────────────────────────────────────────────────────────────────────────

@@ -31,7 +31,7 @@ from minigrad.ops.sort import Sort
 from minigrad.tracer import jit, value_and_grad
 from minigrad.types import LONG, TensorType
 from tests.engine.test_llvm import CONVERTED, DOTS, LOOSE, OPS, REAL, same, special_values
-from tests.graph.programs import CONSTANTS, HOLDING, const_graph, draw_inputs, graph_of, graphs
+from tests.graph.programs import CONSTANTS, HOLDING, const_graph, draw_inputs, graph_of, graphs, op_inputs
 from tests.graph.test_backends import Fail
 
 
@@ -72,7 +72,7 @@ def test_random_graphs(g: Graph) -> None:
 
 @pytest.mark.parametrize("name", OPS)
 def test_every_op(name: str) -> None:
-    agrees(OPS[name], draw_inputs(OPS[name], special=False))
+    agrees(OPS[name], op_inputs(name))
 
 
 @pytest.mark.parametrize("name", HOLDING)
