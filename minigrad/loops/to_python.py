@@ -157,7 +157,10 @@ class _Printer:
         self.line(f"for i{s.variable} in range({s.extent}):")
         self.depth += 1
         outer, self.scope = self.scope, []
+        first = len(self.lines)
         self.block(s.body)
+        if len(self.lines) == first:  # nothing in it that runs
+            self.lines.pop()
         for key in self.scope:
             del self.known[key]
         self.scope = outer
