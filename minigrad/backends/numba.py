@@ -55,7 +55,8 @@ class NumbaExecutable:
         self.namespace = _defined(made.text, self.filename)
         self.jit = config.jit.get() and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
         if self.jit:
-            self.namespace.update({name: _native(f, dtypes) for name, (f, dtypes) in made.kernels.items()})
+            self._compiled = {name: _native(f, dtypes) for name, (f, dtypes) in made.kernels.items()}
+            self.namespace.update({name: found.entry_point for name, found in self._compiled.items()})
         self._run = self.namespace["run"]
         self._kept = made.work
         self._inputs = Inputs(graph)
@@ -115,8 +116,12 @@ def _defined(text: str, filename: str) -> dict[str, Any]:
 
 
 @lru_cache(maxsize=1024)
-def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> Callable[..., None]:
-    """A kernel compiled for flat arrays of these dtypes: its entry, which trusts its arguments."""
+def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> Any:
+    """A kernel compiled for flat arrays of these dtypes. Its `entry_point` trusts its arguments.
+
+    numba's own dispatcher would ask for the types of all arrays at every call, would refuse those that are read-only,
+    and cannot be told that no array overlaps with one that is written, without which most loops are not vectorised.
+    """
     with _lock:
         try:
             function = _prepared(kernel)
@@ -130,15 +135,9 @@ def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> Callable[..., 
         target = numba_registry.cpu_target
         target.typing_context.refresh()
         target.target_context.refresh()
-        compiled = numba_compiler.compile_extra(
+        return numba_compiler.compile_extra(
             target.typing_context, target.target_context, function, array, numba.types.void, flags, {}
         )
-    entry = compiled.entry_point
-    _alive.append(compiled.library)
-    return entry  # type: ignore[no-any-return]
-
-
-_alive: list[Any] = []  # the machine code behind the entries
 
 
 @lru_cache(maxsize=1024)

@@ -46,7 +46,7 @@ _EXTREMA = {"max": prelude.MAXIMUM, "min": prelude.MINIMUM}
 
 def kernel(nest: Nest) -> PythonFunction:
     """The function for a nest. It is called `kernel`, its buffers b0, b1, ...: who prints a program renames them."""
-    printer = _Printer(_uses(s.value for _, s in statements(nest.body) if not isinstance(s, Loop)))
+    printer = _Printer(_uses(s.value for _, s in statements(nest.body) if not isinstance(s, Loop | Let)))
     printer.block(nest.body)
     parameters = ", ".join(f"b{k}" for k in range(len(nest.buffers)))
     body = printer.lines or ["    pass"]
@@ -135,13 +135,15 @@ class _Printer:
 
     # ── statements ───────────────────────────────────────────────────────────────────────────────
     def block(self, body: tuple[Statement, ...]) -> None:
-        for s in body:
+        for s, following in zip(body, (*body[1:], None), strict=True):
             match s:
                 case Loop():
                     self.loop(s)
                 case Store():
                     value = self.value(s.value)
                     self.line(f"b{s.buffer}[{_index(s.address)}] = {value}")
+                case Let() if self.uses[s.value.serial] == 1 and isinstance(following, Store):
+                    assert following.value is s.value, "what is let here is stored here"
                 case Let():
                     if not self.value(s.value).isidentifier():
                         self.name(s.value)
