@@ -20,9 +20,9 @@ from minigrad.ops.elementwise import add, logistic, mul, sub
 F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = [
-    "beta", "betainc", "betaln", "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "expit", "gamma", "gammainc", "gammaincc",
-    "gammaln", "i0", "i0e", "i1", "i1e", "log_ndtr", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "polygamma",
-    "xlog1py", "xlogy", "zeta",
+    "beta", "betainc", "betaln", "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "expit", "gamma", "gammainc",
+    "gammaincc", "gammaln", "i0", "i0e", "i1", "i1e", "log_ndtr", "logit", "logsumexp", "multigammaln", "ndtr",
+    "ndtri", "polygamma", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
 
 

@@ -201,10 +201,11 @@ def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
 def unary(op: Row) -> Callable[[Any], Any]:
     """`f(x)` for a tensor of a dtype the row takes."""
     numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
+    plain = type(op).__call__ is Op.__call__  # else it does more when called: |z| is a composite
 
     def function(input: Any) -> Any:
         if not isinstance(input, Tensor) or input._array.dtype.kind not in takes:
-            return tensor_of(TAPE.apply(op, (input,)))
+            return tensor_of(TAPE.apply(op, (input,)) if plain else op(input))
         a = input._array
         y = numpy(a)
         if type(y) is not np.ndarray:

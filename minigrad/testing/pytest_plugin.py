@@ -76,8 +76,8 @@ def one_line(error: CheckFailedError) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    reports = [r for found in terminalreporter.stats.values() for r in found if hasattr(r, "user_properties")]
-    finished = [r for r in reports if getattr(r, "when", "") == "call"]  # deselected tests have none
+    reports = [r for found in terminalreporter.stats.values() for r in found]  # and tests that -k left out
+    finished = [r for r in reports if getattr(r, "when", None) == "call"]
     checks = [words for r in finished for name, words in r.user_properties if name == CHECKS]
     failures = [(r.nodeid, text) for r in finished for name, text in r.user_properties if name == FAILURE]
     if not checks:

@@ -18,7 +18,7 @@ from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import DotGeneral
 from minigrad.ops.effects import Callback
-from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Slice, Sum
+from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, Sum
 from minigrad.ops.optimize import adam
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Convert, Row
@@ -213,6 +213,19 @@ def test_values_of_one_loop_space_share_a_kernel() -> None:
     exe = backends.compile(g, "llvm")
     assert exe.nodes == 1 and len(exe.schedule.kernels[0].stored) == 3
     agrees(g, [np.abs(x) for x in draw_inputs(g, special=False)])
+
+
+def test_nothing_in_every_way() -> None:
+    """Zero-size tensors joined, padded, taken from, contracted and reduced."""
+
+    def f(x):
+        empty = Concatenate(0)(x, x)
+        padded = Pad((1, 0), (0, 2), (0, 0))(x, 3.0)
+        return [empty, padded, Sum((0,))(x), Sum((1,))(x), x @ Permute((1, 0))(x), Permute((1, 0))(x) @ x, e.exp(x)]
+
+    for t in ("f32[0,2]", "f32[2,0]", "f32[0,0]"):
+        g = graph_of(f, t)
+        agrees(g, draw_inputs(g))
 
 
 def test_sharing_does_not_blow_up() -> None:

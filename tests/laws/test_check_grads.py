@@ -182,7 +182,7 @@ CAUSES = {
     "python's generator": (lambda x: x * random.random(), (3.0,), "draws from the global random generator"),
     "a counter": (lambda x: x * next(counts), (3.0,), "changes something outside itself"),
     "a memory": (remembers, (3.0,), "hidden state"),
-    "NumPy inside": (lambda x: x * float(np.sin(float(x))), (3.0,), "f hides part of its dependence"),
+    "read from its text": (lambda x: x * np.sin(float(f"{x:.17g}")), (3.0,), "f hides part of its dependence"),
     "stop_gradient": (lambda x: x * mg.lax.stop_gradient(x), (3.0,), "stops a gradient"),
     "float32 inside": (
         lambda x: mnp.exp(x.astype("float32")) + 1e6 - 1e6,

@@ -16,7 +16,7 @@ import minigrad.tracer as jax
 from minigrad.errors import ArgumentError, LinAlgError, NotDifferentiableError, ShapeError
 from minigrad.ops.kinds import Draw
 from tests.numpy import functions
-from tests.numpy.functions import Function, parameters
+from tests.numpy.functions import Function, derivative_parameters, parameters
 
 la = mnp.linalg
 
@@ -163,7 +163,7 @@ def test_values(fn: Function, dtype: str) -> None:
     functions.values_are_the_reference(fn, dtype)
 
 
-@pytest.mark.parametrize(("fn", "dtype"), parameters([f for f in FUNCTIONS if f.order], narrow=False))
+@pytest.mark.parametrize(("fn", "dtype"), derivative_parameters(FUNCTIONS))
 def test_derivatives(fn: Function, dtype: str) -> None:
     functions.derivatives_are_differences(fn, dtype)
 

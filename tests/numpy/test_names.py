@@ -15,7 +15,7 @@ from minigrad.errors import ArgumentError, DtypeError, MinigradError, ShapeError
 from minigrad.op import Array
 from minigrad.ops.kinds import Draw
 from tests.numpy import functions
-from tests.numpy.functions import Function, parameters
+from tests.numpy.functions import Function, derivative_parameters, parameters
 
 HERE = ("arranging", "calculus", "everyday", "missing", "selecting", "statistics")
 
@@ -142,7 +142,7 @@ def test_values(fn: Function, dtype: str) -> None:
     functions.values_are_the_reference(fn, dtype)
 
 
-@pytest.mark.parametrize(("fn", "dtype"), parameters([f for f in FUNCTIONS if f.order], narrow=False))
+@pytest.mark.parametrize(("fn", "dtype"), derivative_parameters(FUNCTIONS))
 def test_derivatives(fn: Function, dtype: str) -> None:
     functions.derivatives_are_differences(fn, dtype)
 

@@ -134,8 +134,8 @@ class Inliner:
             part.cost += _TAKE
             part.reads.append((x, ()))  # anywhere in x
             self._store(x)
-            for at in positions(n.op, view, indices.type):  # type: ignore[arg-type]
-                self._use(indices, part, at)
+            for place in positions(n.op, view, indices.type):  # type: ignore[arg-type]
+                self._use(indices, part, place)
             return
         at = moved(n.op, view, n.out.type.shape, n.ins[0].type.shape, part.extents)
         assert at is not None, "an affine reshape"
@@ -241,6 +241,6 @@ def _side_by_side(n: Node) -> list[Part]:
         source = tuple(at)
         at[axis] = at[axis].shifted(start)
         start += x.type.shape[axis]
-        if x.type.size:
+        if x.type.size or n.out.type.size == 0:  # of an empty result the empty pieces stay: a root has parts
             parts.append(Part(x.type.shape, (x, source), address(tuple(at), shape)))
     return parts
