@@ -7,6 +7,9 @@ know an instruction for it instead (`backends.numba` does).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
+
+from minigrad.types import SHORT, DType
 
 
 @dataclass(frozen=True)
@@ -89,3 +92,22 @@ def fused_f64(a, b, c):
     return (p + c) + lost
 ''',
 )
+
+
+@cache
+def truncation(old: DType, new: DType) -> PythonFunction:
+    """A float to an integer, toward zero. What does not fit gives what NumPy gives: the least integer of 32 bits (64
+    for wider types), its low bits for narrower types."""
+    bits = 64 if new.itemsize > 4 or (new.itemsize == 4 and new.kind == "u") else 32
+    a, b, wide = SHORT[old], SHORT[new], f"i{bits}"
+    limit, least = f"{a}({2.0 ** (bits - 1)})", f"{wide}({-(2 ** (bits - 1))})"
+    fits = f"{wide}({{}}) if abs({{}}) < {limit} else {least}"
+    lines = [f"def {b}_of_{a}(x):"]
+    if new.itemsize == 8 and new.kind == "u":
+        lines.append(f"    above = x - {limit}  # what a signed integer cannot hold")
+        lines.append(f"    low, high = {fits.format('x', 'x')}, {fits.format('above', 'above')}")
+        lines.append(f"    return u64(high ^ {least}) if x >= {limit} else u64(low)")
+    else:
+        lines.append(f"    y = {fits.format('x', 'x')}")
+        lines.append(f"    return {'y' if b == wide else f'{b}(y)'}")
+    return PythonFunction(f"{b}_of_{a}", "\n".join([*lines, ""]))

@@ -18,7 +18,7 @@ from minigrad.loops.lower import lower, signature
 from minigrad.loops.nest import Nest
 from minigrad.loops.prelude import PythonFunction
 from minigrad.passes.plan import Plan
-from minigrad.passes.schedule.matmul import Matrix, MatMul
+from minigrad.passes.schedule.matmul import MatMul, Matrix
 from minigrad.passes.schedule.parts import CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel
 from minigrad.source import UNKNOWN, Line
 from minigrad.text import rows
@@ -35,7 +35,7 @@ def strided(x, shape, strides):
 
 @dataclass(eq=False)
 class Program:
-    """The text, the kernels in it by name with the dtypes of their arrays, and the values in the arena with their sizes."""
+    """The text, the kernels in it by name with the dtypes of their arrays, the values in the arena and their sizes."""
 
     text: str
     kernels: dict[str, tuple[PythonFunction, tuple[DType, ...]]]
@@ -155,7 +155,7 @@ class _Program:
         if _in_order(call):
             return f"np.{'matmul' if counts else 'dot'}({left}, {right}, out={out})"
         strides = [s for *_, s in call.lanes] + [call.n, 1]
-        out = f"strided({self.name(kernel.node.out)}, {tuple([*counts, call.m, call.n])}, {tuple(strides)})"
+        out = f"strided({self.name(kernel.node.out)}, {(*counts, call.m, call.n)}, {tuple(strides)})"
         return f"np.matmul({left}, {right}, out={out})"
 
     def call_back(self, n: Node) -> None:

@@ -75,25 +75,6 @@ def _expansion(op: Row, dtypes: tuple[DType, ...]) -> tuple[PythonFunction | Non
     return PythonFunction(name, text, tuple(printer.functions)), y.dtype
 
 
-@cache
-def _truncation(old: DType, new: DType) -> PythonFunction:
-    """A float to an integer, toward zero. What does not fit gives what NumPy gives: the least integer of 32 bits (64
-    for wider types), its low bits for narrower types."""
-    bits = 64 if new.itemsize > 4 or (new.itemsize == 4 and new.kind == "u") else 32
-    a, b, wide = SHORT[old], SHORT[new], f"i{bits}"
-    limit, least = f"{a}({2.0 ** (bits - 1)})", f"{wide}({-(2 ** (bits - 1))})"
-    fits = f"{wide}({{}}) if abs({{}}) < {limit} else {least}"
-    lines = [f"def {b}_of_{a}(x):"]
-    if new.itemsize == 8 and new.kind == "u":
-        lines.append(f"    above = x - {limit}  # what a signed integer cannot hold")
-        lines.append(f"    low, high = {fits.format('x', 'x')}, {fits.format('above', 'above')}")
-        lines.append(f"    return u64(high ^ {least}) if x >= {limit} else u64(low)")
-    else:
-        lines.append(f"    y = {fits.format('x', 'x')}")
-        lines.append(f"    return {'y' if b == wide else f'{b}(y)'}")
-    return PythonFunction(f"{b}_of_{a}", "\n".join([*lines, ""]))
-
-
 def _uses(values: Iterable[Scalar]) -> Counter[int]:
     """How often each scalar is wanted."""
     roots = list(values)
@@ -258,11 +239,11 @@ class _Printer:
                 return f"np.{_NUMPY.get(x.what, x.what)}({', '.join(args)})", _ATOM
         if x.op in _NUMPY:
             return f"np.{_NUMPY[x.op]}({', '.join(args)})", _ATOM
-        a, b = (self.known[y.serial] for y in x.args)
+        left, right = (self.known[y.serial] for y in x.args)
         if x.op in _WRAPPING:
-            a = self.wide.get(x.args[0].serial, a)
-            b = self.wide.get(x.args[1].serial, b) if x.op != "shl" else b
-        return self.narrowed(self.binary(x.op, a, b, x.dtype), x.dtype, x.serial)
+            left = self.wide.get(x.args[0].serial, left)
+            right = self.wide.get(x.args[1].serial, right) if x.op != "shl" else right
+        return self.narrowed(self.binary(x.op, left, right, x.dtype), x.dtype, x.serial)
 
     def typed(self, x: Scalar) -> str:
         """A scalar in the form `i32(...)`, which numba asks for where bits are read as another type."""
@@ -305,7 +286,7 @@ class _Printer:
         if dtype.kind == "b":
             return f"{self.at(x, _OR)} != {number(0, x.dtype)}", _COMPARE
         if x.dtype.kind == "f" and dtype.kind in "iu":
-            return self.call(_truncation(x.dtype, dtype), text), _ATOM
+            return self.call(prelude.truncation(x.dtype, dtype), text), _ATOM
         return f"{SHORT[dtype]}({text})", _ATOM
 
 

@@ -161,7 +161,8 @@ def test_models_print(name: str) -> None:
     inputs, targets = next(text.batches(model.batch, model.length, 0))
     leaves, structure = tree.flatten(initial_parameters(model, text, "float32", 0))
     loss = lambda leaves: model.loss(structure.unflatten(leaves), inputs, targets)
-    g = trace(lambda *xs: tree.leaves(value_and_grad(loss)(list(xs))), [TensorType(a.shape, a.dtype) for a in leaves])[0]
+    types = [TensorType(a.shape, a.dtype) for a in leaves]
+    g = trace(lambda *xs: tree.leaves(value_and_grad(loss)(list(xs))), types)[0]
     source = backends.compile(g, "numba").source
     assert f"compare/models/{name}.py" in source and "def kernel0(" in source
     assert max(map(len, (line for line in source.splitlines() if not line.lstrip().startswith("#")))) < 160
@@ -327,9 +328,7 @@ GOLDEN = Path(__file__).parent / "golden_adam.py.txt"
 def test_golden_text(pytestconfig: pytest.Config) -> None:
     """What Adam's kernel looks like. Accept a new text with `pytest --accept`."""
     g = graph_of(lambda w, g, m, v: adam(w, g, m, v, 3.0, lr=0.1), *["f32[50,20]"] * 4, labels=("w", "g", "m", "v"))
-    text = "".join(
-        line for line in backends.compile(g, "numba").source.splitlines(keepends=True) if ".py:" not in line
-    )
+    text = "".join(line for line in backends.compile(g, "numba").source.splitlines(keepends=True) if ".py:" not in line)
     if pytestconfig.getoption("--accept"):
         GOLDEN.write_text(text)
     assert text == GOLDEN.read_text()
