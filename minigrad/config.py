@@ -167,6 +167,13 @@ num_threads = Setting(
     parse=positive_int,
     doc="how many cores one compiled program may use; by default those this process may run on",
 )
+jit = Setting(
+    "jit",
+    True,
+    env="MINIGRAD_JIT",
+    parse=flag,
+    doc="whether the numba backend compiles its kernels, or runs them as the Python they are",
+)
 log = Setting(
     "log",
     frozenset[str](),
@@ -186,6 +193,7 @@ SETTINGS: tuple[Setting[str] | Setting[bool] | Setting[int] | Setting[frozenset[
     backend,
     check_graphs,
     num_threads,
+    jit,
     log,
     seed,
 )

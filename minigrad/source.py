@@ -115,7 +115,9 @@ def function_line(f: object) -> Line:
 
 def _is_ours(filename: str) -> bool:
     path = os.path.abspath(filename)
-    return (path.startswith((_HOUSE, _NUMPY)) and not path.startswith(_GUESTS)) or filename.startswith("<frozen")
+    if filename.startswith(("<frozen", "<minigrad")):
+        return True
+    return path.startswith((_HOUSE, _NUMPY)) and not path.startswith(_GUESTS)
 
 
 def _is_generated(code: CodeType) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from minigrad import config, passes
-from minigrad.backends import llvm, numpy
+from minigrad.backends import llvm, numba, numpy
 from minigrad.errors import BackendError, SymbolicSizeError
 from minigrad.graph import Graph
 from minigrad.op import ndarray
@@ -37,7 +37,7 @@ class Executable(Protocol):
 # Known by name; None: planned, not built yet.
 _COMPILERS: dict[str, Callable[[Graph], Any] | None] = {
     "numpy": numpy.NumpyExecutable,
-    "numba": None,
+    "numba": numba.NumbaExecutable,
     "llvm": llvm.LlvmExecutable,
 }
 

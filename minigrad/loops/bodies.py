@@ -35,6 +35,8 @@ def _power(x: Scalar, p: Scalar) -> Scalar:
             return x * x
         if p.what == 3:
             return x * x * x
+        if p.what == 0.5:  # as NumPy does, also of -inf
+            return unary("sqrt", x)
     return call("pow", x, p)
 
 

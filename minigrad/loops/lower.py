@@ -7,9 +7,9 @@ into rows of its result, which stay in the cache, so that memory is always read 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -26,10 +26,15 @@ from minigrad.passes.schedule.moves import beside, broadcast, moved, positions
 from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule
 from minigrad.types import INT64, DType
 
+Meaning: TypeAlias = Callable[[Any, Sequence[Scalar]], Scalar]
 
-def lower(kernel: LoopKernel, schedule: Schedule) -> tuple[Nest, list[Atom]]:
-    """The loops of a kernel, and which value stands behind each of their buffers, those written first."""
-    body = _Body(schedule, {v: k for k, v in enumerate(kernel.writes())})
+
+def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body) -> tuple[Nest, list[Atom]]:
+    """The loops of a kernel, and which value stands behind each of their buffers, those written first.
+
+    `meaning`: an elementwise op and its operands' elements -> its element.
+    """
+    body = _Body(schedule, {v: k for k, v in enumerate(kernel.writes())}, meaning)
     if len(kernel.roots) > 1 or kernel.roots[0].kind == "map":
         statements = _Rows(body, kernel).statements()
     elif kernel.roots[0].kind == "reduce":
@@ -70,6 +75,7 @@ class _Body:
 
     schedule: Schedule
     buffers: dict[Atom, int]
+    meaning: Meaning
     values: dict[tuple[Any, Indices], Scalar] = field(default_factory=dict)
     loads: list[Scalar] = field(default_factory=list)
     scratch: set[Atom] = field(default_factory=set)  # of which there is one row, and how many loops make a row
@@ -109,7 +115,7 @@ class _Body:
     def step(self, node: Node, view: Indices, part: Part) -> Scalar:
         """One element of a node, from elements of its operands."""
         if isinstance(node.op, Elementwise):
-            return bodies.body(node.op, [self.element(a, broadcast(view, a.type.shape)) for a in node.ins])
+            return self.meaning(node.op, [self.element(a, broadcast(view, a.type.shape)) for a in node.ins])
         if isinstance(node.op, Gather | TakeAlongAxis):
             return self.taken(node, view)
         (x,) = node.ins

@@ -13,9 +13,9 @@ an op holds are nested functions, marked `@graph`, before the line that uses the
 
 from minigrad.graph import Graph
 from minigrad.text.parser import parse
-from minigrad.text.printer import to_text
+from minigrad.text.printer import rows, to_text
 from minigrad.text.words import namespace
 
-__all__ = ["namespace", "parse", "to_text"]
+__all__ = ["namespace", "parse", "rows", "to_text"]
 
 Graph.__str__ = to_text  # type: ignore[assignment]

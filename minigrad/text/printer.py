@@ -33,6 +33,12 @@ def to_text(graph: Graph, *, lines: bool = True, names: bool = True, signed: Ite
     return "\n".join(rows) + "\n"
 
 
+def rows(graph: Graph) -> tuple[dict[Var, str], dict[int, str]]:
+    """What the text calls each value, and the row of each node (by its identity), without the user's line."""
+    printer = _Printer(graph, lines=False, names=True)
+    return printer.name, {id(n): printer.node(n) for n in graph.nodes}
+
+
 class _Printer:
     """One function of the text."""
 

@@ -1,0 +1,196 @@
+"""The numba backend: a graph as Python that can be read and stepped through, its kernels compiled by numba.
+
+Floor 4. `exe.source` is the text; tracebacks and debuggers show it. With the setting `jit` off (MINIGRAD_JIT=0) the
+kernels run as the Python they are: slow, but a breakpoint can stand in the innermost loop. numba is loaded when the
+first kernel is compiled.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import linecache
+import os
+from collections.abc import Callable
+from functools import lru_cache
+from threading import RLock
+from typing import Any
+
+import numpy as np
+
+from minigrad import config
+from minigrad.backends.inputs import Inputs
+from minigrad.control.plan import explain
+from minigrad.errors import BackendError
+from minigrad.graph import Graph, Node, Var
+from minigrad.lazy import lazy_module
+from minigrad.loops.prelude import PythonFunction
+from minigrad.loops.python_program import program
+from minigrad.op import ndarray
+from minigrad.passes.inline import inline
+from minigrad.passes.plan import ALIGNMENT, Plan, plan
+from minigrad.passes.schedule import ForeignKernel, schedule
+from minigrad.types import SHORT, DType
+
+llvm_ir: Any = lazy_module("llvmlite.ir")
+numba: Any = lazy_module("numba")
+numba_compiler: Any = lazy_module("numba.core.compiler")
+numba_registry: Any = lazy_module("numba.core.registry")
+numba_extending: Any = lazy_module("numba.extending")
+
+_lock = RLock()  # numba's contexts are shared by the process
+
+
+class NumbaExecutable:
+    """A graph as Python. Safe to call from several threads at once."""
+
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.history: list[Any] = []
+        self.seconds = 0.0
+        self.schedule = schedule(inline(graph))
+        self._plan = plan(self.schedule)
+        made = program(self._plan)
+        self.source = made.text
+        self.filename = _remember(graph.name, made.text)
+        self.namespace = _defined(made.text, self.filename)
+        self.jit = config.jit.get() and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
+        if self.jit:
+            self._compiled = {name: _native(f, dtypes) for name, (f, dtypes) in made.kernels.items()}
+            self.namespace.update({name: found.entry_point for name, found in self._compiled.items()})
+        self._run = self.namespace["run"]
+        self._kept = made.work
+        self._inputs = Inputs(graph)
+        self._outputs = [(v.type.shape, v.type.dtype) for v in graph.outputs]
+        self._constants = [np.ascontiguousarray(a).reshape(-1) for a in self._plan.constants]
+        self._reference = [_Reference(k.node) for k in self.schedule.kernels if isinstance(k, ForeignKernel)]
+        self._work: list[list[ndarray]] = []  # what no call is using
+
+    @property
+    def nodes(self) -> int:
+        """The kernels."""
+        return len(self.schedule.kernels)
+
+    def __call__(self, arrays: list[ndarray]) -> list[ndarray]:
+        """The outputs, in arrays of their own."""
+        inputs = [a.reshape(-1) for a in self._inputs.contiguous(arrays)]
+        outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
+        work = self._work.pop() if self._work else _room(self._plan, self._kept)
+        with np.errstate(all="ignore"):
+            self._run(inputs, [y.reshape(-1) for y in outputs], work, self._constants, self._reference)
+        self._work.append(work)
+        return outputs
+
+
+class _Reference:
+    """The NumPy implementation of a node's op; its errors name the line that built the node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def __call__(self, *xs: ndarray) -> Any:
+        try:
+            return self.node.op.impl(*xs)
+        except Exception as error:
+            explain(error, self.node)
+
+
+def _room(plan: Plan, kept: list[tuple[Var, int]]) -> list[ndarray]:
+    """Flat arrays at the plan's places in a new arena."""
+    whole = np.empty(plan.arena + ALIGNMENT, np.uint8)
+    start = -whole.ctypes.data % ALIGNMENT
+    return [np.ndarray((size,), v.type.dtype, whole, start + plan.places[v].at) for v, size in kept]
+
+
+# ── the text as functions ────────────────────────────────────────────────────────────────────────
+def _remember(name: str, text: str) -> str:
+    """Register the text where tracebacks and debuggers look for source, under the file name this gives."""
+    filename = f"<minigrad {name} {hashlib.sha256(text.encode()).hexdigest()[:8]}>"
+    linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
+    return filename
+
+
+def _defined(text: str, filename: str) -> dict[str, Any]:
+    namespace: dict[str, Any] = {"__name__": filename}
+    exec(compile(text, filename, "exec"), namespace)
+    return namespace
+
+
+@lru_cache(maxsize=1024)
+def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> Any:
+    """A kernel compiled for flat arrays of these dtypes. Its `entry_point` trusts its arguments.
+
+    numba's own dispatcher would ask for the types of all arrays at every call, would refuse those that are read-only,
+    and cannot be told that no array overlaps with one that is written, without which most loops are not vectorised.
+    """
+    with _lock:
+        try:
+            function = _prepared(kernel)
+            array = [numba.types.Array(numba.from_dtype(d), 1, "C") for d in dtypes]
+        except ImportError as missing:
+            hint = "pip install numba; or set MINIGRAD_JIT=0, and the kernels run as Python"
+            raise BackendError(f"the numba backend needs numba: {missing}", hint=hint) from missing
+        flags = numba_compiler.Flags()
+        flags.nrt = flags.release_gil = flags.noalias = flags.no_cfunc_wrapper = True
+        flags.error_model = "numpy"
+        target = numba_registry.cpu_target
+        target.typing_context.refresh()
+        target.target_context.refresh()
+        return numba_compiler.compile_extra(
+            target.typing_context, target.target_context, function, array, numba.types.void, flags, {}
+        )
+
+
+@lru_cache(maxsize=1024)
+def _called(function: PythonFunction) -> Any:
+    """A function that kernels call, for numba: an instruction if there is one, else compiled and put in their place.
+
+    Products may be fused with the sums they stand in, here only: the formulas were made for it.
+    """
+    if function.name in _INSTRUCTIONS:
+        return numba_extending.intrinsic(_INSTRUCTIONS[function.name])
+    options = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": True, "error_model": "numpy"}
+    return numba.njit(fastmath={"contract"}, **options)(_prepared(function))
+
+
+def _prepared(function: PythonFunction) -> Any:
+    """The Python function, with what it calls ready for numba."""
+    namespace = {"np": np, "inf": np.inf, "nan": np.nan, **{short: d.type for d, short in SHORT.items()}}
+    namespace.update({f.name: _called(f) for f in function.uses})
+    exec(compile(function.text, f"<minigrad {function.name}>", "exec"), namespace)
+    return namespace[function.name]
+
+
+# ── instructions for what the prelude says in Python ─────────────────────────────────────────────
+def _two(build: Callable[[Any, Any, Any], Any]) -> Callable[..., Any]:
+    """What numba's `intrinsic` wants, for two operands and a result of one type; build(builder, type, operands)."""
+
+    def typed(typing: Any, a: Any, b: Any) -> Any:
+        return a(a, a), lambda context, builder, signature, args: build(builder, a, args)
+
+    return typed
+
+
+def _fused(typing: Any, a: Any, b: Any, c: Any) -> Any:
+    return a(a, a, a), lambda context, builder, signature, args: builder.fma(*args)
+
+
+def _extremum(which: str) -> Callable[[Any, Any, Any], Any]:
+    def build(builder: Any, dtype: Any, args: Any) -> Any:
+        t = args[0].type
+        signed = isinstance(dtype, numba.types.Integer) and dtype.signed
+        name = f"llvm.{which}imum" if isinstance(dtype, numba.types.Float) else f"llvm.{'s' if signed else 'u'}{which}"
+        return builder.call(builder.module.declare_intrinsic(name, [t], llvm_ir.FunctionType(t, [t, t])), args)
+
+    return build
+
+
+_INSTRUCTIONS = {
+    "maximum": _two(_extremum("max")),
+    "minimum": _two(_extremum("min")),
+    "plus": _two(lambda builder, _, xs: builder.fadd(*xs, flags=("reassoc",))),
+    "times": _two(lambda builder, _, xs: builder.fmul(*xs, flags=("reassoc",))),
+    "quotient": _two(lambda builder, _, xs: builder.sdiv(*xs)),
+    "remainder": _two(lambda builder, _, xs: builder.srem(*xs)),
+    "fused_f32": _fused,
+    "fused_f64": _fused,
+}
