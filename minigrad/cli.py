@@ -6,6 +6,7 @@ Floor 7.
 from __future__ import annotations
 
 import argparse
+import inspect
 import pkgutil
 import sys
 from collections.abc import Callable, Sequence
@@ -28,8 +29,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.command(options)  # type: ignore[no-any-return]
     except MinigradError as error:
-        print(f"minigrad: {error}", file=sys.stderr)
+        on_command_line = error.line.filename == sys.argv[0]  # of the launcher that called us
+        print("minigrad:", error.message() if on_command_line else error, file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        return comparison.INTERRUPTED
     except BrokenPipeError:  # the reader of a pipe has seen enough
         sys.stderr.close()
         return 0
@@ -76,6 +80,7 @@ def _compare(options: argparse.Namespace) -> int:
 def _show(options: argparse.Namespace) -> int:
     f = find(options.function)
     types = [TensorType.parse(text) for text in options.types]
+    require_fitting(f, types)
     graph = make_graph(f)(*types)
     section("graph", graph)
     floats = tuple(i for i, t in enumerate(types) if is_differentiable(t.dtype))
@@ -89,6 +94,22 @@ def _show(options: argparse.Namespace) -> int:
         graph, history = passes.run(graph, [step])
         section(f"after {history[0].name}", graph, str(history[0]))
     return 0
+
+
+def require_fitting(f: Callable[..., Any], types: Sequence[TensorType]) -> None:
+    """Raise an ArgumentError if f cannot be called with as many arguments as there are types."""
+    try:
+        signature = inspect.signature(f)
+    except ValueError:  # a builtin that does not say
+        return
+    try:
+        signature.bind(*types)
+    except TypeError as error:
+        given = f"{len(types)} type{'s' * (len(types) != 1)}"
+        name = getattr(f, "__name__", "the function")
+        raise ArgumentError(
+            f"show: {name}{signature} does not fit {given}: {error}", hint="give one type for each argument"
+        ) from None
 
 
 def _places(numbers: Sequence[int]) -> str:
@@ -105,7 +126,9 @@ def section(title: str, graph: Graph, note: str = "") -> None:
 def find(name: str) -> Callable[..., Any]:
     """The function that `module:function` names; modules of the current folder are found too."""
     if not name.partition(":")[2]:
-        raise ArgumentError(f"show: {name!r} does not name a function", hint="write module:function, as in mymodel:loss")
+        raise ArgumentError(
+            f"show: {name!r} does not name a function", hint="write module:function, as in mymodel:loss"
+        )
     if "" not in sys.path:
         sys.path.insert(0, "")
     try:
@@ -117,5 +140,5 @@ def find(name: str) -> Callable[..., Any]:
     except ValueError:
         raise ArgumentError(f"show: {name!r} is not a name Python can import") from None
     if not callable(found):
-        raise ArgumentError(f"show: {name} is a {type(found).__name__}, not a function")
+        raise ArgumentError(f"show: {name} is not a function but of type {type(found).__name__}")
     return found  # type: ignore[no-any-return]

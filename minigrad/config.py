@@ -120,6 +120,15 @@ def positive_int(value: object) -> int:
     raise ValueError("a whole number of at least 1")
 
 
+def whole_number(value: object) -> int | None:
+    """Accept 0, 1, 2, ... and None."""
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
+        return value
+    raise ValueError("a whole number of at least 0")
+
+
 def some_of(*topics: str) -> Callable[[object], frozenset[str]]:
     """Accept any set of a few words; as text, separated by commas, "all" for every one."""
 
@@ -165,10 +174,18 @@ log = Setting(
     parse=some_of("recompiles", "passes"),
     doc="what to report on stderr while it happens",
 )
+seed = Setting[int | None](
+    "seed",
+    None,
+    env="MINIGRAD_SEED",
+    parse=whole_number,
+    doc="of the random directions of gradient checks; by default a fresh one each time",
+)
 
-SETTINGS: tuple[Setting[str] | Setting[bool] | Setting[int] | Setting[frozenset[str]], ...] = (
+SETTINGS: tuple[Setting[str] | Setting[bool] | Setting[int] | Setting[frozenset[str]] | Setting[int | None], ...] = (
     backend,
     check_graphs,
     num_threads,
     log,
+    seed,
 )

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from minigrad.source import UNKNOWN, Line, user_line
 
 
@@ -23,12 +25,19 @@ class MinigradError(Exception):
         self.what, self.hint = what, hint
         self.line = user_line()
         self.lines = tuple(lines)
-        super().__init__(self._message())
+        super().__init__(self.message(self.line))
 
-    def _message(self) -> str:
+    def also(self, lines: Iterable[tuple[str, Line]]) -> None:
+        """Name further lines, known to whoever passes the error on; those that say nothing new are left out."""
+        named = {line for _, line in self.lines}
+        self.lines += tuple((label, line) for label, line in lines if line not in named)
+        self.args = (self.message(self.line),)
+
+    def message(self, line: Line = UNKNOWN) -> str:
+        """All of it; with no line, as for a mistake that stands in no program but on a command line."""
         parts = [self.what]
-        if self.line is not UNKNOWN:
-            parts.append(f"  at {self.line}")
+        if line is not UNKNOWN:
+            parts.append(f"  at {line}")
         parts += [f"  {label} {line}" for label, line in self.lines if line is not UNKNOWN]
         if self.hint:
             parts.append(f"  {self.hint}")
@@ -92,6 +101,18 @@ class ValueTypeError(MinigradError, TypeError):
     >>> mnp.sin("one")
     Traceback (most recent call last):
     minigrad.errors.ValueTypeError: sin: cannot compute with 'one' (a str)...
+    """
+
+
+class LinAlgError(MinigradError, np.linalg.LinAlgError):
+    """A matrix has not what a function of linear algebra needs: it is singular, or not positive definite.
+
+    Also when an iteration of LAPACK does not converge.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.linalg.inv(mnp.ones((2, 2)))
+    Traceback (most recent call last):
+    minigrad.errors.LinAlgError: linalg: f32[2,2] is singular...
     """
 
 
@@ -257,25 +278,17 @@ class SymbolicSizeError(MinigradError, TypeError):
     """
 
 
-class DepthError(MinigradError, RecursionError):
-    """A program nests too deeply for Python's stack (containers in containers, transformations in transformations).
-
-    >>> from minigrad import tree
-    >>> deep = None
-    >>> for _ in range(100_000):
-    ...     deep = [deep]
-    >>> tree.flatten(deep)
-    Traceback (most recent call last):
-    minigrad.errors.DepthError: ...
-    """
-
-
 class CheckFailedError(MinigradError, AssertionError):
     """An `assert` op found its condition false while the program ran, or a gradient check found a wrong gradient.
 
-    >>> from minigrad.testing import check_grads
     >>> import minigrad.numpy as mnp
-    >>> check_grads(mnp.sin, (1.0,), order=1)
+    >>> from minigrad.testing import check_grads
+    >>> from minigrad.tracer import custom_jvp
+    >>> sine = custom_jvp(mnp.sin)
+    >>> _ = sine.defjvp(lambda primals, tangents: (mnp.sin(*primals), tangents[0]))  # the cosine is missing
+    >>> check_grads(sine, (mnp.asarray(1.0, dtype="float64"),), order=1)
+    Traceback (most recent call last):
+    minigrad.errors.CheckFailedError: ...
     """
 
 

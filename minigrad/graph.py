@@ -12,9 +12,9 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ConcretizationError, GraphError
-from minigrad.op import Array, Interpreter, Op, Value, ndarray
-from minigrad.source import UNKNOWN, Line
+from minigrad.errors import ConcretizationError, GraphError, ShapeError
+from minigrad.op import Array, Interpreter, Op, Value, made_at, ndarray
+from minigrad.source import UNKNOWN, Line, user_line
 from minigrad.types import Size, TensorType, substitute
 
 
@@ -26,6 +26,9 @@ class Var(Value):
     def __init__(self, type: TensorType, owner: Any = None, line: Line = UNKNOWN, label: str = "") -> None:
         self.type = type
         self.owner, self.line, self.label = owner, line, label
+
+    def origin(self) -> Line:
+        return self.line
 
     def concrete(self, why: str) -> ndarray:
         raise self.owner.no_value(self, why)
@@ -233,7 +236,11 @@ class Builder:
 
     def add_node(self, op: Op, ins: Sequence[Atom], owner: Interpreter | None, line: Line) -> Any:
         """The output Var, or the tuple of them when the op has many."""
-        types = op.out_type(*[a.type for a in ins])
+        try:
+            types = op.out_type(*[a.type for a in ins])
+        except ShapeError as error:
+            error.also(made_at(ins))
+            raise
         outs = tuple([Var(t, owner, line) for t in types]) if op.many else (Var(types, owner, line),)
         self.nodes.append(Node(op, tuple(ins), outs, line))
         return outs if op.many else outs[0]
@@ -254,11 +261,12 @@ def depends_on(v: Var, inputs: Sequence[Var], nodes: Sequence[Node]) -> list[Var
 def no_value_error(v: Var, why: str, inputs: Sequence[Var], nodes: Sequence[Node], use: str) -> ConcretizationError:
     """Python wants the value of a Var: say which arguments it came from, where it was made, and what to use."""
     names = [i.label for i in depends_on(v, inputs, nodes) if i.label]
-    whence = ""
-    if names:
+    given = any(v is i for i in inputs)
+    whence = f", argument {v.label}" if given and v.label else ""
+    if names and not whence:
         more = f" and {len(names) - 3} more" if len(names) > 3 else ""
         whence = f", which depends on argument{'s' * (len(names) > 1)} {', '.join(names[:3])}{more}"
-    made = [] if v.line is UNKNOWN else [("made at", v.line)]
+    made = [] if v.line.same_place(user_line()) else [("passed at" if given else "made at", v.line)]
     return ConcretizationError(f"{why} of a traced value {v.type}{whence}", hint=use, lines=made)
 
 

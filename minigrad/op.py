@@ -16,9 +16,17 @@ from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from minigrad.errors import DtypeError, LeakError, MixedFrontEndsError, NotDifferentiableError, ValueTypeError
-from minigrad.source import Line
-from minigrad.types import SHORT, DType, Shape, TensorType, as_dtype, scalar_dtype
+from minigrad.errors import (
+    DtypeError,
+    LeakError,
+    MinigradError,
+    MixedFrontEndsError,
+    NotDifferentiableError,
+    ShapeError,
+    ValueTypeError,
+)
+from minigrad.source import UNKNOWN, Line, user_line
+from minigrad.types import SHORT, DType, Shape, TensorType, as_dtype, scalar_dtype, shape_text
 
 ndarray: TypeAlias = "np.ndarray[Any, Any]"
 Operand: TypeAlias = Any  # a Value, or what can be lifted to one: ndarray, NumPy or Python scalar
@@ -37,6 +45,7 @@ class Value:
 
     __slots__ = ()
     type: TensorType
+    differentiated: ClassVar[bool] = False  # does it carry a derivative that its bare numbers would lose?
 
     @property
     def shape(self) -> Shape:
@@ -54,13 +63,16 @@ class Value:
     def size(self) -> Any:
         return self.type.size
 
+    def origin(self) -> Line:
+        """Where it was made, for messages: known of what is traced or recorded."""
+        return UNKNOWN
+
     def concrete(self, why: str) -> ndarray:
         """The numbers, for Python code that must have them now (`why` names that code, as `bool()`)."""
         raise NotImplementedError(why)
 
-    # Array-aware libraries must hand over to our operators instead of looping over us element by element.
-    __array_priority__: ClassVar[int] = 1000
-    __array_ufunc__: ClassVar[None] = None
+    # NumPy must hand over to us instead of looping over us element by element; `minigrad.numpy` puts the answer here.
+    __array_ufunc__: ClassVar[Any] = None
 
 
 class Array(Value):
@@ -77,11 +89,11 @@ class Array(Value):
 
     @property
     def shape(self) -> Shape:
-        return self.array.shape
+        return self.array.shape  # type: ignore[no-any-return]
 
     @property
     def dtype(self) -> DType:
-        return self.array.dtype
+        return self.array.dtype  # type: ignore[no-any-return]
 
     @property
     def ndim(self) -> int:
@@ -98,10 +110,6 @@ class Handle(Value):
     front_end: ClassVar[str] = ""
 
     def home(self) -> Interpreter:
-        raise NotImplementedError
-
-    def origin(self) -> Line:
-        """Where it was made, for messages."""
         raise NotImplementedError
 
 
@@ -161,7 +169,13 @@ class Evaluate(Interpreter):
     def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
         arrays = [x.array for x in xs if type(x) is Array]
         if len(arrays) != len(xs):
-            return self._apply_mixed(op, xs)
+            if not (op.weak and len(arrays) == 1 and len(xs) == 2):
+                return self._apply_mixed(op, xs)
+            # x * 2.0 and 2.0 * x, the commonest case of coerce, in line: through it they take twice the time
+            scalar, dtype = xs[type(xs[0]) is Array], arrays[0].dtype
+            if type(scalar) is not float or dtype.kind != "f":
+                return self._apply_mixed(op, xs)
+            arrays.insert(xs[1] is scalar, np.asarray(scalar, dtype))
         return _run(op, arrays if op.admit(arrays) else [x.array for x in op.coerce(xs)])  # type: ignore[attr-defined]
 
     def _apply_mixed(self, op: Op, xs: Sequence[Operand]) -> Any:
@@ -179,7 +193,7 @@ def _run(op: Op, arrays: list[ndarray]) -> Any:
     try:
         y = op.impl(*arrays)
     except (ValueError, TypeError, IndexError):
-        op.out_type(*[TensorType(a.shape, a.dtype) for a in arrays])  # says it better, if it is the user's
+        explain(op, [TensorType(a.shape, a.dtype) for a in arrays])
         raise
     return tuple([Array(a) for a in y]) if op.many else Array(y)
 
@@ -204,6 +218,28 @@ def leaked(who: Op | str, x: Any) -> LeakError:
         hint="return it from the traced function instead of keeping it in a list, global or attribute",
         lines=[("made at", made)] if isinstance(made, Line) else (),
     )
+
+
+def explain(op: Op, types: Sequence[TensorType], xs: Sequence[Operand] = ()) -> None:
+    """NumPy refused: raise what the op's type rule says of it, which speaks the user's words."""
+    try:
+        op.out_type(*types)
+    except MinigradError as error:
+        if isinstance(error, ShapeError):
+            error.also(made_at(xs))
+        raise error from None
+
+
+def made_at(xs: Sequence[Operand]) -> list[tuple[str, Line]]:
+    """Where the operands of an op whose shapes do not fit were made, if on other lines: for its error."""
+    here = user_line()
+    made = [(f"{shape_text(x.shape)} {_whence(x)}", x.origin()) for x in xs if isinstance(x, Value)]
+    return [(label, line) for label, line in made if not line.same_place(here)]
+
+
+def _whence(x: Value) -> str:
+    name = getattr(x, "label", "")  # of a graph's inputs: arguments and placeholders
+    return f"is {name}, from" if name else "made at"
 
 
 EVALUATE = Evaluate()
@@ -256,6 +292,7 @@ class Op:
     """
 
     many: ClassVar[bool] = False  # several outputs: out_type, impl and rules deal in tuples
+    weak: ClassVar[bool] = False  # two operands of one dtype, which a Python float beside a float tensor takes on
     effect: ClassVar[bool] = False  # does something besides returning: kept, and kept in order
     no_gradient: ClassVar[NoGradient | None] = None
 

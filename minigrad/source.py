@@ -40,6 +40,10 @@ class Line:
         place = f"{_short(self.filename)}:{self.lineno}"
         return f"{place}: {text}" if text else place
 
+    def same_place(self, other: Line) -> bool:
+        """The same line of text, whichever function of it is running."""
+        return self.lineno == other.lineno and self.filename == other.filename
+
     @property
     def place(self) -> str:
         """`file:line` without the text."""

@@ -1,22 +1,27 @@
 """Shapes and dtypes: the only place that knows how they promote, broadcast and print.
 
 Floor 0. A `TensorType` is what can be known of a tensor without running anything. A size may be symbolic
-(`Dim`): a polynomial in named symbols, closed under +, -, *, // and with decidable equality.
+(`Dim`, in sizes.py): a polynomial in named symbols.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
-from contextvars import ContextVar
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from minigrad.containers import register_leaf
-from minigrad.errors import ArgumentError, BroadcastError, DtypeError, SymbolicSizeError
+from minigrad.errors import ArgumentError, BroadcastError, DtypeError
+from minigrad.sizes import Dim as Dim
+from minigrad.sizes import Shape as Shape
+from minigrad.sizes import Size as Size
+from minigrad.sizes import assume_equal as assume_equal
+from minigrad.sizes import parse_size as parse_size
+from minigrad.sizes import same_size as same_size
 
 # ── dtypes ───────────────────────────────────────────────────────────────────────────────────────
 DType: TypeAlias = "np.dtype[Any]"
@@ -120,100 +125,7 @@ def complex_of(dtype: DType) -> DType:
     return COMPLEX128 if dtype in (FLOAT64, COMPLEX128) else COMPLEX64
 
 
-# ── symbolic sizes ───────────────────────────────────────────────────────────────────────────────
-Atom: TypeAlias = "str | tuple[Dim, Dim]"  # a symbol, or a floor division that does not come out even
-Monomial: TypeAlias = "tuple[Atom, ...]"
-Size: TypeAlias = "int | Dim"
-Shape: TypeAlias = "tuple[Any, ...]"  # of Size
-
-
-@dataclass(frozen=True, slots=True)
-class Dim:
-    """A size not known yet: a polynomial with integer coefficients over symbols (and uneven quotients).
-
-    `terms` is the normal form: (monomial, coefficient) pairs, sorted, no zero coefficients. Two Dims are equal
-    exactly when their normal forms are; a constant polynomial is an `int`, never a Dim.
-    """
-
-    terms: tuple[tuple[Monomial, int], ...]
-
-    @staticmethod
-    def symbol(name: str) -> Dim:
-        return Dim((((name,), 1),))
-
-    def __add__(self, other: Size) -> Size:
-        total = dict(self.terms)
-        for monomial, k in _terms(other):
-            total[monomial] = total.get(monomial, 0) + k
-        return _normal(total)
-
-    def __mul__(self, other: Size) -> Size:
-        total: dict[Monomial, int] = {}
-        for m, j in self.terms:
-            for n, k in _terms(other):
-                both = tuple(sorted(m + n, key=_order))
-                total[both] = total.get(both, 0) + j * k
-        return _normal(total)
-
-    __radd__, __rmul__ = __add__, __mul__
-
-    def __neg__(self) -> Size:
-        return self * -1
-
-    def __sub__(self, other: Size) -> Size:
-        return self + other * -1
-
-    def __rsub__(self, other: Size) -> Size:
-        return self * -1 + other
-
-    def __floordiv__(self, other: Size) -> Size:
-        return _divide(self, other)
-
-    def __rfloordiv__(self, other: Size) -> Size:
-        return _divide(other, self)
-
-    def __mod__(self, other: Size) -> Size:
-        return self - _divide(self, other) * other
-
-    def __index__(self) -> int:
-        raise SymbolicSizeError(
-            f"the size {self} is not known until the graph is fed",
-            hint="use a function that takes the whole tensor, or feed a fixed size",
-        )
-
-    __int__ = __index__
-
-    def _ordered(self, other: Size) -> bool:
-        raise SymbolicSizeError(f"cannot compare the symbolic size {self} with {other}")
-
-    __lt__ = __le__ = __gt__ = __ge__ = _ordered
-
-    def __str__(self) -> str:
-        return " + ".join(_term_text(m, k) for m, k in self.terms).replace("+ -", "- ")
-
-    __repr__ = __str__
-
-    def substitute(self, sizes: Mapping[str, Size]) -> Size:
-        """The size with symbols replaced."""
-        total: Size = 0
-        for monomial, k in self.terms:
-            term: Size = k
-            for atom in monomial:
-                if isinstance(atom, str):
-                    term = term * sizes.get(atom, Dim.symbol(atom))
-                else:
-                    term = term * (substitute(atom[0], sizes) // substitute(atom[1], sizes))
-            total = total + term
-        return total
-
-    def symbols(self) -> set[str]:
-        found: set[str] = set()
-        for monomial, _ in self.terms:
-            for atom in monomial:
-                found |= {atom} if isinstance(atom, str) else symbols_of(atom)
-        return found
-
-
+# ── symbols ──────────────────────────────────────────────────────────────────────────────────────
 def substitute(x: Any, sizes: Mapping[str, Size]) -> Any:
     """Symbols replaced anywhere in sizes, tuples of sizes and types."""
     if isinstance(x, Dim):
@@ -234,78 +146,6 @@ def symbols_of(x: Any) -> set[str]:
     if isinstance(x, tuple):
         return set().union(*(symbols_of(y) for y in x))
     return set()
-
-
-def _terms(x: Size) -> tuple[tuple[Monomial, int], ...]:
-    if isinstance(x, Dim):
-        return x.terms
-    if not isinstance(x, (int, np.integer)):
-        raise SymbolicSizeError(
-            f"a symbolic size is computed with integers, not with {x!r}",
-            hint="as a number in a program the size is the sum of ones_like(x) over the axis",
-        )
-    return (((), int(x)),)
-
-
-def _order(atom: Atom) -> tuple[int, str]:
-    return (0, atom) if isinstance(atom, str) else (1, str(atom))
-
-
-def _normal(total: dict[Monomial, int]) -> Size:
-    terms = tuple(sorted(((m, k) for m, k in total.items() if k), key=lambda t: ([*map(_order, t[0])], t[1])))
-    if not terms:
-        return 0
-    if len(terms) == 1 and terms[0][0] == ():
-        return terms[0][1]
-    # constants last reads better: n + 1
-    return Dim(terms[1:] + terms[:1] if terms[0][0] == () else terms)
-
-
-def _divide(a: Size, b: Size) -> Size:
-    """a // b, exact where every term of a is a multiple of the single term of b."""
-    divisor = _terms(b)
-    if len(divisor) == 1:
-        (monomial, k), quotient = divisor[0], {}
-        for m, j in _terms(a):
-            rest = list(m)
-            for atom in monomial:
-                if atom not in rest:
-                    break
-                rest.remove(atom)
-            else:
-                if k and j % k == 0:
-                    quotient[tuple(rest)] = j // k
-                    continue
-            break
-        else:
-            return _normal(quotient)
-    if a == b:
-        return 1
-    return Dim(((((_dim(a), _dim(b)),), 1),))
-
-
-def _dim(x: Size) -> Dim:
-    return x if isinstance(x, Dim) else Dim((((), x),))
-
-
-def _term_text(monomial: Monomial, k: int) -> str:
-    atoms = "*".join(a if isinstance(a, str) else f"(({a[0]})//({a[1]}))" for a in monomial)
-    return str(k) if not atoms else atoms if k == 1 else f"-{atoms}" if k == -1 else f"{k}*{atoms}"
-
-
-# Two sizes that only the feed can show to be equal: the session's graph listens here and checks when it runs.
-assume_equal: ContextVar[Callable[[Size, Size], None] | None] = ContextVar("assume_equal", default=None)
-
-
-def same_size(a: Size, b: Size) -> bool:
-    """Equal, or assumed equal because a listener will check it when the sizes are known."""
-    if a == b:
-        return True
-    listener = assume_equal.get()
-    if listener is not None and (isinstance(a, Dim) or isinstance(b, Dim)):
-        listener(a, b)
-        return True
-    return False
 
 
 # ── types ────────────────────────────────────────────────────────────────────────────────────────
@@ -344,43 +184,6 @@ class TensorType:
         return TensorType(tuple(sizes), LONG[found[1]])
 
 
-def parse_size(text: str) -> Size:
-    """A size from its text: integers, symbols, + - * // and brackets. Nothing is evaluated as Python."""
-    tokens: Iterator[str] = iter(re.findall(r"\d+|[A-Za-z_]\w*|//|[-+*()]", text) + [""])
-    token = next(tokens)
-
-    def atom() -> Size:
-        nonlocal token
-        word, token = token, next(tokens, "")
-        if word == "(":
-            inner = total()
-            token = next(tokens, "")
-            return inner
-        if word == "-":
-            return atom() * -1
-        return int(word) if word.isdigit() else Dim.symbol(word)
-
-    def product() -> Size:
-        nonlocal token
-        value = atom()
-        while token in ("*", "//"):
-            sign, token = token, next(tokens, "")
-            right = atom()
-            value = value * right if sign == "*" else value // right
-        return value
-
-    def total() -> Size:
-        nonlocal token
-        value = product()
-        while token in ("+", "-"):
-            sign, token = token, next(tokens, "")
-            right = product()
-            value = value + right if sign == "+" else value - right
-        return value
-
-    return total()
-
-
 def broadcast_shapes(who: str, *shapes: Shape) -> Shape:
     """The shape all operands broadcast to (NumPy's rule): aligned at the right, sizes equal or 1."""
     first = shapes[0]
@@ -399,8 +202,7 @@ def broadcast_shapes(who: str, *shapes: Shape) -> Shape:
                 continue
             if size != 1:
                 raise BroadcastError(
-                    f"{who}: shapes {' and '.join(map(shape_text, shapes))} do not broadcast: "
-                    f"axis {axis} has sizes {size} and {n}",
+                    f"{who}: shapes {shapes_text(shapes)} do not broadcast: axis {axis} has sizes {size} and {n}",
                     hint="sizes must be equal or 1, counted from the last axis; reshape or index with None",
                 )
             size = n
@@ -410,6 +212,11 @@ def broadcast_shapes(who: str, *shapes: Shape) -> Shape:
 
 def shape_text(shape: Shape) -> str:
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def shapes_text(shapes: Sequence[Shape]) -> str:
+    *first, last = map(shape_text, shapes)
+    return f"{', '.join(first)} and {last}"
 
 
 def normal_axis(who: str, axis: Any, t: TensorType) -> int:

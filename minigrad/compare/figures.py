@@ -9,7 +9,7 @@ import io
 import math
 from typing import Any
 
-from minigrad.compare.result import Comparison, Result
+from minigrad.compare.result import Comparison
 from minigrad.compare.table import seconds
 from minigrad.lazy import lazy_module
 
@@ -19,7 +19,14 @@ matplotlib_svg = lazy_module("matplotlib.backends.backend_svg")
 
 # Okabe and Ito's palette: told apart by colour-blind readers too.
 COLORS = {"build": "#0072B2", "trace": "#56B4E9", "compile": "#D55E00", "run": "#009E73"}
-LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+LINES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#8C8C8C")
+
+
+INK = "#000000"  # what matplotlib draws axes and text in
+WIDTH = 5.2  # inches: on a phone 10-point text is still 9 pixels high
+
+
+NO_METADATA = dict.fromkeys(("Date", "Creator", "Format", "Type"))
 
 
 def _figure(width: float, height: float) -> tuple[Any, Any]:
@@ -27,41 +34,36 @@ def _figure(width: float, height: float) -> tuple[Any, Any]:
     matplotlib_svg.FigureCanvasSVG(figure)
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
-    axes.tick_params(labelsize=9)
     return figure, axes
 
 
 def _svg(figure: Any, label: str) -> str:
     out = io.StringIO()
-    figure.savefig(out, format="svg", metadata={"Date": None})
-    text = out.getvalue()
+    figure.savefig(out, format="svg", metadata=NO_METADATA, transparent=True)
+    text = out.getvalue().replace(INK, "currentColor")  # the page's own, in dark and in light
     text = text[text.index("<svg") :]
     return text.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
 
 
-def row_name(r: Result) -> str:
-    return r.name if r.backend == "–" else f"{r.name} ({r.backend})"
-
-
 def timeline(c: Comparison) -> str:
-    """What each row did first: build, trace, compile, run; a row per execution model, logarithm-free, from its own zero."""
+    """What each row did first: build, trace, compile, run; each row from its own zero."""
     shown = [r for r in c.results if r.events]
-    figure, axes = _figure(7.2, 0.9 + 0.42 * len(shown))
+    figure, axes = _figure(WIDTH, 0.9 + 0.42 * len(shown))
     for y, r in enumerate(reversed(shown)):
         zero = r.events[0].start
         for e in r.events:
             start, width = (e.start - zero) * 1e3, e.seconds * 1e3
             axes.barh(y, width, left=start, height=0.6, color=COLORS[e.kind], edgecolor="white", linewidth=0.6)
-    axes.set_yticks(range(len(shown)), [row_name(r) for r in reversed(shown)])
+    axes.set_yticks(range(len(shown)), [r.full_name for r in reversed(shown)])
     axes.set_xlabel("milliseconds since the row had its data")
     handles = [matplotlib_patches.Patch(color=color, label=kind) for kind, color in COLORS.items()]
-    axes.legend(handles=handles, frameon=False, fontsize=9, ncols=4, loc="lower left", bbox_to_anchor=(0, 1))
+    figure.legend(handles=handles, frameon=False, ncols=4, handlelength=1, loc="outside upper left")
     return _svg(figure, "Timeline of the first steps of every row")
 
 
 def losses(c: Comparison) -> str:
     """Every row's loss curve. They should lie on each other: later rows are drawn thinner, dashed, on top."""
-    figure, axes = _figure(7.2, 3.2)
+    figure, axes = _figure(WIDTH, 3.2)
     trained = [r for r in c.results if r.losses]
     for k, r in enumerate(trained):
         width = 1.2 + 1.6 * (len(trained) - 1 - k)
@@ -71,25 +73,28 @@ def losses(c: Comparison) -> str:
             r.losses,
             color=LINES[k % len(LINES)],
             lw=width,
-            label=row_name(r),
+            label=r.full_name,
             ls="-" if k == 0 else (0, (4, 2 + k)),
         )
     axes.set_xlabel("step")
     axes.set_ylabel("loss, nats per character")
     if trained:
-        axes.legend(frameon=False, fontsize=9)
+        axes.legend(frameon=False)
     return _svg(figure, "Loss curves of all rows, lying on each other")
 
 
 def step_times(c: Comparison) -> str:
     """Steady time per step, with the middle half of the measurements."""
     timed = [r for r in c.results if r.steady is not None]
-    figure, axes = _figure(7.2, 0.8 + 0.42 * len(timed))
+    figure, axes = _figure(WIDTH, 0.8 + 0.42 * len(timed))
     for y, r in enumerate(reversed(timed)):
         steady = (r.steady or math.nan) * 1e3
-        axes.barh(y, steady, height=0.6, color=LINES[0], xerr=(r.spread or 0.0) * 1e3, ecolor="#444444", capsize=3)
-        axes.annotate(f" {seconds(r.steady)}", (steady, y), va="bottom", fontsize=9)
-    axes.set_yticks(range(len(timed)), [row_name(r) for r in reversed(timed)])
-    axes.set_xlabel("milliseconds per steady step (median, half the interquartile range)")
-    axes.margins(x=0.15)
+        spread = (r.spread or 0.0) * 1e3
+        whiskers = [[min(spread, steady)], [spread]]  # no step takes less than no time
+        axes.barh(y, steady, height=0.6, color=LINES[0], xerr=whiskers, ecolor=INK, capsize=3)
+        axes.annotate(f" {seconds(r.steady)}", (steady + spread, y), va="center")
+    axes.set_yticks(range(len(timed)), [r.full_name for r in reversed(timed)])
+    axes.set_xlabel("milliseconds per steady step")
+    axes.margins(x=0.25)
+    axes.set_xlim(left=0)
     return _svg(figure, "Steady step time of every row")

@@ -17,8 +17,8 @@ import numpy as np
 
 from minigrad import backends, tree
 from minigrad.compare.models import Model, Parameters
-from minigrad.compare.programs import EAGER, PLANNED, PROGRAMS, Program
-from minigrad.compare.result import FIRST_STEPS, Comparison, Event, Result
+from minigrad.compare.programs import PLANNED, PROGRAMS, Program
+from minigrad.compare.result import EAGER, FIRST_STEPS, Comparison, Event, Result
 from minigrad.compare.text import Text
 from minigrad.errors import MinigradError
 from minigrad.op import Array, ndarray

@@ -101,12 +101,13 @@ class TapeProgram(Program):
 
     def prepare(self, inputs: ndarray, targets: ndarray) -> None:
         with self.timed("build", "parameters and optimizer"):
-            self.parameters = tree.map(lambda w: torch.tensor(w, requires_grad=True), self.initial)
+            parameters = tree.map(lambda w: torch.from_numpy(w.copy()), self.initial)
+            self.parameters = tree.map(lambda w: w.requires_grad_(), parameters)
             self.optimizer = torch.optim.Adam(tree.leaves(self.parameters), lr=self.model.rate)
 
     def backward(self, inputs: ndarray, targets: ndarray) -> Any:
         self.optimizer.zero_grad()
-        loss = self.model.loss(self.parameters, torch.tensor(inputs), torch.tensor(targets))
+        loss = self.model.loss(self.parameters, torch.from_numpy(inputs), torch.from_numpy(targets))
         loss.backward()
         return loss
 
@@ -175,7 +176,6 @@ class JitProgram(TracerProgram):
         return [np.asarray(g) for g in compiled(self.state[0], mnp.asarray(inputs), mnp.asarray(targets))]
 
 
-EAGER = "–"  # the backend of a program that compiles nothing
 PROGRAMS: tuple[type[Program], ...] = (TracerProgram, TapeProgram, SessionProgram, JitProgram)
 # What the design has and the code has not yet: shown as such.
 PLANNED = {"tape compiled": ("tape", "during the first run")}

@@ -10,7 +10,7 @@ import statistics
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-
+EAGER = "–"  # the backend of a row that compiles nothing
 FIRST_STEPS = 3  # shown one by one in the timeline, and left out of the steady time
 
 
@@ -45,6 +45,11 @@ class Result:
     peak_memory: int | None = None
     gradient_error: float | None = None  # largest difference from the reference row, relative to its largest entry
     difference_error: float | None = None  # of the directional derivative, from finite differences in float64
+
+    @property
+    def full_name(self) -> str:
+        """With the backend, where there is one to choose."""
+        return self.name if self.backend == EAGER else f"{self.name} on {self.backend}"
 
     def spent(self, kind: str) -> float:
         return sum(e.seconds for e in self.events if e.kind == kind)

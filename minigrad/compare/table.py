@@ -10,6 +10,7 @@ from typing import Any
 from minigrad.compare.result import Comparison, Result
 from minigrad.lazy import lazy_module
 
+rich_console = lazy_module("rich.console")
 rich_table = lazy_module("rich.table")
 rich_box = lazy_module("rich.box")
 
@@ -64,34 +65,63 @@ COLUMNS: list[tuple[str, str, Any]] = [
 ]
 
 
-def table(c: Comparison) -> Any:
-    """The rows as a rich table."""
-    made = rich_table.Table(title=title(c), box=rich_box.SIMPLE_HEAD, title_justify="left")
-    for heading, _, _ in COLUMNS:
-        left = heading in ("execution model", "backend", "graph exists")
-        made.add_column(heading, justify="left" if left else "right", no_wrap=heading == "execution model")
-    for r in c.results:
-        if r.status == "ok":
-            made.add_row(*(cell(r) for _, _, cell in COLUMNS))
-        else:
-            made.add_row(
-                r.name, r.backend, r.when, *("–" for _ in COLUMNS[3:-5]), r.status.splitlines()[0], style="dim"
-            )
+NAMING = 2  # columns that say which row it is, repeated wherever the table goes on
+LEFT = {"execution model", "backend", "graph exists"}
+
+
+def tables(c: Comparison, width: int) -> list[Any]:
+    """The measured rows as a rich table; where `width` cannot hold it, as several that each hold some columns."""
+    made, rest = [], COLUMNS[NAMING:]
+    while rest:
+        fitting = 1
+        while fitting < len(rest) and _needs(_table(c, rest[: fitting + 1])) <= width:
+            fitting += 1
+        made.append(_table(c, rest[:fitting]))
+        rest = rest[fitting:]
     return made
 
 
+def _table(c: Comparison, columns: list[tuple[str, str, Any]]) -> Any:
+    shown = COLUMNS[:NAMING] + columns
+    made = rich_table.Table(box=rich_box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for heading, _, _ in shown:
+        justify = "left" if heading in LEFT else "right"
+        made.add_column(heading.replace(" ", "\n"), justify=justify, vertical="bottom", no_wrap=True)
+    for r in c.results:
+        if r.status == "ok":
+            made.add_row(*(cell(r) for _, _, cell in shown))
+    made.width = _needs(made)  # where not even one column fits, better wrapped by the terminal than cut
+    return made
+
+
+def _needs(made: Any) -> int:
+    """The characters a table takes when nothing in it is wrapped."""
+    unbounded = rich_console.Console(width=1000)
+    return unbounded.measure(made).maximum  # type: ignore[no-any-return]
+
+
+def without_numbers(c: Comparison) -> list[str]:
+    """A sentence for each reason that rows have no numbers."""
+    rows: dict[str, list[str]] = {}
+    for r in c.results:
+        if r.status != "ok" and r not in c.failed:
+            rows.setdefault(r.status, []).append(r.full_name)
+    return [f"{status.capitalize()}: {', '.join(names)}." for status, names in rows.items()]
+
+
 def title(c: Comparison) -> str:
-    return f"{c.model}, {c.parameters:,} parameters, {c.dtype}, {c.steps} Adam steps on Python's documentation ({c.machine})"
+    model = f"{c.model}, {c.parameters:,} parameters, {c.dtype}"
+    return f"{model}, {c.steps} Adam steps on Python's documentation ({c.machine})"
 
 
 def verdict(c: Comparison) -> str:
     """Do the rows agree? In one sentence."""
     if c.failed:
-        return "FAILED: " + "; ".join(f"{r.name} on {r.backend} {r.status}" for r in c.failed)
+        return "FAILED: " + "; ".join(f"{r.full_name} {r.status}" for r in c.failed)
     if len(c.trained) < 2:
         return "Nothing to compare: fewer than two rows were trained to the end."
     if c.disagreeing:
-        worst = ", ".join(f"{r.name} on {r.backend} by {c.deviation(r):.1e}" for r in c.disagreeing)
+        worst = ", ".join(f"{r.full_name} by {c.deviation(r):.1e}" for r in c.disagreeing)
         return f"DISAGREEMENT: the losses of {worst} differ from {c.trained[0].name}'s by more than {c.tolerance:.0e}."
     largest = max(map(c.deviation, c.trained))
     return (

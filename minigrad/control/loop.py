@@ -22,12 +22,13 @@ from minigrad.control.transform import (
     linearize,
     pick,
     place,
+    reaches,
 )
 from minigrad.errors import ShapeError
 from minigrad.graph import Graph, run
 from minigrad.interpreters.build import trace
 from minigrad.op import Value
-from minigrad.ops.elementwise import mul, sin
+from minigrad.ops.elementwise import add, mul, sin
 from minigrad.ops.kinds import Draw, Samples, zeros
 from minigrad.ops.movement import Expand, Permute
 from minigrad.types import FLOAT64, INT64, TensorType
@@ -125,8 +126,8 @@ class Scan(Holding):
         one, n = TensorType((2,), FLOAT64), TensorType((), INT64)
 
         def step(w: Value, c: Value, i: Value, x: Value) -> list[Any]:
-            new = sin(mul(w, c)) + x
-            return [new, i + 1, mul(new, x)]
+            new = add(sin(mul(w, c)), x)
+            return [new, add(i, 1), mul(new, x)]
 
         body = closed(step, [one, one, n, one], "body")
         for length, reverse in [(3, False), (4, True), (1, False), (0, False)]:
@@ -159,7 +160,7 @@ def _wanted_carries(op: Scan, wanted: Mask) -> Mask:
     floats = differentiable(op.body.in_types)
     grown = tuple(w and f for w, f in zip(wanted, floats, strict=True))
     while True:
-        _, has = jvp_graph(op.body, grown)
+        has = reaches(op.body, grown)
         more = (*grown[:k], *(g or h for g, h in zip(grown[k : k + c], has[:c], strict=True)), *grown[k + c :])
         if more == grown:
             return grown

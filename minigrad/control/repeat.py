@@ -26,6 +26,7 @@ from minigrad.control.transform import (
     linearize,
     pick,
     place,
+    reaches,
     unify,
 )
 from minigrad.errors import ConcretizationError, ShapeError
@@ -147,7 +148,7 @@ def _reached(op: While, wanted: Mask) -> Mask:
     k = op.consts
     grown = tuple(w and f for w, f in zip(wanted, differentiable(op.body.in_types), strict=True))
     while True:
-        _, has = jvp_graph(op.body, grown)
+        has = reaches(op.body, grown)
         more = (*grown[:k], *(g or h for g, h in zip(grown[k:], has, strict=True)))
         if more == grown:
             return grown

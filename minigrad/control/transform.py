@@ -107,6 +107,16 @@ def batch_all(graph: Graph, mapped: Mask, size: int) -> Graph:
     return batch_graph(graph, mapped, size, (True,) * len(graph.outputs))[0]
 
 
+@_remember
+def reaches(graph: Graph, wanted: Mask) -> Mask:
+    """Which outputs may need a cotangent for the wanted inputs. No rule is run: some ops have none forward."""
+    active: set[Any] = set(pick(wanted, graph.inputs))
+    for n in graph.nodes:
+        if n.op.no_gradient is None and not active.isdisjoint(n.ins):
+            active.update(v for v in n.outs if is_differentiable(v.type.dtype))
+    return tuple(a in active for a in graph.outputs)
+
+
 @dataclass(frozen=True)
 class Linearized:
     """A graph's way there and way back.

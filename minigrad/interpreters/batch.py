@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.errors import ConcretizationError
-from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
+from minigrad.errors import ConcretizationError, ShapeError
+from minigrad.op import Interpreter, Op, Operand, Value, explain, interpreter, lift, ndarray, using
 from minigrad.ops.movement import Concatenate, Expand, Reshape, slice_axis
 from minigrad.source import Line, user_line
 from minigrad.types import TensorType
@@ -27,6 +27,9 @@ class Batched(Value):
     def type(self) -> TensorType:  # type: ignore[override]
         t = self.x.type
         return t.with_shape(t.shape[1:])
+
+    def origin(self) -> Line:
+        return self.line
 
     def concrete(self, why: str) -> ndarray:
         raise ConcretizationError(
@@ -52,6 +55,9 @@ class Batch(Interpreter):
             y = op.batch(values, mapped, self.size)
             if y is NotImplemented:
                 y = loop_over_lanes(op, values, mapped, self.size)
+        except ShapeError:
+            explain(op, [x.type for x in xs], xs)  # with the shapes of one lane, which are those the user sees
+            raise
         finally:
             interpreter.reset(token)
         line = user_line()

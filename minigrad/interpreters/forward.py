@@ -7,10 +7,11 @@ A tangent of `None` is zero: nothing is computed for it.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from minigrad.errors import NotDifferentiableError
 from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
+from minigrad.source import Line
 from minigrad.types import TensorType, is_differentiable
 
 
@@ -18,6 +19,7 @@ class Dual(Value):
     """A value and its tangent."""
 
     __slots__ = ("dot", "owner", "x")
+    differentiated: ClassVar[bool] = True
 
     def __init__(self, owner: Forward, x: Value, dot: Any) -> None:
         self.owner, self.x, self.dot = owner, x, dot
@@ -25,6 +27,9 @@ class Dual(Value):
     @property
     def type(self) -> TensorType:  # type: ignore[override]
         return self.x.type
+
+    def origin(self) -> Line:
+        return self.x.origin()
 
     def concrete(self, why: str) -> ndarray:
         return self.x.concrete(why)
@@ -68,7 +73,7 @@ def push_through(op: Op, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Se
     y_dot = op.jvp(y, xs, dots)
     if y_dot is NotImplemented:
         raise NotDifferentiableError(f"{op.label} has a rule for reverse mode only", hint="use grad or vjp")
-    return y_dot if op.many else (y_dot,)  # type: ignore[no-any-return]
+    return y_dot if op.many else (y_dot,)
 
 
 def jvp(f: Callable[..., Sequence[Operand]], xs: Sequence[Value], dots: Sequence[Any]) -> tuple[list[Any], list[Any]]:

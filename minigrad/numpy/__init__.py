@@ -11,6 +11,7 @@ and go wherever the ops go: eager, traced, recorded, batched.
 # ruff: noqa: I001
 # fmt: off
 import minigrad.numpy.methods  # noqa: F401  (puts the methods on values)
+from minigrad.numpy import fft, linalg, special
 from minigrad.numpy.creation import (
     arange, array, asarray, empty, empty_like, eye, from_dlpack, full, full_like, identity, linspace,
     meshgrid, ones, ones_like, tri, tril, triu, zeros, zeros_like,
@@ -19,9 +20,7 @@ from minigrad.numpy.cumulative import (
     cummax, cummin, cumprod, cumsum, cumulative_prod, cumulative_sum, diff,
 )
 from minigrad.numpy.dtypes import (
-    __array_namespace_info__, astype, bool, can_cast, complex128, complex64, e, finfo, float32, float64,
-    iinfo, inf, int16, int32, int64, int8, isdtype, nan, newaxis, pi, result_type, uint16, uint32, uint64,
-    uint8,
+    __array_namespace_info__, astype, can_cast, e, finfo, iinfo, inf, isdtype, nan, newaxis, pi, result_type,
 )
 from minigrad.numpy.elementwise import (
     abs, absolute, acos, acosh, add, arccos, arccosh, arcsin, arcsinh, arctan, arctan2, arctanh, around,
@@ -57,9 +56,13 @@ from minigrad.numpy.reductions import (
     all, allclose, amax, amin, any, argmax, argmin, array_equal, average, count_nonzero, max, mean, min,
     prod, ptp, std, sum, var,
 )
+from minigrad.numpy.scalar_types import (
+    bool, complex128, complex64, float32, float64, int16, int32, int64, int8, uint16, uint32, uint64, uint8,
+)
 from minigrad.numpy.searching import (
     digitize, interp, isin, searchsorted,
 )
+from minigrad.numpy.writable import writable
 from minigrad.op import Array
 
 __all__ = [
@@ -74,22 +77,22 @@ __all__ = [
     "convolve", "copysign", "cos", "cosh", "count_nonzero", "cross", "cummax", "cummin", "cumprod",
     "cumsum", "cumulative_prod", "cumulative_sum", "deg2rad", "diag", "diagonal", "diff", "digitize",
     "divide", "dot", "dstack", "e", "einsum", "empty", "empty_like", "equal", "exp", "exp2", "expand_dims",
-    "expm1", "eye", "finfo", "flatnonzero", "flip", "float32", "float64", "floor", "floor_divide",
+    "expm1", "eye", "fft", "finfo", "flatnonzero", "flip", "float32", "float64", "floor", "floor_divide",
     "from_dlpack", "full", "full_like", "greater", "greater_equal", "heaviside", "hstack", "hypot",
     "identity", "iinfo", "imag", "inf", "inner", "int16", "int32", "int64", "int8", "interp", "invert",
     "isclose", "isdtype", "isfinite", "isin", "isinf", "isnan", "kron", "left_shift", "less", "less_equal",
-    "lexsort", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not",
+    "lexsort", "linalg", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not",
     "logical_or", "logical_xor", "matmul", "matrix_transpose", "max", "maximum", "mean", "median",
     "meshgrid", "min", "minimum", "mod", "moveaxis", "multiply", "nan", "nan_to_num", "ndim", "negative",
     "newaxis", "nextafter", "nonzero", "not_equal", "ones", "ones_like", "outer", "pad", "percentile",
     "permute_dims", "pi", "positive", "pow", "power", "prod", "ptp", "quantile", "rad2deg", "ravel", "real",
     "reciprocal", "remainder", "repeat", "reshape", "result_type", "right_shift", "rint", "roll", "round",
-    "rsqrt", "searchsorted", "shape", "sign", "signbit", "sin", "sinc", "sinh", "size", "sort", "split",
+    "rsqrt", "searchsorted", "shape", "sign", "signbit", "sin", "sinc", "sinh", "size", "sort", "special", "split",
     "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis",
     "tan", "tanh", "tensordot", "tile", "top_k", "trace", "transpose", "tri", "tril", "triu", "true_divide",
     "trunc", "uint16", "uint32", "uint64", "uint8", "unique", "unique_all", "unique_counts",
-    "unique_inverse", "unique_values", "unstack", "var", "vdot", "vecdot", "vstack", "where", "zeros",
-    "zeros_like",
+    "unique_inverse", "unique_values", "unstack", "var", "vdot", "vecdot", "vstack", "where", "writable",
+    "zeros", "zeros_like",
 ]
 # fmt: on
 

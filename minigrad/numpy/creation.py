@@ -14,12 +14,12 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError, ValueTypeError
-from minigrad.numpy.dtypes import check_device, float32
+from minigrad.numpy.dtypes import check_device
 from minigrad.op import Array, Operand, Value, lift, ndarray
 from minigrad.ops import axes, movement
 from minigrad.ops.elementwise import add, convert, mul, sub, where
 from minigrad.ops.movement import Concatenate, Expand, Reshape
-from minigrad.types import INT64, Dim, DType, as_dtype, promote, scalar_dtype
+from minigrad.types import FLOAT32, INT64, Dim, DType, as_dtype, promote, scalar_dtype
 
 _SCALARS = (builtins.bool, int, float, complex)
 
@@ -163,7 +163,7 @@ def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
     [0.0, 0.0, 0.0]
     """
     check_device("zeros", device)
-    return _constant(shape_of("zeros", shape), 0, as_dtype(dtype or float32))
+    return _constant(shape_of("zeros", shape), 0, as_dtype(dtype or FLOAT32))
 
 
 def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
@@ -174,7 +174,7 @@ def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
     [[1, 1]]
     """
     check_device("ones", device)
-    return _constant(shape_of("ones", shape), 1, as_dtype(dtype or float32))
+    return _constant(shape_of("ones", shape), 1, as_dtype(dtype or FLOAT32))
 
 
 def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
@@ -291,7 +291,7 @@ def eye(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None
     """
     check_device("eye", device)
     n, m = shape_of("eye", (n_rows, n_rows if n_cols is None else n_cols))
-    return Array(np.eye(n, m, k=k, dtype=as_dtype(dtype or float32)))
+    return Array(np.eye(n, m, k=k, dtype=as_dtype(dtype or FLOAT32)))
 
 
 def identity(n: int, dtype: Any = None) -> Any:
@@ -312,7 +312,7 @@ def tri(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None
     [[1.0, 0.0, 0.0], [1.0, 1.0, 0.0]]
     """
     n, m = shape_of("tri", (n_rows, n_rows if n_cols is None else n_cols))
-    return Array(np.tri(n, m, k=k, dtype=as_dtype(dtype or float32)))
+    return Array(np.tri(n, m, k=k, dtype=as_dtype(dtype or FLOAT32)))
 
 
 def _triangle(who: str, x: Operand, k: int, lower: Any) -> Any:

@@ -1,6 +1,7 @@
 """Dtypes, constants, and questions about them; what the Array API calls inspection.
 
-Floor 5. A dtype is NumPy's `dtype` object; which ones there are, and how they promote, `minigrad.types` decides.
+Floor 5. `x.dtype` is NumPy's `dtype` object; which ones there are, and how they promote, `minigrad.types` decides.
+The names `float32`, ... are in scalar_types.py.
 """
 
 from __future__ import annotations
@@ -14,12 +15,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, DtypeError
 from minigrad.op import Operand, lift
 from minigrad.ops.elementwise import convert
-from minigrad.types import LONG, DType, as_dtype, complex_of, promote
-
-bool = LONG["bool"]
-int8, int16, int32, int64 = (LONG[s] for s in ("i8", "i16", "i32", "i64"))
-uint8, uint16, uint32, uint64 = (LONG[s] for s in ("u8", "u16", "u32", "u64"))
-float32, float64, complex64, complex128 = (LONG[s] for s in ("f32", "f64", "c64", "c128"))
+from minigrad.types import FLOAT32, INT64, LONG, DType, as_dtype, complex_of, promote
 
 pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
 newaxis = None
@@ -85,7 +81,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
 def _weak(x: Any) -> Any:
     if type(x) in (int, float, complex) or x is True or x is False:
         return type(x)
-    if isinstance(x, (np.dtype, str, type)):
+    if _is_dtype(x):
         return as_dtype(x)
     return lift(x, "result_type").dtype
 
@@ -153,7 +149,12 @@ class iinfo:
 
 
 def _dtype_of(x: Any) -> DType:
-    return x.dtype if hasattr(x, "dtype") and not isinstance(x, (np.dtype, type)) else as_dtype(x)
+    return as_dtype(x) if _is_dtype(x) else lift(x, "finfo").dtype
+
+
+def _is_dtype(x: Any) -> Any:
+    """A dtype in any spelling, and not something that has one."""
+    return isinstance(x, (np.dtype, str, type)) or not hasattr(x, "shape")
 
 
 class Info:
@@ -168,10 +169,10 @@ class Info:
     def default_dtypes(self, *, device: Any = None) -> dict[str, DType]:
         check_device("default_dtypes", device)
         return {
-            "real floating": float32,
-            "complex floating": complex_of(float32),
-            "integral": int64,
-            "indexing": int64,
+            "real floating": FLOAT32,
+            "complex floating": complex_of(FLOAT32),
+            "integral": INT64,
+            "indexing": INT64,
         }
 
     def devices(self) -> list[str]:

@@ -24,7 +24,7 @@ from minigrad.ops.gather import Scatter
 from minigrad.ops.indexing import index
 from minigrad.ops.keys import positions_along
 from minigrad.ops.movement import Reshape, expand_to, full
-from minigrad.types import INT64, Dim, broadcast_shapes
+from minigrad.types import INT64, broadcast_shapes
 
 SIZED = "give size=n (what is missing is filled, what is too much dropped), or " + INSTEAD
 

@@ -21,6 +21,7 @@ from minigrad.numpy import (
     reductions,
 )
 from minigrad.numpy.dtypes import DEVICE, astype, check_device
+from minigrad.numpy.numpy_calls import OURS, array_function, array_ufunc
 from minigrad.op import Value
 from minigrad.ops import protocol as protocol  # puts float(), len(), print() on values
 from minigrad.ops import sugar as sugar  # and the operators
@@ -59,7 +60,7 @@ def to_device(x: Value, device: Any, /, *, stream: Any = None) -> Any:
 
 def dlpack(x: Value, /, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
     """The numbers for other libraries: a copy, which they may write to, unless they insist on `copy=False`."""
-    array = x.concrete("__dlpack__()")
+    array = protocol.numbers(x, "__dlpack__()")
     return (array if copy is False else array.copy()).__dlpack__(max_version=max_version, dl_device=dl_device)
 
 
@@ -72,7 +73,7 @@ def array_namespace(x: Value, /, *, api_version: str | None = None) -> Any:
     """The module minigrad.numpy."""
     if api_version not in (None, *API_VERSIONS):
         raise ArgumentError(f"__array_namespace__: unknown api_version {api_version!r}", hint=", ".join(API_VERSIONS))
-    return sys.modules["minigrad.numpy"]
+    return sys.modules[OURS]
 
 
 API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
@@ -102,6 +103,8 @@ METHODS: dict[str, Callable[..., Any]] = {
     "__dlpack__": dlpack,
     "__dlpack_device__": dlpack_device,
     "__array_namespace__": array_namespace,
+    "__array_ufunc__": array_ufunc,
+    "__array_function__": array_function,
     "__setitem__": refuse_assignment,
 }
 

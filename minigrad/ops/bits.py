@@ -42,7 +42,7 @@ class Bitcast(Elementwise):
             )
         return self.dtype
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> ndarray:
         self.out_dtype(x.dtype)
         return x.view(self.dtype)
 

@@ -32,10 +32,10 @@ from minigrad.ops.elementwise import (
     sub,
     where,
 )
-from minigrad.ops.movement import Permute, Reshape, Sum
+from minigrad.ops.movement import Permute, Reshape, Sum, expand_to
 from minigrad.ops.reduce import Max
 from minigrad.ops.stop import stop_gradient
-from minigrad.types import FLOAT32, DType, is_differentiable, real_of
+from minigrad.types import FLOAT32, DType, broadcast_shapes, is_differentiable, real_of
 
 
 def floating(x: Operand, who: str) -> Any:
@@ -79,23 +79,27 @@ def std(x: Operand, axis: Any = None, *, correction: float = 0.0, keepdims: Any 
 
 # ── softmax ──────────────────────────────────────────────────────────────────────────────────────
 def _shift(x: Any, axes: tuple[int, ...]) -> Any:
-    """The largest element over axes, kept, as a constant: subtracting it changes nothing but the rounding.
+    """The largest (real part of an) element over axes, kept, as a constant: subtracting it only changes the rounding.
 
     0 where it is not finite, so that rows of -inf (all masked) do not become inf - inf.
     """
-    largest = kept(Max(axes)(stop_gradient(x)), x.shape, axes)
+    size = stop_gradient(x)
+    largest = kept(Max(axes)(real(size) if x.dtype.kind == "c" else size), x.shape, axes)
     return where(isfinite(largest), largest, 0)
 
 
-def logsumexp(x: Operand, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """log Σ exp(x) over axes, without overflow; of nothing it is -inf."""
+def logsumexp(x: Operand, axis: Any = None, *, keepdims: Any = False, b: Operand | None = None) -> Any:
+    """log Σ b·exp(x) over axes (b is 1 unless given), without overflow; of nothing it is -inf."""
     x = floating(x, "logsumexp")
+    weights = None if b is None else lift(b, "logsumexp")
+    if weights is not None:
+        x = expand_to(x, broadcast_shapes("logsumexp", x.shape, weights.shape))
     axes = axes_of("logsumexp", axis, x)
-    if any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axes):
-        y = log(Sum(axes)(exp(x)))
-        return kept(y, x.shape, axes) if keepdims else y
-    shift = _shift(x, axes)
-    y = add(log(kept(Sum(axes)(exp(sub(x, shift))), x.shape, axes)), shift)
+    empty = any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axes)
+    shift = 0 if empty else _shift(x, axes)
+    raised = exp(sub(x, shift))
+    total = Sum(axes)(raised if weights is None else mul(raised, weights))
+    y = add(log(kept(total, x.shape, axes)), shift)
     return y if keepdims else Reshape(tuple(n for d, n in enumerate(x.shape) if d not in axes))(y)
 
 

@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.op import Operand, Value, lift, ndarray
+from minigrad.op import Operand, Value, lift, made_at, ndarray
 from minigrad.ops.elementwise import conj, convert, mul
 from minigrad.ops.gather import moved
 from minigrad.ops.kinds import Bilinear, Draw, Samples
@@ -157,6 +157,7 @@ def matmul(a: Operand, b: Operand) -> Any:
             f"matmul: shapes {shape_text(a.shape)} and {shape_text(b.shape)} do not fit: axis -1 of the first has "
             f"size {a.shape[-1]}, axis {row - b.ndim} of the second has size {b.shape[row]}",
             hint="the last axis of the left operand meets the last but one of the right operand",
+            lines=made_at((a, b)),
         )
     if b.ndim <= 2:
         return DotGeneral(((a.ndim - 1,), (row,)))(a, b)

@@ -18,12 +18,16 @@ from minigrad.types import Dim, Shape, TensorType
 
 @dataclass(frozen=True)
 class Draw:
-    """How the law harness draws one operand: uniform in `domain` (integers: both ends), all different if `distinct`."""
+    """How the law harness draws one operand: uniform in `domain` (integers: both ends), all different if `distinct`.
+
+    `diagonal` is added to the diagonals of the last two axes: enough of it makes matrices definite.
+    """
 
     shape: tuple[int, ...]
     dtype: str = "float64"
     domain: tuple[float, float] = (-2.0, 2.0)
     distinct: bool = False
+    diagonal: float = 0.0
 
 
 # What a structural op class offers as `samples()`: itself with parameters, and how to draw its operands.

@@ -22,9 +22,9 @@ def shrunk(w: Any, lr: Any, weight_decay: float) -> Any:
 
 
 def sgd(w: Any, g: Any, velocity: Any, *, lr: Any, momentum: float = 0.0, nesterov: bool = False) -> tuple[Any, Any]:
-    """(new w, new velocity). v ← μv + g, w ← w − lr·v (Nesterov: w ← w − lr·(g + μv)); as PyTorch's SGD without dampening.
+    """(new w, new velocity). v ← μv + g, w ← w − lr·v (Nesterov: w ← w − lr·(g + μv)).
 
-    With momentum 0 there is no velocity: pass and get None.
+    As PyTorch's SGD without dampening. With momentum 0 there is no velocity: pass and get None.
     """
     if momentum == 0.0:
         return w - g * lr, None

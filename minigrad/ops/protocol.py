@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, DtypeError, ValueTypeError
+from minigrad.errors import ArgumentError, ConcretizationError, DtypeError, ValueTypeError
 from minigrad.op import Array, Value, ndarray
 
 
@@ -51,9 +51,19 @@ def tolist(self: Value) -> Any:
     return self.concrete("tolist()").tolist()
 
 
+def numbers(self: Value, why: str) -> ndarray:
+    """The numbers for another library, which will not carry on a derivative: so there must be none."""
+    if self.differentiated:
+        raise ConcretizationError(
+            f"{why} of {self.type}, which is being differentiated: the numbers would leave its derivative behind",
+            hint="use minigrad.numpy's functions (or NumPy's, on the value itself), or stop_gradient(x)",
+        )
+    return self.concrete(why)
+
+
 def to_numpy(self: Value, dtype: Any = None, copy: bool | None = None) -> ndarray:
     """For NumPy: a view that cannot be written, or a copy."""
-    array = self.concrete("numpy.asarray()")
+    array = numbers(self, "numpy.asarray()")
     if copy or (dtype is not None and array.dtype != dtype):
         if copy is False:
             raise DtypeError(f"numpy.asarray(): {self.type} is no {np.dtype(dtype).name} without a copy")

@@ -107,6 +107,7 @@ class Row(Elementwise, listed=False):
     domain: tuple[float, float] = (-2.0, 2.0)
     domains: tuple[tuple[float, float], ...] = ()  # one per operand, where they differ
     operands: int = field(init=False, default=0)
+    weak: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         n = self.numpy.nin if isinstance(self.numpy, np.ufunc) else len(signature(self.numpy).parameters)
@@ -217,7 +218,7 @@ class Convert(Elementwise):
     def out_dtype(self, *dtypes: DType) -> DType:
         return self.dtype
 
-    def impl(self, x: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, x: ndarray) -> ndarray:
         return (x.real if x.dtype.kind == "c" and self.dtype.kind in "iuf" else x).astype(self.dtype)
 
     @property
@@ -266,7 +267,7 @@ class Where(Elementwise):
     def out_dtype(self, *dtypes: DType) -> DType:
         return dtypes[1]
 
-    def impl(self, condition: ndarray, a: ndarray, b: ndarray) -> Any:  # type: ignore[override]
+    def impl(self, condition: ndarray, a: ndarray, b: ndarray) -> Any:
         return np.where(condition, a, b)
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:

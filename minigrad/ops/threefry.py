@@ -52,7 +52,7 @@ class RandomBits(Op):
             raise ShapeError(f"randombits: a key is u32[...,2] and its counter u64[...], got {key} and {start}")
         return TensorType((*start.shape, *self.shape), self.dtype)
 
-    def impl(self, key: ndarray, start: ndarray) -> ndarray:  # type: ignore[override]
+    def impl(self, key: ndarray, start: ndarray) -> ndarray:
         streams, n = start.size, math.prod(self.shape)
         words = key.reshape(streams, 2, 1)
         first = start.reshape(streams, 1)

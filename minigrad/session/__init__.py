@@ -8,6 +8,16 @@ Floor 6. Read `graph_scope` (how a program is built), then `plan` (what of it ru
 ...     y = x * 2.0
 ...     sess.run(y, {x: [1.0, 2.0]}).tolist()
 [2.0, 4.0]
+
+Where a TensorFlow 1 program may notice a difference:
+
+- tensors of different dtypes are promoted instead of refused; int / int is float32, and so is a mean of integers;
+- a feed that would lose something (1.5 for an int32) is refused, not truncated;
+- unknown sizes that meet are taken to be equal: a size of 1 fed there is not broadcast, but refused;
+- in one run, what reads and what writes a variable see is defined (Note [Order of state] in variables.py);
+- Adam adds ε after the bias correction, as the paper does; random numbers come from another generator;
+- gather clips positions; while_loop keeps shapes; py_func is told the shape of its result;
+- a variable cannot be made or assigned inside the body of a cond or while_loop.
 """
 
 from minigrad.session import nn, train

@@ -77,19 +77,10 @@ def build(name: str | None, default: str, f: Callable[..., Any], *operands: Any,
         with graph.names.under(reserved + "/"):
             xs = [operand(x) for x in operands]
             if graph.has_open_ranks and any(map(is_open, xs)):
-                y = defer(graph.interpreter, lambda *values: _one(f(*values, **parameters), default), xs)
+                y = defer(graph.interpreter, default, lambda *values: f(*values, **parameters), xs)
             else:
                 y = f(*xs, **parameters)
             return christen(y, graph, reserved, start)
-
-
-def _one(y: Any, who: str) -> Any:
-    if isinstance(y, (list, tuple)):
-        raise ShapeError(
-            f"{who} gives several tensors, so the rank must be known when the graph is built",
-            hint="give the placeholder a shape, as [None, 784]",
-        )
-    return y
 
 
 def christen(y: Any, graph: Graph, name: str, start: int) -> Any:

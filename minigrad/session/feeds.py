@@ -56,7 +56,7 @@ def feed_array(tensor: Tensor, value: Any) -> ndarray:
     if array.shape != sizes and not _fits(array.shape, sizes):
         raise FeedError(
             f"cannot feed a value of shape {shape_text(array.shape)} to {tensor.name}, "
-            f"whose shape is {shape_text(sizes)}",
+            f"whose shape is {shape_text(tuple(n if isinstance(n, int) else None for n in sizes))}",
             lines=tensor.made(),
         )
     return array
@@ -72,8 +72,10 @@ def _converted(tensor: Tensor, value: Any) -> ndarray:
         value = value.array
     if isinstance(value, Handle):
         raise ValueTypeError(
-            f"the value fed to {tensor.name} is {value!r}, a tensor of a graph or tape",
-            hint="feed numbers: run it first",
+            f"the value fed to {tensor.name} is {value!r}, a {value.front_end} value",
+            hint="feed numbers: sess.run(it) gives them"
+            if value.front_end == "session"
+            else "feed its numbers: it.detach().numpy()",
             lines=tensor.made(),
         )
     try:

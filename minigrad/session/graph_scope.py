@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from minigrad.errors import (
@@ -22,6 +23,7 @@ from minigrad.graph import Atom, Builder, Const, Var
 from minigrad.op import Array, Handle, Interpreter, Op, Operand, Value, leaked
 from minigrad.session.names import Names
 from minigrad.session.open_rank import Deferred, defer, is_open
+from minigrad.session.shape import TensorShape
 from minigrad.session.sizes import partly_known
 from minigrad.session.stacks import Stack
 from minigrad.session.tensor import Assumption, Operation, Role, Tensor
@@ -54,7 +56,7 @@ class Append(Interpreter):
 
     def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
         if self.graph.has_open_ranks and not isinstance(op, Deferred) and any(map(is_open, xs)):
-            return defer(self, op, xs)
+            return defer(self, op.label, op, xs)
         return self.graph.add_node(op, [self.lower(op, x, xs) for x in op.coerce(xs)])
 
     def lower(self, op: Op, x: Value, xs: Sequence[Operand]) -> Atom:
@@ -89,6 +91,7 @@ class Append(Interpreter):
 class Graph:
     """A program to be run by sessions.
 
+    >>> from minigrad.session.inputs import constant
     >>> graph = Graph()
     >>> with graph.as_default():
     ...     x = constant(2.0, name="x")
@@ -121,6 +124,8 @@ class Graph:
         """Append op(*ins); the Tensor, or the tuple of them."""
         self.check_open(op.label)
         line = node_line()
+        if type(getattr(op, "shape", None)) is TensorShape:  # in a graph a shape is a plain tuple
+            op = replace(op, shape=tuple(op.shape))  # type: ignore[attr-defined,type-var]
         token = assume_equal.set(self.assume)
         try:
             self.builder.add_node(op, ins, self.interpreter, line)
@@ -169,7 +174,7 @@ class Graph:
 
     def assume(self, a: Size, b: Size) -> None:
         """Remember, with the node this line comes to, that two sizes were taken to be equal."""
-        self._assuming.append((a, b, user_line()))
+        self._assuming.append((a, b, node_line()))
 
     def fresh_sizes(self, sizes: Sequence[int | Dim | None]) -> tuple[Size, ...]:
         """The sizes, with a new symbol for each None."""

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.op import EVALUATE, interpreter
+from minigrad.op import EVALUATE, Array, Value, interpreter
 from minigrad.session.building import as_array, building, operand
 from minigrad.session.graph_scope import Append, get_default_graph
 from minigrad.session.open_rank import OpenType
@@ -80,4 +80,6 @@ def convert_to_tensor(value: Any, dtype: Any = None, name: str | None = None) ->
         return value.value()
     with building(value):
         found = operand(value)
-        return found if isinstance(found, Tensor) else constant(value, dtype, name=name)
+        if isinstance(found, Value) and not isinstance(found, Array):
+            return found
+        return constant(found.array if isinstance(found, Array) else found, dtype, name=name)

@@ -136,7 +136,7 @@ def clip_by_global_norm(t_list: list[Any], clip_norm: Any, name: str | None = No
     """The tensors scaled together so that their common norm is at most clip_norm, and that norm before; None stays."""
     present = [t for t in t_list if t is not None]
     norm = build(name, "global_norm", lambda *ts: mnp.sqrt(_total([mnp.sum(mnp.square(t)) for t in ts])), *present)
-    scale = build(None, "clip_by_global_norm", lambda n: mnp.divide(clip_norm, mnp.maximum(n, clip_norm)), norm)
+    scale = build(None, "clip_by_global_norm", lambda n, most: mnp.divide(most, mnp.maximum(n, most)), norm, clip_norm)
     return [None if t is None else multiply(t, scale) for t in t_list], norm
 
 

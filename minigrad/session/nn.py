@@ -9,13 +9,13 @@ from typing import Any
 
 import minigrad.numpy as mnp
 from minigrad.errors import ArgumentError
-from minigrad.ops import activations, composite, losses
-from minigrad.ops.elementwise import less
+from minigrad.ops import activations, composite, losses, random
 from minigrad.session.array_functions import gather, sizes_from
-from minigrad.session.building import build
+from minigrad.session.building import build, graph_of
 from minigrad.session.inputs import convert_to_tensor
 from minigrad.session.math_functions import sigmoid, tanh, unary
-from minigrad.session.random_functions import random_uniform
+from minigrad.session.random_functions import random_key
+from minigrad.types import real_of
 
 __all__ = [
     "bias_add",
@@ -69,7 +69,12 @@ def log_softmax(logits: Any, axis: int = -1, name: str | None = None, dim: int |
 
 
 def softmax_cross_entropy_with_logits(
-    labels: Any = None, logits: Any = None, axis: int = -1, name: str | None = None, dim: int | None = None
+    _sentinel: Any = None,
+    labels: Any = None,
+    logits: Any = None,
+    axis: int = -1,
+    name: str | None = None,
+    dim: int | None = None,
 ) -> Any:
     """-Σ labels·log softmax(logits) along an axis: [.., c] and [.., c] give [..]."""
     place = axis if dim is None else dim
@@ -77,35 +82,40 @@ def softmax_cross_entropy_with_logits(
     def loss(x: Any, t: Any) -> Any:
         return losses.cross_entropy(x, t, axis=place, reduction="none")
 
-    return build(name, "softmax_cross_entropy_with_logits", loss, _given(logits, "logits"), _given(labels, "labels"))
+    return build(name, "softmax_cross_entropy_with_logits", loss, *_named(_sentinel, logits, labels))
 
 
 softmax_cross_entropy_with_logits_v2 = softmax_cross_entropy_with_logits
 
 
-def sparse_softmax_cross_entropy_with_logits(labels: Any = None, logits: Any = None, name: str | None = None) -> Any:
+def sparse_softmax_cross_entropy_with_logits(
+    _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
+) -> Any:
     """-log softmax(logits)[label]: integer labels [..] and logits [.., c] give [..]."""
 
     def loss(x: Any, t: Any) -> Any:
         return losses.cross_entropy(x, t, reduction="none")
 
     op_type = "SparseSoftmaxCrossEntropyWithLogits"
-    return build(name, op_type, loss, _given(logits, "logits"), _given(labels, "labels"))
+    return build(name, op_type, loss, *_named(_sentinel, logits, labels))
 
 
-def sigmoid_cross_entropy_with_logits(labels: Any = None, logits: Any = None, name: str | None = None) -> Any:
+def sigmoid_cross_entropy_with_logits(
+    _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
+) -> Any:
     """-t·log σ(x) - (1 - t)·log(1 - σ(x)), elementwise and without overflow."""
 
     def loss(x: Any, t: Any) -> Any:
         return losses.binary_cross_entropy_with_logits(x, t, reduction="none")
 
-    return build(name, "logistic_loss", loss, _given(logits, "logits"), _given(labels, "labels"))
+    return build(name, "logistic_loss", loss, *_named(_sentinel, logits, labels))
 
 
-def _given(x: Any, what: str) -> Any:
-    if x is None:
-        raise ArgumentError(f"cross entropy: {what} are needed", hint="name the arguments: labels=..., logits=...")
-    return x
+def _named(sentinel: Any, logits: Any, labels: Any) -> tuple[Any, Any]:
+    """Both, given by name: as in TensorFlow the first position is nobody's, for the two are easily swapped."""
+    if sentinel is not None or logits is None or labels is None:
+        raise ArgumentError("cross entropy: labels and logits are given by name", hint="labels=..., logits=...")
+    return logits, labels
 
 
 def embedding_lookup(params: Any, ids: Any, name: str | None = None) -> Any:
@@ -145,14 +155,10 @@ def dropout(
         raise ArgumentError("dropout: give either keep_prob or rate")
     dropped = 1 - keep_prob if rate is None else rate
     value = convert_to_tensor(x)
-    noise = random_uniform(
-        value.shape if noise_shape is None else sizes_from("dropout", noise_shape), seed=seed, name=f"{name}/random"
-    )
-    return build(
-        name,
-        "dropout",
-        lambda v, u, p: mnp.where(less(u, p), 0.0, mnp.divide(v, mnp.subtract(1.0, p))),
-        value,
-        noise,
-        dropped,
-    )
+    sizes = None if noise_shape is None else sizes_from("dropout", noise_shape)
+
+    def dropped_out(v: Any, k: Any, p: Any) -> Any:
+        noise = random.uniform(k, v.shape if sizes is None else sizes, real_of(v.dtype))
+        return mnp.where(mnp.less(noise, p), 0.0, mnp.divide(v, mnp.subtract(1.0, p)))
+
+    return build(name, "dropout", dropped_out, value, random_key(graph_of([value]), seed, name), dropped)

@@ -2,8 +2,8 @@
 
 Floor 6. What a function makes of such a tensor cannot be built yet, so the call itself is put into the graph, as a
 `Deferred` op; once the ranks are fed, `resolve` builds the graph again with it carried out. Its gradient is deferred
-likewise. What does not depend on the rank is known at once: the function is tried on a few ranks when it is called, so that
-`tf.reduce_mean(x)` is a known f32[], and a wrong dtype stops at its own line.
+likewise. What does not depend on the rank is known at once: the function is tried on a few ranks when it is called,
+so that `tf.reduce_mean(x)` is a known f32[], and a wrong dtype stops at its own line.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from minigrad.interpreters import reverse
 from minigrad.interpreters.build import Build, trace
 from minigrad.op import EVALUATE, Array, Handle, Interpreter, Op, Value, lift, using
 from minigrad.ops.kinds import zeros
-from minigrad.types import Dim, DType, TensorType, assume_equal
+from minigrad.types import SHORT, Dim, DType, TensorType, assume_equal, symbols_of
 
+_GUESS = "_axis"  # begins the names of sizes that only stand in while trying
 _TRIED = (0, 1, 2, 3, 4)  # ranks a function is tried on; TensorFlow programs rarely have more
 
 
@@ -29,25 +30,28 @@ class OpenType(TensorType):
     __slots__ = ()
 
     def __init__(self, dtype: DType) -> None:
-        super().__init__((), dtype)
+        object.__setattr__(self, "dtype", dtype)  # frozen
 
     @property
-    def ndim(self) -> int:
-        _unknown(self)
+    def shape(self) -> NoReturn:
+        raise ShapeError(
+            f"the rank of {self} is not known until it is fed",
+            hint="give the placeholder a shape, as [None, 784], or use x.set_shape(...)",
+        )
 
-    @property
-    def size(self) -> Any:
-        _unknown(self)
+    def with_dtype(self, dtype: DType) -> TensorType:
+        return OpenType(dtype)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, OpenType) and self.dtype == other.dtype
+
+    def __hash__(self) -> int:
+        return hash((OpenType, self.dtype))
 
     def __str__(self) -> str:
-        return f"{TensorType.__str__(self)[:-2]}[...]"
+        return f"{SHORT[self.dtype]}[...]"
 
-
-def _unknown(type: TensorType) -> NoReturn:
-    raise ShapeError(
-        f"the rank of {type} is not known until it is fed",
-        hint="give the placeholder a shape, as [None, 784], or use x.set_shape(...)",
-    )
+    __repr__ = __str__
 
 
 def is_open(x: Any) -> bool:
@@ -59,8 +63,13 @@ def is_open(x: Any) -> bool:
 class Deferred(Op):
     """f(*operands), to be built when their ranks are known; `type` is what is known of the result before."""
 
+    name: str
     f: Callable[..., Any]
     type: TensorType
+
+    @property
+    def label(self) -> str:
+        return self.name
 
     def coerce(self, xs: Sequence[Any]) -> Sequence[Value]:
         return [lift(x, self.label) for x in xs]
@@ -70,7 +79,7 @@ class Deferred(Op):
 
     def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
         return [
-            Deferred(_pull(self.f, i), x.type)(y_bar, *xs) if w else None
+            Deferred(self.name, _pull(self.f, i), x.type)(y_bar, *xs) if w else None
             for i, (x, w) in enumerate(zip(xs, wanted, strict=True))
         ]
 
@@ -86,7 +95,7 @@ def _pull(f: Callable[..., Any], i: int) -> Callable[..., Any]:
     return pull
 
 
-def defer(interpreter: Interpreter, f: Callable[..., Any], xs: Sequence[Any]) -> Any:
+def defer(interpreter: Interpreter, name: str, f: Callable[..., Any], xs: Sequence[Any]) -> Any:
     """Append f(*xs) as a deferred op. What is not a tensor of the graph (a weak number, an axis) stays as it is."""
     places = [k for k, x in enumerate(xs) if isinstance(x, Handle)]
 
@@ -97,31 +106,61 @@ def defer(interpreter: Interpreter, f: Callable[..., Any], xs: Sequence[Any]) ->
         return f(*operands)
 
     operands = [xs[k] for k in places]
-    return interpreter.apply(Deferred(call, _result_type(call, [x.type for x in operands])), operands)
+    return interpreter.apply(Deferred(name, call, _result_type(name, call, [x.type for x in operands])), operands)
 
 
-def _result_type(f: Callable[..., Any], types: Sequence[TensorType]) -> TensorType:
+def _result_type(who: str, f: Callable[..., Any], types: Sequence[TensorType]) -> TensorType:
     """What the results have in common over the ranks the function takes."""
     found: list[TensorType] = []
     refused: list[MinigradError] = []
+    several: list[bool] = []
+
+    def single(*values: Value) -> list[Any]:
+        y = f(*values)
+        if isinstance(y, (list, tuple)):
+            several.append(True)
+            raise _several(who)
+        return [y]
+
     token = assume_equal.set(lambda a, b: None)
     try:
         for rank in _TRIED:
-            shape = tuple(Dim.symbol(f"rank{rank}_{k}") for k in range(rank))
+            shape = tuple(Dim.symbol(f"{_GUESS}{k}") for k in range(rank))
             guess = [t.with_shape(shape) if isinstance(t, OpenType) else t for t in types]
             try:
                 with using(EVALUATE):
-                    graph, _ = trace(lambda *values: [f(*values)], [TensorType(g.shape, g.dtype) for g in guess])
+                    graph, _ = trace(single, [TensorType(g.shape, g.dtype) for g in guess])
                 found.append(graph.out_types[0])
             except MinigradError as error:
                 refused.append(error)
     finally:
         assume_equal.reset(token)
+    if several:
+        raise _several(who)
     if not found:
         if all(isinstance(e, (DtypeError, ValueTypeError)) for e in refused):
             raise refused[0]
         return OpenType(types[0].dtype)
-    return found[0] if all(t == found[0] for t in found[1:]) else OpenType(found[0].dtype)
+    settled = all(t == found[0] for t in found[1:]) and not any(s.startswith(_GUESS) for s in symbols_of(found[0]))
+    return found[0] if settled else OpenType(found[0].dtype)
+
+
+def settle(x: Any, type: TensorType, who: str) -> Any:
+    """x of open rank as a tensor of this type; what is fed must make it so."""
+
+    def require(v: Value) -> Value:
+        if v.type != type:
+            raise ShapeError(f"{who} must be {type}, but what was fed makes it {v.type}")
+        return v
+
+    return x.home().apply(Deferred("settle", require, type), [x])
+
+
+def _several(who: str) -> ShapeError:
+    return ShapeError(
+        f"{who} gives several tensors, so the rank must be known when the graph is built",
+        hint="give the placeholder a shape, as [None, 784]",
+    )
 
 
 def resolve(graph: Graph, types: Sequence[TensorType], sizes: dict[str, int]) -> Graph:

@@ -167,9 +167,9 @@ class Plan:
 
     # ── running ──────────────────────────────────────────────────────────────────────────────────
     def executable(self, sizes: dict[str, int], signature: Any) -> backends.Executable:
-        """The program for these fed sizes, compiled when they are met first."""
+        """The program for this signature, the backend and the fed shapes, compiled when it is met first."""
         with using(EVALUATE):
-            graph = self._concrete(sizes, signature)
+            graph = self._concrete(sizes, signature[1:])
             exe = self.executables[signature] = backends.compile(graph)
         return exe
 
@@ -188,7 +188,5 @@ class Plan:
     @property
     def open_sizes(self) -> set[str]:
         """The symbols whose numbers must be known to run it."""
-        found: set[str] = symbols_of(tuple(v.type.shape for v in self.graph.inputs))
-        for n in self.graph.nodes:
-            found |= symbols_of(tuple(v.type.shape for v in n.outs))
-        return found
+        every = [*self.graph.inputs, *(v for n in self.graph.nodes for v in n.outs)]
+        return set().union(*(symbols_of(v.type.shape) for v in every if not isinstance(v.type, OpenType)))

@@ -19,7 +19,7 @@ from minigrad.ops import random
 from minigrad.ops.elementwise import add, convert, mul
 from minigrad.session.array_functions import ones, sizes_from, zeros
 from minigrad.session.building import as_array, build, building, graph_of
-from minigrad.session.graph_scope import get_default_graph
+from minigrad.session.graph_scope import Graph, get_default_graph
 from minigrad.session.inputs import constant
 from minigrad.session.plan import KEY
 from minigrad.session.tensor import Draw, Tensor
@@ -35,12 +35,16 @@ def _drawn(op_type: str, name: str | None, shape: Any, seed: int | None, f: Call
     """f(key, sizes) with a key of this operation's own."""
     near = shape if isinstance(shape, (list, tuple)) else [shape]
     sizes = sizes_from(op_type, shape)
-    graph = graph_of(near)
-    op_seed = len(graph.operations) if seed is None and graph.seed is not None else seed
-    role = Draw(None, None) if op_seed is None else Draw(graph.seed or 0, op_seed)
-    key: Tensor = graph.source("RandomKey", role, KEY, f"{(name or op_type).rstrip('/')}/key")
+    key = random_key(graph_of(near), seed, name or op_type)
     with building(key):
         return build(name, op_type, lambda k: f(k, sizes), key)
+
+
+def random_key(graph: Graph, seed: int | None, name: str) -> Tensor:
+    """A key that is another one in every run; `name` is the operation's that draws with it."""
+    op_seed = len(graph.operations) if seed is None and graph.seed is not None else seed
+    role = Draw(None, None) if op_seed is None else Draw(graph.seed or 0, op_seed)
+    return graph.source("RandomKey", role, KEY, f"{name.rstrip('/')}/key")
 
 
 def random_uniform(

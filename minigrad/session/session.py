@@ -12,7 +12,7 @@ from typing import Any, NoReturn, TypeAlias
 
 import numpy as np
 
-from minigrad import backends, tree
+from minigrad import backends, config, tree
 from minigrad.errors import ArgumentError, GraphError, SessionError, UnknownNameError, ValueTypeError
 from minigrad.graph import Graph as PlainGraph
 from minigrad.op import EVALUATE, Handle, ndarray, using
@@ -140,19 +140,27 @@ class Session:
         return plan
 
     def compile(self, fetches: Any, feed_dict: Feeds | None = None) -> tuple[PlainGraph, backends.Executable]:
-        """What `run` would run for feeds of these sizes: the pruned graph, and the executable made of it. Runs nothing."""
+        """What `run` would run for feeds of these sizes, without running it: the pruned graph and its executable."""
         leaves, _ = _flatten(fetches)
         feeds = self._feeds(feed_dict)
         plan = self._plan(self._targets(leaves), tuple(feeds))
         return plan.graph, self._executable(plan, feeds)
+
+    def program(self, fetches: Any, feed_dict: Feeds | None = None) -> tuple[PlainGraph, list[ndarray]]:
+        """The graph that `run` would run, after the passes, and the arrays it would run on: feeds, then state."""
+        leaves, _ = _flatten(fetches)
+        feeds = self._feeds(feed_dict)
+        plan = self._plan(self._targets(leaves), tuple(feeds))
+        return self._executable(plan, feeds).graph, [*feeds.values(), *self._state(plan)]
 
     def _executable(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> backends.Executable:
         """The plan's program for feeds of these sizes."""
         if plan.unfed:
             raise not_fed(plan, feeds)
         arrays = list(feeds.values())
-        signature = tuple([a.shape for a in arrays])
-        return plan.executables.get(signature) or plan.executable(bind_sizes(plan, arrays), signature)
+        signature = (config.backend.get(), *[a.shape for a in arrays])
+        exe = plan.executables.get(signature)
+        return plan.executable(bind_sizes(plan, arrays), signature) if exe is None else exe
 
     def _execute(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> Iterator[Any]:
         """Run the plan's program on feeds and state, keep the new state, give the fetched values."""

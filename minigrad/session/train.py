@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import ArgumentError, DtypeError
+from minigrad.errors import ArgumentError, DtypeError, ValueTypeError
 from minigrad.op import Value
 from minigrad.ops import optimize
 from minigrad.ops.elementwise import convert
@@ -77,12 +77,17 @@ class Optimizer:
         self, loss: Any, var_list: Sequence[Variable] | None = None, grad_loss: Any = None
     ) -> list[tuple[Any, Variable]]:
         """(gradient, variable) pairs; the gradient is None where the loss does not depend on the variable."""
+        if not isinstance(loss, (Tensor, Variable)):
+            raise ValueTypeError(f"{self.name}: the loss {loss!r} (a {type(loss).__name__}) is not a tensor")
         graph = loss.graph
         chosen = list(var_list) if var_list is not None else graph.get_collection(GraphKeys.TRAINABLE_VARIABLES)
         if not chosen:
             raise ArgumentError("no variables to optimize", hint="make them with tf.Variable or tf.get_variable")
         if not is_differentiable(loss.dtype):
-            raise DtypeError(f"{self.name}: the loss {loss.name} is {loss.dtype.name}, which has no gradient")
+            raise DtypeError(
+                f"{self.name}: the loss {loss.name} is {loss.dtype.name}, which has no gradient",
+                hint="make the variables floats: tf.Variable(1.0), or dtype=tf.float32",
+            )
         return list(zip(gradients(loss, chosen, grad_ys=grad_loss), chosen, strict=True))
 
     def apply_gradients(

@@ -18,14 +18,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-import numpy as np
-
 from minigrad.errors import ArgumentError, DtypeError, SessionError, ShapeError, ValueTypeError
 from minigrad.graph import Const, Var
-from minigrad.op import EVALUATE, Handle, Interpreter, interpreter, ndarray
+from minigrad.op import EVALUATE, Handle, Interpreter, Value, interpreter, ndarray
 from minigrad.ops.elementwise import add, convert, sub, where
 from minigrad.session.building import as_array, building, operand
 from minigrad.session.graph_scope import Append, Graph, GraphKeys, get_default_graph
+from minigrad.session.open_rank import is_open, settle
 from minigrad.session.shape import TensorShape, static
 from minigrad.session.tensor import Constant, Initialized, Nothing, Operation, Read, Tensor, Write, the_session
 from minigrad.source import Line, user_line
@@ -160,7 +159,7 @@ class Variable(Handle):
             reserved = graph.names.unique(type if name is None else graph.names.check(name))
             with graph.names.under(reserved + "/"):
                 value = operand(value)
-                if isinstance(value, (bool, int, float, np.ndarray, np.generic)):
+                if not isinstance(value, Value):
                     value = as_array(value, self.dtype, type)
                 if value.dtype != self.dtype:
                     raise DtypeError(
@@ -172,6 +171,8 @@ class Variable(Handle):
 
     def _write(self, type: str, value: Any, name: str | None = None) -> Tensor:
         """The operation that stores a value, which must have the variable's type."""
+        if is_open(value):
+            value = settle(value, self.type, f"{type}: the value for {self.name}")
         sizes, own = value.type.shape, self.type.shape
         if len(sizes) != len(own) or any(n != m for n, m in zip(sizes, own, strict=True) if isinstance(n, int)):
             raise ShapeError(

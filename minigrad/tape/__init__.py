@@ -3,6 +3,10 @@
 Floor 6. Functions of tensors come from the tables of functions.py, shapes.py, selection.py and creation.py.
 """
 
+from math import e as e
+from math import inf as inf
+from math import nan as nan
+from math import pi as pi
 from typing import Any
 
 from minigrad.tape import autograd as autograd

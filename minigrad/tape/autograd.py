@@ -15,10 +15,10 @@ import numpy as np
 
 from minigrad.errors import BackwardError, GradientError
 from minigrad.interpreters.reverse import pull_through, walk
-from minigrad.op import EVALUATE, Array, Value, using
+from minigrad.op import EVALUATE, Array, Value, interpreter
 from minigrad.ops.elementwise import add
 from minigrad.source import user_place
-from minigrad.tape.grad_mode import enable_grad, no_grad
+from minigrad.tape.grad_mode import GRAD
 from minigrad.tape.interpreter import TAPE, node_of
 from minigrad.tape.memory import MEMORY
 from minigrad.tape.record import Overwritten, Record
@@ -44,12 +44,16 @@ def backward(
     """
     outputs = _sequence(tensors)
     bars = start(outputs, _cotangents(grad_tensors, outputs), "backward", create_graph)
-    targets = None if inputs is None else [_key(x, "backward") for x in _sequence(inputs)]
-    found = Walk(bars, targets, bool(create_graph if retain_graph is None else retain_graph), create_graph).run()
-    by_key = {} if inputs is None else dict(zip(targets or (), _sequence(inputs), strict=True))
-    for key in list(found) if targets is None else targets:
-        if key in found and (targets is not None or isinstance(key, Tensor)):
-            accumulate(by_key.get(key, key), found, key, create_graph)
+    retain = create_graph if retain_graph is None else retain_graph
+    if inputs is None:
+        found = Walk(bars, None, retain, create_graph).run()
+        for leaf in found:
+            accumulate(leaf, found, leaf, create_graph)
+        return
+    targets = {_key(x, "backward"): x for x in _sequence(inputs)}
+    found = Walk(bars, list(targets), retain, create_graph).run()
+    for key in found:
+        accumulate(targets[key], found, key, create_graph)
 
 
 def grad(
@@ -71,7 +75,7 @@ def grad(
     ys, xs = _sequence(outputs), _sequence(inputs)
     bars = start(ys, _cotangents(grad_outputs, ys), "grad", create_graph)
     keys = [_key(x, "grad") for x in xs]
-    found = Walk(bars, keys, bool(create_graph if retain_graph is None else retain_graph), create_graph).run()
+    found = Walk(bars, keys, create_graph if retain_graph is None else retain_graph, create_graph).run()
     for i, (x, key) in enumerate(zip(xs, keys, strict=True)):
         if key not in found and not allow_unused:
             raise BackwardError(
@@ -142,12 +146,12 @@ class Walk:
 
     def run(self) -> dict[Any, Any]:
         records = reachable(self.bars)
-        if not self.create_graph:
-            with using(EVALUATE), no_grad():
-                left = walk(self.steps(records), self.bars)
-        else:
-            with using(TAPE), enable_grad():
-                left = walk(self.steps(records), self.bars)
+        meaning, grad = interpreter.set(TAPE if self.create_graph else EVALUATE), GRAD.set(self.create_graph)
+        try:
+            left = walk(self.steps(records), self.bars)
+        finally:
+            interpreter.reset(meaning)
+            GRAD.reset(grad)
         if self.targets is None:
             return left
         self.found.update((k, left[k]) for k in self.targets if k in left)
@@ -155,15 +159,16 @@ class Walk:
 
     def steps(self, records: list[Record]) -> Iterator[Any]:
         """The records as steps. By the time a record is taken, its results' cotangents are complete: look at them."""
-        wanted = None if self.targets is None else leading_to(records, self.watched)
-        place = None if self.retain else user_place()
+        watched, retain = self.watched, self.retain
+        wanted = None if self.targets is None else leading_to(records, watched)
+        plain = wanted is None and not self.create_graph
+        place = None if retain else user_place()
         for r in records:
-            if self.watched or r.listeners:
+            if watched or r.listeners:
                 self.look(r)
             if wanted is None or r in wanted:
-                plain = wanted is None and not self.create_graph
-                yield r if plain else Step(r, wanted, self.watched, self.create_graph)
-                if not self.retain:
+                yield r if plain else Step(r, wanted, watched, self.create_graph)
+                if not retain:
                     r.free(place)
 
     def look(self, r: Record) -> None:
@@ -211,15 +216,16 @@ def _record(key: Any) -> Any:
 
 def reachable(keys: Iterable[Any]) -> list[Record]:
     """Every record the keys depend on, latest first. A loop: histories may be as long as memory allows."""
-    stack = [r for r in map(_record, keys) if type(r) is Record]
-    seen = set(stack)
-    while stack:
-        for key in stack.pop().ins:
+    found = list({r for r in map(_record, keys) if type(r) is Record})
+    seen = set(found)
+    for record in found:  # grows as it goes
+        for key in record.ins:
             r = key[0] if type(key) is tuple else key
             if type(r) is Record and r not in seen:
                 seen.add(r)
-                stack.append(r)
-    return sorted(seen, key=attrgetter("seq"), reverse=True)
+                found.append(r)
+    found.sort(key=attrgetter("seq"), reverse=True)
+    return found
 
 
 def leading_to(records: Sequence[Record], targets: set[Any]) -> set[Any]:

@@ -12,8 +12,8 @@ from typing import Any, TypeVar
 import numpy as np
 
 import minigrad.numpy as mnp
-from minigrad.errors import ValueTypeError
-from minigrad.op import Array, ndarray
+from minigrad.errors import MixedFrontEndsError, ValueTypeError
+from minigrad.op import Array, Handle, ndarray
 from minigrad.source import user_place
 from minigrad.tape.shapes import to
 from minigrad.tape.tensor import Tensor, check_differentiable
@@ -21,6 +21,13 @@ from minigrad.types import as_dtype
 
 
 def _fresh(value: Any, requires_grad: bool, who: str) -> Tensor:
+    if not isinstance(value, (Tensor, Array)):
+        what = f"a {value.front_end} value" if isinstance(value, Handle) else "a traced value"
+        raise MixedFrontEndsError(
+            f"{who}: {what}, {value.type}, has no numbers to make a tensor from",
+            hint="run or return it first; a tensor is made from numbers",
+            lines=[("made at", value.origin())],
+        )
     array: ndarray = value._array if isinstance(value, Tensor) else value.array
     if requires_grad:
         check_differentiable(array, who)

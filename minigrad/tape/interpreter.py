@@ -7,12 +7,24 @@ eager mode the price of everything is this function's.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import MixedFrontEndsError
-from minigrad.op import EVALUATE, Array, Handle, Interpreter, Op, Operand, ndarray, require_one_front_end
+from minigrad.op import (
+    EVALUATE,
+    Array,
+    Handle,
+    Interpreter,
+    Op,
+    Operand,
+    Value,
+    explain,
+    ndarray,
+    require_one_front_end,
+)
 from minigrad.ops import sugar
 from minigrad.ops.elementwise import Row
 from minigrad.source import UNKNOWN, user_place
@@ -43,21 +55,23 @@ class Tape(Interpreter):
         for x in xs:
             if type(x) is not Array and x.requires_grad and GRAD.get():
                 return self.record(op, xs, arrays)
-        y = run(op, arrays)
-        return tuple([Tensor(a) for a in y]) if op.many else views.link(Tensor(y), xs, op)
+        y = run(op, arrays, xs)
+        return tuple(unrecorded(op, xs, arrays, y)) if op.many else views.link(unrecorded(op, xs, arrays, y), xs, op)
 
     def record(self, op: Op, xs: Sequence[Any], arrays: list[ndarray]) -> Any:
         """Run op, some operand of which requires grad, and remember it."""
         way_back = None
         if op.no_gradient is not None:
             op.no_gradient.check(op)
-            y = run(op, arrays)
-            return tuple([Tensor(a) for a in y]) if op.many else views.link(Tensor(y), xs, op)
+            y = run(op, arrays, xs)
+            return (
+                tuple(unrecorded(op, xs, arrays, y)) if op.many else views.link(unrecorded(op, xs, arrays, y), xs, op)
+            )
         nodes = [(x._node or x) if type(x) is not Array and x.requires_grad else None for x in xs]
         if type(op).pullback is not Op.pullback:
             y, way_back = pulled_back(op, arrays, nodes)
         else:
-            y = run(op, arrays)
+            y = run(op, arrays, xs)
         r = Record(op, arrays, y, nodes, tick(), user_place())
         r.way_back = way_back
         if op.many:
@@ -70,11 +84,11 @@ def array_of(x: Any) -> ndarray:
     return x._array if isinstance(x, Tensor) else x.array
 
 
-def run(op: Op, arrays: Sequence[ndarray]) -> Any:
+def run(op: Op, arrays: Sequence[ndarray], xs: Sequence[Any] = ()) -> Any:
     try:
         y = op.impl(*arrays)
     except (ValueError, TypeError, IndexError):
-        op.out_type(*[TensorType(a.shape, a.dtype) for a in arrays])  # says it better, if it is the user's
+        explain(op, [TensorType(a.shape, a.dtype) for a in arrays], xs)
         raise
     return tuple(map(np.asarray, y)) if op.many else y if type(y) is np.ndarray else np.asarray(y)
 
@@ -93,8 +107,21 @@ def pulled_back(op: Op, arrays: list[ndarray], nodes: Sequence[Any]) -> tuple[An
     return (tuple([v.array for v in y]) if op.many else y.array), way_back
 
 
+_AT_HOME = (Tensor, Array, float, int, complex)
+
+
 def tape_values(op: Op, xs: Sequence[Operand]) -> Sequence[Any]:
-    """Operands as Tensors and Arrays. Values of other front-ends are refused, with both lines."""
+    """Operands as Tensors and Arrays."""
+    ready = True
+    for x in xs:
+        if not isinstance(x, _AT_HOME):
+            return foreign_values(op, xs)
+        ready = ready and isinstance(x, Value)
+    return xs if ready else op.coerce(xs)
+
+
+def foreign_values(op: Op, xs: Sequence[Operand]) -> Sequence[Any]:
+    """The same where NumPy arrays are among them. Values of other front-ends are refused, with both lines."""
     handles = [x for x in xs if isinstance(x, Handle)]
     if handles:
         require_one_front_end(op, handles)
@@ -114,24 +141,36 @@ def tape_values(op: Op, xs: Sequence[Operand]) -> Sequence[Any]:
 TAPE = Tape()
 Tensor.tape = TAPE
 
+# Told of every op that leaves no record (comparisons, indices, what needs no grad), while somebody wants to know.
+WATCH: ContextVar[Callable[[Op, Sequence[Any], Sequence[Any], Any], None] | None] = ContextVar("watch", default=None)
+
+
+def unrecorded(op: Op, xs: Sequence[Any], arrays: Sequence[Any], y: Any) -> Any:
+    """The result as a tensor, or the results as tensors, without history."""
+    watch = WATCH.get()
+    if watch is not None:
+        watch(op, [node_of(x) for x in xs], arrays, y)
+    return [Tensor(a) for a in y] if op.many else Tensor(y)
+
 
 # ── rows, by the shorter road ────────────────────────────────────────────────────────────────────
 def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
     """`x + y` for tensors of one dtype, or a float tensor and a Python number; `Tape.apply` does the rest."""
     numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
-    weak = isinstance(numpy, np.ufunc)  # ufuncs know what a Python number beside an array means
 
     def operator(self: Any, other: Any) -> Any:
         if not isinstance(self, Tensor):
             return tensor_of(TAPE.apply(op, (self, other)))
-        a, dtype = self._array, self._array.dtype
-        b: Any = other
+        a, grads = self._array, self.requires_grad
+        dtype = a.dtype
         if isinstance(other, Tensor):
             b = other._array
             fits = b.dtype is dtype and dtype.kind in takes
-            grads = other.requires_grad or self.requires_grad
+            grads = grads or other.requires_grad
+        elif type(other) is float and dtype.kind == "f":
+            b, fits = np.asarray(other, dtype), True
         elif isinstance(other, sugar.OPERANDS):
-            fits, grads = weak and dtype.kind == "f" and type(other) in (float, int), self.requires_grad
+            b, fits = a, False
         else:
             return NotImplemented
         if not fits:
@@ -142,12 +181,14 @@ def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
         try:
             y = numpy(*arrays)
         except ValueError:
-            y = run(op, [np.asarray(x, dtype) for x in arrays])  # fails again, and says why
+            return TAPE.apply(op, (other, self) if swap else (self, other))  # fails again, and says why
         if type(y) is not np.ndarray:
             y = np.asarray(y)
         if not (grads and differentiable and GRAD.get()):
-            return Tensor(y)
-        node, other_node = node_of(self), node_of(other)
+            return unrecorded(op, (other, self) if swap else (self, other), arrays, y)
+        # node_of of both, in line: a call costs a tenth of the whole
+        node = (self._node or self) if self.requires_grad else None
+        other_node = (other._node or other) if isinstance(other, Tensor) and other.requires_grad else None
         ins = (other_node, node) if swap else (node, other_node)
         return Tensor(y, True, Record(op, arrays, y, ins, tick(), user_place()))
 
@@ -166,7 +207,7 @@ def unary(op: Row) -> Callable[[Any], Any]:
         if type(y) is not np.ndarray:
             y = np.asarray(y)
         if not (input.requires_grad and differentiable and GRAD.get()):
-            return Tensor(y)
+            return unrecorded(op, (input,), (a,), y)
         ins = (input._node or input,)
         return Tensor(y, True, Record(op, (a,), y, ins, tick(), user_place()))
 

@@ -18,7 +18,7 @@ from minigrad.tape.functions import FUNCTIONS, on_tape
 from minigrad.tape.inplace import assign
 from minigrad.tape.memory import tick
 from minigrad.tape.random import Generator, stream
-from minigrad.tape.tensor import Tensor
+from minigrad.tape.tensor import Tensor, rebuilt
 from minigrad.types import LONG
 
 NOT_METHODS = {"cat", "concat", "stack", "einsum", "tensordot", "where", "equal"}
@@ -154,8 +154,7 @@ PROPERTIES: dict[str, Callable[[Any], Any]] = {
 
 
 def _deep_copy(x: Tensor) -> Any:
-    copy = type(x).__new__(type(x))
-    Tensor.__init__(copy, x._array.copy(), x.requires_grad)
+    copy = rebuilt(type(x), x._array.copy(), x.requires_grad and x._node is None)
     copy.grad = None if x.grad is None else Tensor(x.grad._array.copy())
     return copy
 

@@ -11,8 +11,6 @@ import weakref
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from minigrad.errors import BackwardError
 from minigrad.interpreters.reverse import pull_through
 from minigrad.op import Array, Handle, Interpreter, Op, Value, ndarray
@@ -39,12 +37,11 @@ class Record:
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]:
         """The cotangents of the operands (a `Step` of the walk)."""
-        if type(self.op) is Row and type(y_bars[0]) is Array and self.xs is not None:
-            y = self.y
-            terms = terms_of(self.op, y.dtype)
+        op, y_bar = self.op, y_bars[0]
+        if type(op) is Row and type(y_bar) is Array and self.xs is not None:
+            terms = terms_of(op, self.y.dtype)
             if terms is not None and (MEMORY.last < self.seq or self.intact(terms)):
-                xs = [x if type(x) is np.ndarray else np.asarray(x, y.dtype) for x in self.xs]
-                return pull(terms, [y_bars[0].array, y, *xs], self.ins)
+                return pull(terms, (y_bar.array, self.y, *self.xs), self.ins)
         return self.pull_wanted(y_bars, [key is not None for key in self.ins])
 
     def intact(self, terms: Terms) -> bool:
@@ -69,8 +66,6 @@ class Record:
         return xs, tuple(map(self.value, self.y)) if self.op.many else self.value(self.y)
 
     def value(self, a: Any) -> Value:
-        if type(a) is not np.ndarray:  # a Python number, weak beside the other operand
-            return Array(np.asarray(a, next(x.dtype for x in self.xs if type(x) is np.ndarray)))
         write = MEMORY.write_since(a, self.seq)
         return Array(a) if write is None else Overwritten(a, self, write)
 

@@ -23,7 +23,7 @@ Call: TypeAlias = "tuple[Callable[..., Any], tuple[int, ...]]"  # a NumPy functi
 
 
 class Term:
-    """The cotangent of one operand as NumPy calls: `run([y_bar, y, *xs])`."""
+    """The cotangent of one operand as NumPy calls: `run((y_bar, y, *xs))`."""
 
     __slots__ = ("calls", "constants", "out", "reads", "run")
 
@@ -45,7 +45,7 @@ class Term:
         self.out = place[graph.outputs[0]]
         self.run = self.shortest()
 
-    def shortest(self) -> Callable[[list[Any]], Any]:
+    def shortest(self) -> Callable[[Sequence[Any]], Any]:
         """How to run it: most terms are the cotangent itself, or one product."""
         out = self.out
         if not self.calls:
@@ -55,7 +55,7 @@ class Term:
             return lambda values: f(values[i], values[j])
         return self.run_all
 
-    def run_all(self, values: list[Any]) -> Any:
+    def run_all(self, values: Sequence[Any]) -> Any:
         env = [*values, *self.constants]
         for f, where in self.calls:
             env.append(f(*[env[i] for i in where]))
@@ -87,14 +87,17 @@ def _term(row: Row, i: int, dtype: DType) -> Term | None:
     return Term(graph) if graph.outputs else None
 
 
-def pull(terms: Terms, values: list[Any], keys: Sequence[Any]) -> list[Any]:
-    """The cotangents of the operands whose key is not None; values are [y_bar, y, *xs]."""
+def pull(terms: Terms, values: Sequence[Any], keys: Sequence[Any]) -> list[Any]:
+    """The cotangents of the operands whose key is not None; values are (y_bar, y, *xs)."""
     bars: list[Any] = []
-    for term, key in zip(terms, keys, strict=False):
-        if term is None or key is None:
+    i = 1
+    for key in keys:
+        i += 1
+        term = terms[i - 2]
+        if key is None or term is None:
             bars.append(None)
             continue
-        bar = Array(term.run(values))
-        shape = values[len(bars) + 2].shape
-        bars.append(bar if bar.array.shape == shape else sum_to(bar, shape))
+        array = term.run(values)
+        shape = values[i].shape
+        bars.append(Array(array) if array.shape == shape else sum_to(Array(array), shape))
     return bars

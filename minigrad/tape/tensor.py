@@ -137,6 +137,9 @@ class Tensor(Handle):
     def data(self, new: Tensor) -> None:
         self._array = new._array
 
+    def __reduce__(self) -> Any:
+        return rebuilt, (type(self), self._array, self.requires_grad and self._node is None)
+
     # ── its numbers ──────────────────────────────────────────────────────────────────────────────
     def concrete(self, why: str) -> ndarray:
         return self._array
@@ -203,6 +206,13 @@ class Tensor(Handle):
 
 
 _PLAIN = {d for d, short in SHORT.items() if short in ("f32", "i64", "bool")}
+
+
+def rebuilt(cls: type[Tensor], array: ndarray, requires_grad: bool) -> Tensor:
+    """A leaf again, as pickling left it: histories are not saved."""
+    made = cls.__new__(cls)
+    Tensor.__init__(made, array, requires_grad)
+    return made
 
 
 class Size(int):

@@ -98,7 +98,7 @@ def _follow(steps: tuple[Op, ...], x: Any) -> Any:
 
 
 @dataclass(frozen=True)
-class Show(Op):
+class Show(Op, listed=False):
     """The part of the base that a view shows."""
 
     steps: tuple[Op, ...]
@@ -114,7 +114,7 @@ class Show(Op):
 
 
 @dataclass(frozen=True)
-class WriteThrough(Op):
+class WriteThrough(Op, listed=False):
     """The base after the part that a view shows was replaced by a value."""
 
     steps: tuple[Op, ...]

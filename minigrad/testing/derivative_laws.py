@@ -18,7 +18,6 @@ from minigrad.ops.kinds import zeros
 from minigrad.ops.rows import Row, mul_no_nan
 from minigrad.ops.table import KINKS
 from minigrad.testing.comparing import (
-    SAFETY,
     ULPS,
     Flat,
     Operands,
@@ -36,7 +35,7 @@ from minigrad.testing.comparing import (
     types,
     values,
 )
-from minigrad.testing.finite_differences import directional
+from minigrad.testing.finite_differences import SAFETY, directional
 
 
 def differentiable(op: Op) -> bool:

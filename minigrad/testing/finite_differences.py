@@ -24,6 +24,11 @@ STEPS = tuple(2.0**-k for k in range(4, 13))
 FINER = 2.0**-10  # how much smaller the steps get when a whole table of them did not settle
 TABLES = 3
 ORDER = 5  # columns of the extrapolation table: beyond the error h^10, rounding has the last word
+# Steps for the slopes from either side, wide apart: a smooth function closes the gap 1000 times over on the way. At
+# the last, a kink closer than 1e-9 is met, and rounding of 1 weighs 2e-6. For values with 24 bits there is less room.
+SIDES, COARSE_SIDES, FINE = (2.0**-14, 2.0**-18, 2.0**-24, 2.0**-30), (2.0**-6, 2.0**-8, 2.0**-10), 1e-10
+# An estimate may be off by ten times its own error before anything is blamed.
+SAFETY = 10.0
 # Rounding in a difference: half an ulp in each of two values, a few times over for the arithmetic inside f.
 ROUNDING = 8.0
 
@@ -34,6 +39,7 @@ class Estimate:
 
     value: ndarray
     error: ndarray
+    exact: ndarray | bool = False  # where it is known to machine precision, by the complex step
 
     def settled(self, tolerance: float = 1e-4) -> ndarray:
         """Where the estimate is good to a relative `tolerance`: elsewhere it can convict nobody."""
@@ -49,7 +55,7 @@ def directional(f: Function, xs: Arrays, dots: Sequence[ndarray | None], step: f
         if all(np.all(e.settled(1e-7)) for e in best):
             break
         found = _extrapolated(line, [h * step * FINER**table for h in STEPS])
-        best = [_better(a, b) for a, b in zip(best, found)]
+        best = [_nearer(a, b) for a, b in zip(best, found)]
     return best
 
 
@@ -60,6 +66,46 @@ def one_sided(f: Function, xs: Arrays, dots: Sequence[ndarray | None], step: flo
     left = [(a - b) / step for a, b in zip(here, line(-step))]
     right = [(b - a) / step for a, b in zip(here, line(step))]
     return left, right
+
+
+@dataclass(frozen=True)
+class Kink:
+    """Where a function has a kink along a line: for every element whether, and the slopes from below and above."""
+
+    there: ndarray
+    below: ndarray
+    above: ndarray
+
+
+def kinks(f: Function, xs: Arrays, dots: Sequence[ndarray | None], step: float = 1.0) -> list[Kink]:
+    """For each output, where the slopes from either side stay equally far apart while the step shrinks.
+
+    Where f is smooth their distance shrinks with the step, at a jump it grows, and rounding makes it grow as well.
+    """
+    line = _Line(f, xs, dots)
+    here = line(0.0)
+    there = [np.ones(y.shape, bool) for y in here]
+    before: list[ndarray] = []
+    sides: list[tuple[ndarray, ndarray]] = []
+    for h in [h * step for h in (COARSE_SIDES if max([line.eps, *map(_eps, here)]) > FINE else SIDES)]:
+        gaps = []
+        sides = []
+        for k, (y, below, above) in enumerate(zip(here, line(-h), line(h))):
+            with np.errstate(all="ignore"):
+                left, right = (widened(y) - widened(below)) / h, (widened(above) - widened(y)) / h
+                gap = np.abs(right - left)
+                noise = (
+                    ROUNDING * max(line.eps, _eps(y)) * (np.abs(y) + (np.abs(left) + np.abs(right)) * line.reach) / h
+                )
+                there[k] &= np.isfinite(gap) & (gap > SAFETY * noise)
+                if before:
+                    there[k] &= (gap > before[k] / 2) & (gap < before[k] * 2)
+            gaps.append(gap)
+            sides.append((left, right))
+        before = gaps
+        if not any(np.any(t) for t in there):
+            break
+    return [Kink(t, left, right) for t, (left, right) in zip(there, sides)]
 
 
 class _Line:
@@ -114,23 +160,40 @@ def _extrapolated(line: _Line, steps: Sequence[float]) -> list[Estimate]:
 
 
 def _neville(table: Sequence[tuple[ndarray, ndarray]], ratio: float) -> Estimate:
-    """Central differences have an error in h², h⁴, ...: each column of Neville's table removes one power."""
+    """Central differences have an error in h², h⁴, ...: each column of Neville's table removes one power.
+
+    The error of a row is how far its entries, and the row before it, disagree: two lucky agreements are rare.
+    """
+    nowhere = np.full(table[0][0].shape, np.inf)
     before: list[ndarray] = []
-    best = Estimate(table[-1][0], np.full(table[0][0].shape, np.inf))
+    best = last = Estimate(table[-1][0], nowhere)
     for slope, noise in table:
-        now = [slope]
+        now, row = [slope], Estimate(slope, nowhere)
         with np.errstate(all="ignore"):
             for j, previous in zip(range(1, ORDER), before):
                 factor = ratio ** (2 * j)
                 now.append((factor * now[-1] - previous) / (factor - 1))
                 apart = np.maximum(np.abs(now[j] - now[j - 1]), np.abs(now[j] - previous))
-                best = _better(best, Estimate(now[j], apart + noise))
-        before = now
+                row = _better(row, Estimate(now[j], apart + noise))
+            steady = np.where(np.isfinite(last.error), np.abs(row.value - last.value), np.inf)
+        best = _nearer(best, Estimate(row.value, np.maximum(row.error, steady)))
+        before, last = now, row
     return best
 
 
 def _better(a: Estimate, b: Estimate) -> Estimate:
-    second = b.error < a.error
+    """Element by element the estimate with the smaller error."""
+    return _chosen(b.error < a.error, a, b)
+
+
+def _nearer(a: Estimate, b: Estimate) -> Estimate:
+    """As `_better`, but b comes from smaller steps: where the two contradict each other, a looked across a kink."""
+    with np.errstate(invalid="ignore"):
+        contradiction = b.settled() & (np.abs(a.value - b.value) > SAFETY * (a.error + b.error))
+    return _chosen((b.error < a.error) | contradiction, a, b)
+
+
+def _chosen(second: ndarray, a: Estimate, b: Estimate) -> Estimate:
     return Estimate(np.where(second, b.value, a.value), np.where(second, b.error, a.error))
 
 

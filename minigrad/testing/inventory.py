@@ -6,7 +6,7 @@ Floor 7. The laws, the mutants and the table of rules all start here, so an op i
 from __future__ import annotations
 
 import pkgutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from types import ModuleType
@@ -58,7 +58,13 @@ class Case:
 
 
 def draw(d: Draw, rng: np.random.Generator) -> ndarray:
-    """An array as a Draw asks for it. Distinct values keep apart by at least half their mean distance."""
+    """An array as a Draw asks for it."""
+    x = _spread(d, rng)
+    return x + np.asarray(d.diagonal * np.eye(d.shape[-2], d.shape[-1]), x.dtype) if d.diagonal else x
+
+
+def _spread(d: Draw, rng: np.random.Generator) -> ndarray:
+    """Elements within the domain. Distinct ones keep apart by at least half their mean distance."""
     dtype, (low, high) = np.dtype(d.dtype), d.domain
     if dtype.kind == "b":
         return np.asarray(rng.integers(0, 2, d.shape), dtype)
@@ -116,11 +122,25 @@ def float_dtype(op: Row) -> str:
     return "float64" if "f" in op.takes else "complex128" if "c" in op.takes else dtypes(op)[-1]
 
 
-def cases() -> list[Case]:
-    """The standard cases of every op: rows over a few shapes, classes over their samples."""
-    found = [row_case(op, shapes, float_dtype(op)) for op in rows() for shapes in _ROW_SHAPES]
-    found += [row_case(op, ((2,),), "complex128") for op in rows() if "c" in op.takes and "f" in op.takes]
-    return found + [case for cls in op_classes() for case in class_cases(cls)]
+def op_samples() -> Iterator[Case]:
+    """Every op with operands that suit it: what the laws are tried on, for a backend or a pass of yours to be tried on.
+
+    Rows come over a few shapes (a scalar, an empty one, some that broadcast), op classes with the parameters and
+    operands they offer themselves. `case.op` is the op, `case.operands(rng)` draws its operands as ndarrays.
+
+    >>> import numpy as np
+    >>> case = next(case for case in op_samples() if case.op.label == "matmul")
+    >>> [x.shape for x in case.operands(np.random.default_rng(0))]
+    [(2, 3), (3, 4)]
+    """
+    for op in rows():
+        for shapes in _ROW_SHAPES:
+            yield row_case(op, shapes, float_dtype(op))
+    for op in rows():
+        if "c" in op.takes and "f" in op.takes:
+            yield row_case(op, ((2,),), "complex128")
+    for cls in op_classes():
+        yield from class_cases(cls)
 
 
 def class_cases(cls: type[Op]) -> list[Case]:

@@ -1,74 +1,218 @@
-"""A function and its arguments as `check_grads` sees them: flat, with a name for every leaf.
+"""A function and its arguments as `check_grads` sees them: flat, with a name for every leaf, and ways to differentiate.
 
-Floor 7.
+Floor 7. `Problem` says what a check needs to know; `OpsProblem` is a function of minigrad values, whose derivatives
+the interpreters give. Functions of the other front-ends and of plain NumPy are in `foreign`.
 """
 
 from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from minigrad import tree
 from minigrad.errors import CheckFailedError
-from minigrad.op import Array, Value, lift, ndarray
+from minigrad.graph import run, subgraphs
+from minigrad.interpreters.forward import jvp
+from minigrad.interpreters.reverse import vjp
+from minigrad.op import Array, Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
+from minigrad.source import Line, user_line
+from minigrad.testing.comparing import types
 from minigrad.types import is_differentiable
+
+Applied: TypeAlias = "tuple[Op, list[ndarray], Line]"  # an op, the operands it had, the user's line
 
 
 @dataclass(frozen=True)
 class Problem:
     """A flat function of the operands that carry derivatives, and what messages call its inputs and outputs."""
 
-    f: Callable[..., list[Any]]  # Values -> every output, as Values
     xs: list[ndarray]
     inputs: list[str]
-    outputs: list[str]
+    outputs: list[str]  # those that carry derivatives
     order: int = 1
+    modes: ClassVar[tuple[str, ...]] = ("forward", "reverse")  # those in which it can be differentiated
+    widens: ClassVar[bool] = True  # does it compute in float64 when its arguments are?
+    # what is to blame when no op is
+    otherwise: ClassVar[str] = (
+        "every op's own rule is right, so f hides part of its dependence from them: it computes with NumPy or float() "
+        "on the way, stops a gradient, or has features smaller than the steps (pass eps)"
+    )
 
-    def values(self) -> list[Value]:
-        return [Array(x) for x in self.xs]
+    def everything(self, xs: Sequence[ndarray]) -> list[ndarray]:
+        """Every output at xs."""
+        raise NotImplementedError
+
+    def numbers(self, xs: Sequence[ndarray]) -> list[ndarray]:
+        """The outputs that carry derivatives, at xs."""
+        return [y for y in self.everything(xs) if is_differentiable(y.dtype)]
+
+    def push(self, dots: Sequence[ndarray]) -> list[ndarray | None]:
+        """The tangents of the outputs for these of the operands; None for zero."""
+        raise NotImplementedError
+
+    def pull(self, bars: Sequence[ndarray]) -> list[ndarray | None]:
+        """The cotangents of the operands for these of the outputs; None for zero."""
+        raise NotImplementedError
+
+    def derivative(self, mode: str, along: Sequence[ndarray]) -> Problem | None:
+        """xs ↦ push(along) or pull(along), for checks of higher order; None if it cannot be differentiated again."""
+        return None
+
+    def applied(self) -> list[Applied]:
+        """Every op that is applied on the way, in order."""
+        return []
+
+    def at(self, xs: list[ndarray]) -> Problem:
+        return replace(self, xs=xs)
+
+
+# ── a function of minigrad values ────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class OpsProblem(Problem):
+    """A flat function of Values, as minigrad.numpy and the tracer have them."""
+
+    f: Callable[..., list[Any]] = list  # Values -> every output, as Values
 
     def smooth(self, *xs: Any) -> list[Any]:
         """The outputs that carry derivatives."""
         return [y for y in self.f(*xs) if is_differentiable(y.dtype)]
 
-    def numbers(self, xs: Sequence[ndarray]) -> list[ndarray]:
-        return [y.concrete("check_grads") for y in self.smooth(*[Array(x) for x in xs])]
-
     def everything(self, xs: Sequence[ndarray]) -> list[ndarray]:
         return [y.concrete("check_grads") for y in self.f(*[Array(x) for x in xs])]
 
+    def push(self, dots: Sequence[ndarray]) -> list[ndarray | None]:
+        return concrete(jvp(self.smooth, values(self.xs), values(dots))[1])
 
-def problem_of(f: Callable[..., Any], args: Sequence[Any]) -> Problem:
+    def pull(self, bars: Sequence[ndarray]) -> list[ndarray | None]:
+        return concrete(vjp(self.smooth, values(self.xs))[1](values(bars)))
+
+    def derivative(self, mode: str, along: Sequence[ndarray]) -> OpsProblem:
+        def push(*xs: Any) -> list[Any]:
+            ys, y_dots = jvp(self.smooth, xs, values(along))
+            return [y * 0 if d is None else d for y, d in zip(ys, y_dots)]
+
+        def pull(*xs: Any) -> list[Any]:
+            x_bars = vjp(self.smooth, xs)[1](values(along))
+            return [x * 0 if b is None else b for x, b in zip(xs, x_bars)]
+
+        return replace(
+            self,
+            f=push if mode == "forward" else pull,
+            outputs=derivative_names(self, mode),
+            order=self.order + 1,
+        )
+
+    def applied(self) -> list[Applied]:
+        return watched(self.smooth, self.xs)
+
+
+def derivative_names(p: Problem, mode: str) -> list[str]:
+    """What the outputs of p's derivative are called."""
+    if mode == "forward":
+        return [f"(derivative of {name} by forward mode)" for name in p.outputs]
+    return [f"(derivative by {name} in reverse mode)" for name in p.inputs]
+
+
+def values(xs: Sequence[ndarray]) -> list[Value]:
+    return [Array(x) for x in xs]
+
+
+def concrete(found: Sequence[Any]) -> list[ndarray | None]:
+    return [None if v is None else v.concrete("check_grads") for v in found]
+
+
+class Watch(Interpreter):
+    """Applies ops as the interpreter below does, and keeps what was applied to what, and on which line."""
+
+    def __init__(self, below: Interpreter) -> None:
+        self.below = below
+        self.applied: list[tuple[Op, list[Any], Line]] = []
+
+    def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
+        values = list(op.coerce(xs))
+        self.applied.append((op, values, user_line()))
+        return self.below.apply(op, values)
+
+
+def watched(f: Callable[..., list[Any]], xs: Sequence[ndarray]) -> list[Applied]:
+    """Every op f applies at xs, in order, with its operands."""
+    watch = Watch(interpreter.get())
+    with using(watch):
+        f(*[Array(x) for x in xs])
+    return [
+        (op, [v.array for v in vs], line) for op, vs, line in watch.applied if all(isinstance(v, Array) for v in vs)
+    ]
+
+
+def applied_inside(op: Op, operands: list[ndarray]) -> list[Applied]:
+    """What an op that simply applies the one graph it holds applies, with the lines that made the graph."""
+    graphs = list(subgraphs(op))
+    if len(graphs) != 1 or graphs[0].in_types != tuple(types(operands)):
+        return []
+    applied = watched(lambda *zs: run(graphs[0], zs), operands)
+    lines = [n.line for n in graphs[0].nodes]
+    return [(op, xs, line) for (op, xs, _), line in zip(applied, lines)] if len(lines) == len(applied) else applied
+
+
+# ── from what the user wrote ─────────────────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class Arguments:
+    """The arguments of a function: their leaves as ndarrays, what they are called, and which of them move."""
+
+    held: list[ndarray]
+    paths: list[str]
+    structure: Any
+
+    @property
+    def moving(self) -> list[int]:
+        return [i for i, x in enumerate(self.held) if is_differentiable(x.dtype)]
+
+    def filled(self, xs: Sequence[Any], lifted: Callable[[ndarray], Any]) -> Any:
+        """The arguments with xs in place of those that move; what is held fixed goes through `lifted`."""
+        given, moving = iter(xs), set(self.moving)
+        leaves = [next(given) if i in moving else lifted(x) for i, x in enumerate(self.held)]
+        return self.structure.unflatten(leaves)
+
+
+def arguments_of(f: Callable[..., Any], args: Sequence[Any], array: Callable[[Any, str], ndarray]) -> Arguments:
+    """The arguments taken apart; `array` makes an ndarray of a leaf. At least one must carry derivatives."""
     leaves, structure = tree.flatten(tuple(args))
     names = _names(f, len(args))
     paths = [tree.path_text(names[int(p[0].key)], p[1:]) for p, _ in tree.flatten_with_paths(tuple(args))]
-    held = [_tensor(x, path) for x, path in zip(leaves, paths)]
-    moving = [i for i, x in enumerate(held) if is_differentiable(x.dtype)]
-    if not moving:
-        found = ", ".join(f"{p} is {x.type}" for p, x in zip(paths, held)) or "there are none"
+    found = Arguments([array(x, path) for x, path in zip(leaves, paths)], paths, structure)
+    if not found.moving:
+        shown = ", ".join(f"{p} is {Array(x).type}" for p, x in zip(paths, found.held)) or "there are none"
         raise CheckFailedError(
-            f"check_grads: no argument can carry a derivative: {found}",
+            f"check_grads: no argument can carry a derivative: {shown}",
             hint="likely cause: integer input; write 3.0 for 3, or convert to a float dtype",
         )
+    return found
 
-    def flat(*xs: Any) -> list[Any]:
-        full = list(held)
-        for i, x in zip(moving, xs):
-            full[i] = x
-        return [lift(y, "return") for y in tree.leaves(f(*structure.unflatten(full)))]
 
-    xs = [held[i].concrete("check_grads") for i in moving]
-    out = f(*structure.unflatten([Array(x.concrete("check_grads")) for x in held]))
-    outputs = [(tree.path_text("output", p), lift(y, "return")) for p, y in tree.flatten_with_paths(out)]
+def outputs_of(out: Any, dtype_of: Callable[[Any], Any]) -> list[str]:
+    """What the outputs that carry derivatives are called; there must be one."""
+    outputs = [(tree.path_text("output", p), dtype_of(y)) for p, y in tree.flatten_with_paths(out)]
     smooth = [name for name, y in outputs if is_differentiable(y.dtype)]
     if not smooth:
         found = ", ".join(f"{name} is {y.type}" for name, y in outputs) or "it returns nothing"
         raise CheckFailedError(f"check_grads: no output can carry a derivative: {found}")
-    return Problem(flat, xs, [paths[i] for i in moving], smooth)
+    return smooth
+
+
+def ops_problem(f: Callable[..., Any], args: Sequence[Any]) -> OpsProblem:
+    """A function of minigrad values at these arguments."""
+    given = arguments_of(f, args, array_of)
+
+    def flat(*xs: Any) -> list[Any]:
+        return [lift(y, "return") for y in tree.leaves(f(*given.filled(xs, Array)))]
+
+    xs = [given.held[i] for i in given.moving]
+    outputs = outputs_of(f(*given.filled(values(xs), Array)), lambda y: lift(y, "return"))
+    return OpsProblem(xs, [given.paths[i] for i in given.moving], outputs, f=flat)
 
 
 def _names(f: Callable[..., Any], n: int) -> list[str]:
@@ -82,8 +226,8 @@ def _names(f: Callable[..., Any], n: int) -> list[str]:
     return named + [f"args[{i}]" for i in range(len(named), n)]
 
 
-def _tensor(x: Any, path: str) -> Value:
-    """An argument as a Value; a Python float has all its 64 bits."""
+def array_of(x: Any, path: str) -> ndarray:
+    """An argument as an ndarray of its own; a Python float has all its 64 bits."""
     if type(x) in (float, complex):
-        return Array(np.asarray(x))
-    return Array(np.array(lift(x, path).concrete("check_grads")))
+        return np.asarray(x)
+    return np.array(lift(x, path).concrete("check_grads"))

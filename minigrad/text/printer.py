@@ -92,7 +92,7 @@ class _Printer:
         """A parameter's value as Python."""
         if isinstance(x, Graph):
             return self.nested(x, field)
-        if type(x) is tuple:
+        if isinstance(x, tuple):
             parts = [self.parameter(y, f"{field}_{i}") for i, y in enumerate(x)]
             return f"({', '.join(parts)}{',' if len(x) == 1 else ''})"
         if isinstance(x, Dim):

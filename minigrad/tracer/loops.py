@@ -17,8 +17,8 @@ from minigrad.errors import ArgumentError, ConcretizationError, ShapeError, Tree
 from minigrad.op import Array, Value, lift
 from minigrad.ops.elementwise import add, convert, less
 from minigrad.source import function_line
-from minigrad.tracer.arguments import Flat, argument_values, describe, leaf_names, require_callable
-from minigrad.types import BOOL, TensorType
+from minigrad.tracer.arguments import SCALARS, Flat, argument_values, describe, leaf_names, require_callable
+from minigrad.types import BOOL, DType, TensorType, promote
 
 
 # ── choices ──────────────────────────────────────────────────────────────────────────────────────
@@ -112,33 +112,56 @@ SAME_BRANCHES = "the branches must return the same structure, shapes and dtypes"
 
 
 # ── loops ────────────────────────────────────────────────────────────────────────────────────────
+class _Wider(Exception):
+    """A Python number in the carry meets a body that gives it another dtype: it takes that dtype."""
+
+    def __init__(self, index: int, dtype: DType) -> None:
+        self.index, self.dtype = index, dtype
+
+
 class _Carry:
-    """The values a loop carries along, and the check that its body gives back the same types."""
+    """The values a loop carries along, and the check that its body gives back the same types.
+
+    Python numbers are weak at both ends: in the result of the body they take the type they replace, in the initial
+    carry the dtype that the body gives.
+    """
 
     def __init__(self, who: str, f: Any, init: Any) -> None:
         self.who, self.f = who, f
         leaves, self.structure = tree.flatten(init)
         self.values = argument_values(who, leaves, lambda: leaf_names(["init"], [init]))
+        self.weak = {i: type(x) for i, x in enumerate(leaves) if type(x) in SCALARS}
+
+    def run(self, loop: Callable[[], list[Any]]) -> list[Any]:
+        """The loop's results, once the Python numbers in the initial carry have found their dtypes."""
+        while True:
+            try:
+                return loop()
+            except _Wider as wider:
+                self.values[wider.index] = convert(self.values[wider.index], wider.dtype)
+                del self.weak[wider.index]
 
     def check(self, after: Any) -> list[Any]:
-        """The leaves of the carry that the body returned; Python numbers take the type they replace."""
+        """The leaves of the carry that the body returned."""
         leaves, structure = tree.flatten(after)
         lines = [("the body is", function_line(self.f))]
         if structure != self.structure:
             shown = describe(self.structure.unflatten([x.type for x in self.values])), describe(after)
             raise TreeError(f"{self.who}: the carry is {shown[0]}, but the body returns {shown[1]}", lines=lines)
-        paths = self.structure.paths()
-        for i, (x, leaf) in enumerate(zip(self.values, leaves)):
-            if type(leaf) in (bool, int, float) and x.dtype.kind in {bool: "b", int: "iufc", float: "fc"}[type(leaf)]:
+        for i, x in enumerate(self.values):
+            leaf, path = leaves[i], tree.path_text("carry", self.structure.paths()[i])
+            if type(leaf) in SCALARS and promote(x.dtype, type(leaf)) == x.dtype:
                 leaves[i] = leaf = Array(np.full(x.shape, leaf, x.dtype))
-            path = tree.path_text("carry", paths[i])
             t = argument_values(self.who, [leaf], lambda path=path: [path])[0].type  # type: ignore[misc]
-            if t != x.type:
-                raise ShapeError(
-                    f"{self.who}: the body changes the type of {path} from {x.type} to {t}",
-                    hint="a carry keeps its type: convert inside the body, or start with the type it ends with",
-                    lines=lines,
-                )
+            if t == x.type:
+                continue
+            if i in self.weak and t.shape == x.shape and promote(t.dtype, self.weak[i]) == t.dtype:
+                raise _Wider(i, t.dtype)
+            raise ShapeError(
+                f"{self.who}: the body changes the type of {path} from {x.type} to {t}",
+                hint="a carry keeps its type: convert inside the body, or start with the type it ends with",
+                lines=lines,
+            )
         return leaves
 
 
@@ -178,7 +201,7 @@ def scan(
         stacked.call = lambda _: out[1]
         return [*carry.check(out[0]), *stacked()]
 
-    results = control.scan(step, carry.values, slices, n, reverse)
+    results = carry.run(lambda: control.scan(step, carry.values, slices, n, reverse))
     return carry.structure.unflatten(results[:count]), stacked.out(results[count:])
 
 
@@ -224,7 +247,7 @@ def while_loop(
     def step(*values: Value) -> list[Any]:
         return carry.check(body_fun(carry.structure.unflatten(values)))
 
-    return carry.structure.unflatten(control.repeat(test, step, carry.values, max_steps))
+    return carry.structure.unflatten(carry.run(lambda: control.repeat(test, step, carry.values, max_steps)))
 
 
 def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any) -> Any:
@@ -250,9 +273,9 @@ def fori_loop(lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_
         n = max(0, int(stop.concrete("int()")) - int(start.concrete("int()")))
     except ConcretizationError:
         stop = convert(stop, start.dtype)
-        results = control.repeat(lambda i, *_: less(i, stop), step, [start, *carry.values])
+        results = carry.run(lambda: control.repeat(lambda i, *_: less(i, stop), step, [start, *carry.values]))
     else:
-        results = control.scan(step, [start, *carry.values], [], n)
+        results = carry.run(lambda: control.scan(step, [start, *carry.values], [], n))
     return carry.structure.unflatten(results[1:])
 
 

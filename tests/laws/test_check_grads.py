@@ -19,6 +19,8 @@ from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.testing import check_grads, strategies
 from minigrad.testing.comparing import types
+from minigrad.testing.complex_step import ComplexStep
+from minigrad.testing.finite_differences import directional
 from minigrad.testing.laws import LAWS
 from minigrad.testing.mutants import Mutant, alive
 from tests.laws.harness import RUN_SEED
@@ -138,7 +140,8 @@ def test_a_wrong_custom_rule_is_named() -> None:
         return mnp.sin(x)
 
     f.defvjp(lambda x: (mnp.sin(x), x), lambda x, y_bar: (y_bar * mnp.sin(x),))
-    assert "the derivative rule of custom_vjp" in failure(f, 0.5, modes=("reverse",))
+    text = failure(f, 0.5, modes=("reverse",))
+    assert "the derivative rule of custom_vjp: custom_vjp f on f64[]: adjoint" in text, text
 
 
 counts = iter(range(1000))
@@ -152,8 +155,25 @@ def remembers(x: Any) -> Any:
 
 
 CAUSES = {
-    "a kink": (lambda x: mnp.where(x > 1, 2 * x, 2.0), (1.0,), "the slope is 0 from one side and 2 from the other"),
-    "a kink, seen at order 2": (mnp.abs, (0.0,), "not differentiable here: it jumps"),
+    "a kink": (
+        lambda x: mnp.where(x > 1, 2 * x, 2.0),
+        (1.0,),
+        "output is not differentiable by x: the slope is 0 from below and 2 from above",
+    ),
+    "a kink with the rule in the middle": (
+        lambda p: mnp.abs(p["w"]) + 1.0,
+        ({"w": np.array([[1.0, 2.0], [0.0, -3.0]])},),
+        "order 1: output at index (1, 0) is not differentiable by p['w'] at index (1, 0): the slope is -1 from below "
+        "and 1 from above",
+    ),
+    "a kink among many elements": (
+        lambda x: mnp.sum(mnp.maximum(x, 0.5) ** 2),
+        (np.where(np.arange(300) == 123, 0.5, 2.0),),
+        "output is not differentiable by x at index (123,): the slope is 0 from below and 1 from above",
+    ),
+    "a kink of the derivative": (
+        lambda x: x * mnp.abs(x), (0.0,), "order 2: (derivative of output by forward mode) is not differentiable by x"
+    ),
     "a jump": (mnp.floor, (1.0,), "not differentiable here: it jumps"),
     "an edge": (mnp.sqrt, (0.0,), "just below this point the function has no finite value"),
     "integer input": (lambda n: n * 2, (3,), "no argument can carry a derivative: n is i64[]"),
@@ -182,6 +202,55 @@ CAUSES = {
 def test_the_likely_cause(name: str) -> None:
     f, args, cause = CAUSES[name]
     assert cause in failure(f, *args)
+
+
+def test_the_worst_entry_is_named_and_the_wrong_ones_counted() -> None:
+    off = np.array([0.0, 1e-3, 0.0, 0.5, 1e-2])
+    with has_wrong(e.sin, lambda y, x: e.add(e.cos(x), off)):
+        for mode in ("forward", "reverse"):
+            text = failure(lambda x: e.sin(x), np.ones(5), modes=(mode,))
+            assert "output at index (3,) by x at index (3,)" in text
+            assert "; 3 of " in text and "probes fail, this is the worst" in text
+            assert "1.04030231" in text and "differences give 0.540302306" in text
+
+
+def test_the_first_wrong_op_is_named() -> None:
+    """Two rules are wrong; the report is of the one that was applied first, at its line."""
+    with has_wrong(e.sin, lambda y, x: e.mul(2.0, e.cos(x))), has_wrong(e.tanh, lambda y, x: e.sub(1, y)):
+        assert "the derivative rule of sin" in failure(lambda x: e.tanh(e.sin(x)), 0.5)
+        assert "the derivative rule of tanh" in failure(lambda x: e.sin(e.tanh(x)), 0.5)
+
+
+# ── the complex step ─────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("mode", ["forward", "reverse"])
+def test_where_it_applies_the_complex_step_finds_what_differences_cannot(mode: str) -> None:
+    """An error of one part in a billion, in analytic code; a difference alone lets one part in ten million pass."""
+    with has_wrong(e.sin, lambda y, x: e.mul(e.cos(x), 1 + 1e-9)):
+        assert "likely cause" in failure(lambda x: e.exp(e.sin(x)), 0.5, order=1, modes=(mode,))
+        check_grads(lambda x: mnp.abs(e.sin(x)), (0.5,), order=1, modes=(mode,))
+
+
+NOT_ANALYTIC = {
+    "real": lambda z: mnp.real(z) ** 2,
+    "conj": lambda z: z * mnp.conj(z),
+    "abs": lambda z: mnp.abs(z) * z,
+    "takes no complex": lambda z: mnp.maximum(z, 0.1) * z,
+    "branches": lambda z: z * z if z > 0 else -z,
+    "answers otherwise": lambda z: z * z if z.dtype == "float64" else z,
+    "other shapes": lambda z: z * z if z.dtype == "float64" else mnp.stack([z, z]),
+    "converts": lambda z: z.astype("float64") * z,
+}
+
+
+@pytest.mark.parametrize("name", NOT_ANALYTIC)
+def test_where_it_does_not_apply_the_complex_step_is_not_used(name: str) -> None:
+    check_grads(NOT_ANALYTIC[name], (0.75,))
+
+
+def test_a_complex_step_is_exact() -> None:
+    truth = directional(lambda xs: [np.exp(xs[0])], [np.array([0.5])], [np.array([1.0])])
+    (sharp,) = ComplexStep(lambda xs: [np.exp(xs[0])], [np.array([0.5])]).sharpened([np.array([1.0])], truth)
+    assert np.all(sharp.exact) and abs(sharp.value[0] - np.exp(0.5)) < 1e-15 and sharp.error[0] < 1e-13
 
 
 def test_wrong_calls() -> None:

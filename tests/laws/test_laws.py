@@ -10,7 +10,17 @@ from minigrad.interpreters.build import trace
 from minigrad.op import Array
 from minigrad.ops.rows import Row
 from minigrad.testing import strategies
-from minigrad.testing.inventory import Case, cases, class_cases, dtypes, float_dtype, label, op_classes, row_case, rows
+from minigrad.testing.inventory import (
+    Case,
+    class_cases,
+    dtypes,
+    float_dtype,
+    label,
+    op_classes,
+    op_samples,
+    row_case,
+    rows,
+)
 from minigrad.testing.laws import LAWS, concerns
 from tests.laws.harness import RUN_SEED, with_seeds
 
@@ -23,7 +33,7 @@ DRAWN = ("type", "unmodified", "forward", "adjoint", "second", "batch", "nested"
 
 def standard() -> list[pytest.param]:
     found, seen = [], set()
-    for case in cases():
+    for case in op_samples():
         for law in LAWS:
             key = (law, label(case.op))
             if concerns(law, case.op) and not (law in ONCE and key in seen):

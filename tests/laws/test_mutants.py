@@ -4,7 +4,7 @@ import pytest
 
 from minigrad.ops.elementwise import tanh
 from minigrad.testing import mutants
-from minigrad.testing.inventory import cases
+from minigrad.testing.inventory import op_samples
 from minigrad.testing.laws import LAWS
 
 
@@ -37,4 +37,4 @@ def test_a_mutant_lives_no_longer_than_its_context() -> None:
         assert tanh.partials is not right
         raise ZeroDivisionError
     assert tanh.partials is right
-    assert mutants.killer(mutant, [c for c in cases() if c.op is tanh]) in LAWS
+    assert mutants.killer(mutant, [c for c in op_samples() if c.op is tanh]) in LAWS

@@ -23,7 +23,7 @@ from minigrad.op import Array
 from minigrad.testing import check_grads
 from minigrad.types import Dim, TensorType
 
-F32 = TensorType((3,), mnp.float32)
+F32 = TensorType((3,), mnp.float32.dtype)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_linspace() -> None:
 
 def test_what_arange_cannot_know() -> None:
     with pytest.raises(ConcretizationError, match=r"arange\(\) of a traced value i64\[\]"):
-        trace(lambda n: [mnp.arange(n)], [TensorType((), mnp.int64)])
+        trace(lambda n: [mnp.arange(n)], [TensorType((), mnp.int64.dtype)])
 
 
 def test_repeated_names() -> None:
@@ -196,7 +196,7 @@ def test_errors(call: str, kind: type[MinigradError], text: str) -> None:
 @pytest.mark.parametrize("name", ["nonzero", "argwhere", "unique_values", "unique_all", "unique", "bincount"])
 def test_shapes_that_depend_on_numbers_are_refused_in_a_graph(name: str) -> None:
     with pytest.raises(ConcretizationError) as caught:
-        trace(lambda x: [getattr(mnp, name)(x)], [TensorType((3,), mnp.int64)])
+        trace(lambda x: [getattr(mnp, name)(x)], [TensorType((3,), mnp.int64.dtype)])
     words = str(caught.value)
     assert words.startswith(f"{name}: the shape of the result depends on the numbers of i64[3], which are not known")
     assert "size=" in words or "length=" in words
@@ -217,7 +217,7 @@ def test_a_given_size_makes_them_possible() -> None:
 
 def test_unknown_sizes_pass_through() -> None:
     """The mean over a batch of unknown size is known when it is fed."""
-    n = TensorType((Dim.symbol("n"), 3), mnp.float32)
+    n = TensorType((Dim.symbol("n"), 3), mnp.float32.dtype)
     functions = [
         lambda x: mnp.mean(x, axis=0),
         lambda x: mnp.var(x, correction=1),

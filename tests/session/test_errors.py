@@ -67,7 +67,7 @@ def test_fed_shape_does_not_fit(sess):
     x = tf.placeholder(tf.float32, [None, 2], name="x")
     bad = np.zeros(3)
     assert told(errors.FeedError, lambda: sess.run(x, {x: bad})) == (
-        "cannot feed a value of shape (3,) to x:0, whose shape is (n0, 2)\n"
+        "cannot feed a value of shape (3,) to x:0, whose shape is (None, 2)\n"
         "  at HERE: assert told(errors.FeedError, lambda: sess.run(x, {x: bad})) == (\n"
         '  x:0 made at HERE: x = tf.placeholder(tf.float32, [None, 2], name="x")'
     )
@@ -210,7 +210,10 @@ def test_variables_keep_their_type():
     assert told(errors.ShapeError, lambda: v.assign([1.0, 2.0])).startswith(
         "Assign: v:0 is f32[], the value f32[2]: the shapes differ"
     )
-    assert told(errors.DtypeError, lambda: v.assign(tf.constant(2))).startswith("Assign: v:0 is float32, the value int32")
+    assert told(errors.DtypeError, lambda: v.assign(tf.constant(2))).startswith(
+        "Assign: v:0 is float32, the value int32"
+    )
+    told(errors.ValueTypeError, lambda: v.assign("one"))
     x = tf.placeholder(tf.float32, [None])
     assert "is not fully known" in told(errors.ShapeError, lambda: tf.Variable(x, name="w"))
 
@@ -221,7 +224,9 @@ def test_control_flow():
     told(errors.DtypeError, lambda: tf.cond(x, lambda: x, lambda: x))
     told(errors.ArgumentError, lambda: tf.cond(x > 0, lambda: (x, x), lambda: x))
     told(errors.ShapeError, lambda: tf.cond(x > 0, lambda: x, lambda: tf.constant(1)))
-    text = told(errors.ArgumentError, lambda: tf.while_loop(lambda a: a[0] > 0, lambda a: tf.concat([a, a], 0), [tf.ones([1])]))
+    text = told(
+        errors.ArgumentError, lambda: tf.while_loop(lambda a: a[0] > 0, lambda a: tf.concat([a, a], 0), [tf.ones([1])])
+    )
     assert text.startswith("while_loop: loop variable 0 enters as f32[1] and is f32[2] after one step")
     told(errors.ArgumentError, lambda: tf.while_loop(lambda a, b: a > 0, lambda a, b: a, [x, x]))
     v = tf.Variable(1.0)
@@ -232,8 +237,24 @@ def test_optimizers():
     v, x = tf.Variable(1.0, name="v"), tf.constant(3.0, name="x")
     text = told(errors.ArgumentError, lambda: tf.train.GradientDescentOptimizer(0.1).minimize(x))
     assert text.startswith("no gradients: x:0 does not depend on any of the variables v:0")
+    told(errors.ValueTypeError, lambda: tf.train.GradientDescentOptimizer(0.1).minimize(3.0))
     text = told(errors.ArgumentError, lambda: tf.train.GradientDescentOptimizer(0.1).minimize(v * v, var_list=[]))
     assert text.startswith("no variables to optimize")
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [
+        tf.nn.sparse_softmax_cross_entropy_with_logits,
+        tf.nn.softmax_cross_entropy_with_logits,
+        tf.nn.sigmoid_cross_entropy_with_logits,
+    ],
+)
+def test_labels_and_logits_cannot_be_swapped(loss):
+    x = tf.zeros([2, 2])
+    for wrong in (lambda: loss(x, x), lambda: loss(logits=x), lambda: loss(labels=x)):
+        text = told(errors.ArgumentError, wrong)
+        assert text.startswith("cross entropy: labels and logits are given by name")
 
 
 def test_names():

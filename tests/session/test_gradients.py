@@ -88,6 +88,29 @@ def test_through_choice_and_loops(sess):
     assert sess.run([bounded, tf.gradients(bounded, x)], {x: 2.0}) == [32.0, [48.0]]
 
 
+def test_a_loop_over_a_batch_of_unknown_size_with_choice_and_dropout(sess):
+    x, training = tf.placeholder(tf.float32, [None, None, 2], name="x"), tf.placeholder_with_default(True, [])
+    w = tf.Variable(np.eye(2, dtype=np.float32) / 2)
+    steps = tf.transpose(x, [1, 0, 2])  # [b, t, 2] -> [t, b, 2]
+
+    def step(t, h):
+        return t + 1, tf.tanh(tf.matmul(h, w) + tf.gather(steps, t))
+
+    n = tf.shape(steps)[0]
+    _, h = tf.while_loop(lambda t, h: t < n, step, [0, tf.zeros([tf.shape(x)[0], 2])])
+    h = tf.cond(training, lambda: tf.nn.dropout(tf.matmul(h, w), 0.5), lambda: tf.identity(h))
+    slopes = tf.gradients(tf.reduce_sum(h), [w, x])
+    sess.run(w.initializer)
+    expected = np.zeros((3, 2))
+    for _ in range(4):
+        expected = np.tanh(expected / 2 + 1.0)
+    found, (by_w, by_x) = sess.run([h, slopes], {x: np.ones((3, 4, 2)), training: False})
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    assert by_w.shape == (2, 2) and by_x.shape == (3, 4, 2)
+    dropped = sess.run(h, {x: np.ones((50, 2, 2))})
+    assert dropped.shape == (50, 2) and 0 < (dropped == 0).mean() < 1
+
+
 def test_loops(sess):
     assert sess.run(tf.while_loop(lambda i: i < 3, lambda i: i + 1, [tf.constant(0)])) == 3
     assert sess.run(tf.while_loop(lambda i: i < 3, lambda i: [i + 1], [tf.constant(9)])) == 9

@@ -6,6 +6,7 @@ import pytest
 import minigrad.session as tf
 from minigrad import graph as language
 from minigrad import numpy as mnp
+from minigrad import passes, text, tracer
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +123,7 @@ def test_variables_by_name():
     assert w.name == "a/w:0" and w.op.name == "a/w"
     with tf.variable_scope("a", reuse=True):
         assert tf.get_variable("w", [2]) is w
-        with pytest.raises(ValueError, match="a/nope does not exist, or was not made with tf.get_variable"):
+        with pytest.raises(ValueError, match=r"a/nope does not exist, or was not made with tf.get_variable"):
             tf.get_variable("nope", [2])
         with pytest.raises(ValueError, match=r"trying to share variable a/w as \(3,\), but its shape is \(2,\)"):
             tf.get_variable("w", [3])
@@ -173,6 +174,24 @@ def test_the_graph_that_runs_is_an_ordinary_graph(graph):
     (exe,) = plan.executables.values()
     language.check(exe.graph)
     assert [str(t) for t in exe.graph.in_types] == ["f32[3,2]", "f32[2]"]
+
+
+def test_the_graph_is_the_tracers_graph():
+    """The same function by placeholders and by tracing: one graph, its gradient's too, whose text reads back."""
+
+    def loss(w, x, y):
+        return mnp.mean((mnp.tanh(x @ w) - y) ** 2)
+
+    arrays = [np.ones(shape, np.float32) for shape in ((3, 2), (4, 3), (4, 2))]
+    w, x, y = (tf.placeholder(tf.float32, a.shape) for a in arrays)
+    value = loss(w, x, y)
+    with tf.Session() as sess:
+        feed = dict(zip((w, x, y), arrays, strict=True))
+        for fetch, f in ((value, loss), (tf.gradients(value, w), tracer.grad(loss))):
+            built, exe = sess.compile(fetch, feed)
+            assert built == passes.dce(tracer.make_graph(f)(*arrays))
+            assert text.parse(text.to_text(built)) == built
+            language.check(exe.graph)
 
 
 def test_the_array_namespace_builds_too(graph):

@@ -175,6 +175,20 @@ def test_assign_initializes_and_gives_the_new_value():
         assert sess.run(v.assign_sub(1.0)) == 4.0 and sess.run(tf.assign_add(v, 2.0)) == 6.0
 
 
+def test_a_run_that_fails_changes_nothing():
+    v, x = tf.Variable(1.0), tf.placeholder(tf.float32, [])
+    written = v.assign(x)
+    with tf.control_dependencies([written, tf.Assert(x > 0.0, [x])]):
+        done = tf.no_op()
+    with tf.Session() as sess:
+        sess.run(v.initializer)
+        with pytest.raises(AssertionError, match="assertion failed"):
+            sess.run(done, {x: -1.0})
+        assert sess.run(v) == 1.0
+        sess.run(done, {x: 2.0})
+        assert sess.run(v) == 2.0
+
+
 def test_control_dependencies():
     """Consecutive runs on one variable: 1, 2, the constant triggers a third, then it is read."""
     v = tf.Variable(0.0, name="v")

@@ -140,6 +140,11 @@ def test_dtypes_promote_as_in_pytorch():
     assert (f + d).dtype == torch.float64 and (i + 2).dtype == torch.int64 and (i > 0).dtype == torch.bool
 
 
+def test_constants():
+    assert (torch.inf, torch.pi, torch.e) == (np.inf, np.pi, np.e) and torch.nan != torch.nan
+    assert torch.zeros(2).masked_fill(torch.tensor([True, False]), -torch.inf).tolist() == [-np.inf, 0.0]
+
+
 def test_a_tensor_reads_as_numbers():
     x = t(grad=True)
     assert len(x) == 2 and x.numel() == x.size == 6 and x.size() == (2, 3) and x.size(1) == 3 and x.dim() == 2

@@ -1,6 +1,7 @@
 """Modules, losses and optimizers. Reference numbers are PyTorch 2.13's for the same program."""
 
 import copy
+import pickle
 
 import numpy as np
 import pytest
@@ -166,6 +167,8 @@ def test_modes_and_copies_of_a_module():
     with torch.no_grad():
         twin.scale.zero_()
     assert net.scale.item() == 1.0 and twin.rest[2] is twin.first
+    again = pickle.loads(pickle.dumps(net))
+    assert torch.equal(again(x), net(x)) and all(p.requires_grad for p in again.parameters())
     seen = []
     net.apply(seen.append)
     assert seen[-1] is net and len(seen) == 6
@@ -234,3 +237,13 @@ def test_in_place_activations():
     assert y is h
     y.sum().backward()
     assert x.grad.tolist() == [0.0, 1.0]
+
+
+def test_one_hot():
+    labels = torch.tensor([[0, 2], [1, 1]])
+    given = F.one_hot(labels, num_classes=4)
+    assert given.shape == (2, 2, 4) and given.dtype is torch.int64
+    np.testing.assert_array_equal(given.numpy(), np.eye(4, dtype=np.int64)[labels.numpy()])
+    assert F.one_hot(labels).shape == (2, 2, 3)
+    with pytest.raises(ArgumentError, match="one_hot: labels run from 0 to 2, there are classes 0 to 1"):
+        F.one_hot(labels, 2)

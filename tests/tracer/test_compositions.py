@@ -1,5 +1,6 @@
 """Transformations in any order: each composition equals its loop, its finite difference or another way to the same."""
 
+import random
 from collections.abc import Callable
 
 import numpy as np
@@ -130,6 +131,33 @@ def test_second_derivatives_by_every_road(f):
 def test_vmapped_hessians(f):
     xs = np.stack([X, V])
     close(jax.vmap(jax.hessian(f))(xs), [np.asarray(jax.hessian(f)(x)) for x in xs], 1e-10)
+
+
+# Each makes another scalar function of a vector from one: applied two or three deep they reach every pair of rules.
+STEPS = {
+    "jit": jax.jit,
+    "checkpoint": jax.checkpoint,
+    "grad": lambda f: lambda x: jnp.sum(jax.grad(f)(x) * V),
+    "jvp": lambda f: lambda x: jax.jvp(f, (x,), (V,))[1],
+    "vjp": lambda f: lambda x: jnp.sum(jax.vjp(f, x)[1](np.float64(0.5))[0]),
+    "vmap": lambda f: lambda x: jnp.sum(jax.vmap(f)(jnp.stack([x, x * 0.5]))),
+    "vmap of columns": lambda f: lambda x: jnp.sum(jax.vmap(f, in_axes=1)(jnp.stack([x, x * 0.5], axis=1))),
+    "map": lambda f: lambda x: jnp.sum(lax.map(f, jnp.stack([x, x * 0.5]))),
+    "cond": lambda f: lambda x: lax.cond(x[0] > 0.0, f, lambda x: -f(x), x),
+    "scan": lambda f: lambda x: lax.scan(lambda c, _: (c + f(x * c * 0.1), None), 1.0, length=2)[0],
+}
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_drawn_compositions(seed):
+    draw = random.Random(seed)
+    f = draw.choice(POOL)
+    names = [draw.choice(list(STEPS)) for _ in range(draw.choice([2, 2, 3]))]
+    for name in names:
+        f = STEPS[name](f)
+    expected = slope(f, X)
+    for g in (jax.grad(f), jax.jit(jax.grad(f))):
+        np.testing.assert_allclose(np.asarray(g(X)), expected, rtol=1e-5, atol=1e-6, err_msg=" of ".join(names[::-1]))
 
 
 def test_third_derivative():

@@ -5,6 +5,7 @@ import pytest
 
 import minigrad.numpy as jnp
 import minigrad.tracer as jax
+from minigrad import errors
 from minigrad.tracer import lax
 
 X = np.array([1.0, 2.0, 3.0])
@@ -149,3 +150,14 @@ def test_prints_and_callbacks_keep_their_order(capsys):
     f(2.5)
     assert capsys.readouterr().out == "first 1.5 7\n{last}\nfirst 2.5 7\n{last}\n"
     assert seen == [(3.0, 1), (5.0, 1)]
+
+
+def test_python_numbers_in_a_carry_are_weak():
+    x = np.float64(0.1)
+    carry, ys = lax.scan(lambda c, _: ((c[0] * x, c[1] + 1), c[0]), (1.0, 0), length=2)
+    assert (carry[0].dtype, carry[1].dtype, ys.dtype) == (np.float64, np.int64, np.float64)
+    assert lax.while_loop(lambda c: c < 5, lambda c: c * np.float64(2.0), 1).dtype == np.float64
+    assert lax.fori_loop(0, 3, lambda i, c: c + x, 1).dtype == np.float64
+    assert lax.fori_loop(0, 3, lambda i, c: 2.0, x).dtype == np.float64
+    with pytest.raises(errors.ShapeError, match="carry from i64\\[\\] to f64"):
+        lax.fori_loop(0, 3, lambda i, c: c + x, np.int64(1))

@@ -105,6 +105,22 @@ def test_implicit_differentiation_of_a_fixed_point():
     np.testing.assert_allclose(float(jax.grad(jax.grad(fixed_point))(np.float64(4.0))), -0.25 / 8)
 
 
+def test_a_custom_vjp_inside_loops():
+    f = jax.custom_vjp(lambda x: x * x)
+    f.defvjp(lambda x: (f(x), x), lambda saved, bar: (10.0 * bar,))
+    loops = (
+        lambda x: lax.scan(lambda c, _: (c + f(x), None), 0.0 * x, length=2)[0],
+        lambda x: lax.while_loop(lambda s: s[0] < 2, lambda s: (s[0] + 1, s[1] + f(x)), (0, 0.0 * x))[1],
+        lambda x: lax.while_loop(lambda s: s[0] < 2, lambda s: (s[0] + 1, s[1] + f(x)), (0, 0.0 * x), max_steps=3)[1],
+        lambda x: lax.cond(x > 0, lambda: f(x) + f(x), lambda: x),
+        jax.checkpoint(lambda x: f(x) + f(x)),
+    )
+    for g in loops:
+        assert float(jax.grad(g)(3.0)) == 20.0
+        assert float(jax.jit(jax.grad(g))(3.0)) == 20.0
+        assert jax.vmap(jax.grad(g))(np.ones(2)).tolist() == [20.0, 20.0]
+
+
 def test_custom_vjp_has_no_forward_mode():
     f = jax.custom_vjp(lambda x: x)
     f.defvjp(lambda x: (x, None), lambda saved, bar: (bar,))

@@ -1,5 +1,5 @@
 """The models `minigrad compare` trains. They play the user's part: plain functions over `minigrad.numpy`, unchanged
-under all three front-ends. Each module has `init(rng, vocabulary) -> parameters` and `loss(parameters, inputs, targets)`.
+under all three front-ends. Each has `init(rng, vocabulary) -> parameters` and `loss(parameters, inputs, targets)`.
 
 Floor 7.
 """

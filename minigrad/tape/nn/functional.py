@@ -18,7 +18,7 @@ from minigrad.ops.movement import Permute
 from minigrad.tape.functions import FUNCTIONS, on_tape
 from minigrad.tape.random import stream
 from minigrad.tape.tensor import Tensor
-from minigrad.types import shape_text
+from minigrad.types import INT64, shape_text
 
 softmax, log_softmax = FUNCTIONS["softmax"], FUNCTIONS["log_softmax"]
 tanh, sigmoid = FUNCTIONS["tanh"], FUNCTIONS["sigmoid"]
@@ -112,6 +112,17 @@ def scaled_dot_product_attention(
     if dropout_p:
         raise ArgumentError("scaled_dot_product_attention: dropout_p must be 0", hint="drop out the result instead")
     return composite.attention(query, key, value, attn_mask, causal=is_causal, scale=scale)
+
+
+def one_hot(input: Any, num_classes: int = -1) -> Any:
+    """1 at the label along a new last axis, 0 elsewhere, int64; num_classes -1 means the largest label + 1."""
+    most = int(input._array.max(initial=-1))
+    classes = most + 1 if num_classes == -1 else num_classes
+    if input.dtype.kind in "iu" and not (input._array.min(initial=0) >= 0 and most < classes):
+        raise ArgumentError(
+            f"one_hot: labels run from {input._array.min()} to {most}, there are classes 0 to {classes - 1}"
+        )
+    return on_tape(composite.one_hot)(input, classes, dtype=INT64)
 
 
 # ── losses ───────────────────────────────────────────────────────────────────────────────────────

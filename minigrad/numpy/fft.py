@@ -1,0 +1,279 @@
+"""Discrete Fourier transforms: the Array API's `fft` extension.
+
+Floor 5. Real input of either width gives complex output of the same width; integers become float32. `n` crops or pads
+with zeros. `norm` says where the factor 1/n stands: "backward" (in the inverse), "forward", or "ortho" (√ in both).
+All are linear, so their derivatives are transforms too.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from minigrad.errors import ArgumentError
+from minigrad.numpy.dtypes import check_device
+from minigrad.numpy.manipulation import roll
+from minigrad.op import Array, Operand, lift
+from minigrad.ops.axes import axes_of, axis_of
+from minigrad.ops.complex import conj
+from minigrad.ops.composite import floating
+from minigrad.ops.elementwise import mul
+from minigrad.ops.fourier import Fft, Irfft, Rfft
+from minigrad.ops.movement import Pad, slice_axis, zero
+from minigrad.types import FLOAT32, as_dtype
+
+__all__ = [
+    "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft",
+    "rfftfreq", "rfftn",
+]  # fmt: skip
+
+
+# ── what the transforms share ────────────────────────────────────────────────────────────────────
+def _scale(who: str, norm: str, n: int, inverse: bool) -> float:
+    """What a transform (an inverse one with its 1/n) is multiplied by."""
+    match norm:
+        case "backward":
+            return 1.0
+        case "ortho":
+            return math.sqrt(n) if inverse else 1 / math.sqrt(n)
+        case "forward":
+            return float(n) if inverse else 1 / n
+    raise ArgumentError(f"{who}: unknown norm {norm!r}", hint="known: backward, ortho, forward")
+
+
+def _fitted(who: str, x: Any, n: int, axis: int) -> Any:
+    """x with exactly n elements along an axis: cropped, or padded with zeros."""
+    if n < 1:
+        raise ArgumentError(f"{who}: cannot transform {n} elements of {x.type}", hint="n must be at least 1")
+    size = operator.index(x.shape[axis])
+    if n <= size:
+        return x if n == size else slice_axis(x, axis, 0, n)
+    nothing = (0,) * x.ndim
+    high = tuple(n - size if d == axis else 0 for d in range(x.ndim))
+    return Pad(nothing, high, nothing)(x, zero(x.dtype))
+
+
+def _scaled(y: Any, scale: float) -> Any:
+    return y if scale == 1 else mul(y, scale)
+
+
+def _complex(who: str, x: Operand, n: int | None, axis: int, norm: str, inverse: bool) -> Any:
+    x = floating(x, who)
+    place = axis_of(who, axis, x)
+    n = operator.index(x.shape[place]) if n is None else n
+    y = Fft(place, inverse)(_fitted(who, x, n, place))
+    return _scaled(y, _scale(who, norm, n, inverse))
+
+
+def _to_real(who: str, x: Operand, n: int | None, axis: int, norm: str, inverse: bool) -> Any:
+    x = floating(x, who)
+    place = axis_of(who, axis, x)
+    n = 2 * (operator.index(x.shape[place]) - 1) if n is None else n
+    y = Irfft(place, n)(_fitted(who, x if inverse else conj(x), n // 2 + 1 if n > 0 else n, place))
+    return _scaled(y, _scale(who, norm, n, True) if inverse else n * _scale(who, norm, n, False))
+
+
+def _from_real(who: str, x: Operand, n: int | None, axis: int, norm: str, inverse: bool) -> Any:
+    x = floating(x, who)
+    place = axis_of(who, axis, x)
+    n = operator.index(x.shape[place]) if n is None else n
+    y = Rfft(place)(_fitted(who, x, n, place))
+    if not inverse:
+        return _scaled(y, _scale(who, norm, n, False))
+    return _scaled(conj(y), _scale(who, norm, n, True) / n)
+
+
+def _over_axes(who: str, x: Any, s: Any, axes: Any) -> list[tuple[int | None, int]]:
+    """(n, axis) for each axis of an n-dimensional transform."""
+    if axes is None:
+        places = range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim)
+    else:
+        places = [axis_of(who, a, x) for a in axes]
+    sizes = [None] * len(places) if s is None else list(s)
+    if len(sizes) != len(places) or (places and min(places) < 0):
+        raise ArgumentError(f"{who}: sizes {s} for axes {axes} of {x.type}", hint="one size for each axis")
+    return list(zip(sizes, places, strict=True))
+
+
+# ── one axis ─────────────────────────────────────────────────────────────────────────────────────
+def fft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+    """y_k = Σ_j x_j·e^(-2πi·jk/n) along an axis: [.., n, ..] complex.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.fft(mnp.asarray([1.0, 2.0])).tolist()
+    [(3+0j), (-1+0j)]
+    """
+    return _complex("fft", x, n, axis, norm, False)
+
+
+def ifft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The inverse of `fft`.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.ifft(mnp.asarray([3.0, -1.0])).tolist()
+    [(1+0j), (2+0j)]
+    """
+    return _complex("ifft", x, n, axis, norm, True)
+
+
+def rfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The first n//2 + 1 terms of `fft` of real numbers; the others are their conjugates.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.rfft(mnp.asarray([1.0, 2.0, 3.0, 4.0])).tolist()
+    [(10+0j), (-2+2j), (-2+0j)]
+    """
+    return _from_real("rfft", x, n, axis, norm, False)
+
+
+def irfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The inverse of `rfft`: n real numbers (an even number, 2·(terms - 1), unless given) from their terms.
+
+    Imaginary parts of terms that belong to real numbers (the first, the middle one) are ignored.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.irfft(mnp.asarray([10, -2 + 2j, -2])).tolist()
+    [1.0, 2.0, 3.0, 4.0]
+    """
+    return _to_real("irfft", x, n, axis, norm, True)
+
+
+def hfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The transform, n real numbers, of a signal with Hermitian symmetry, given by its first n//2 + 1 elements.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.hfft(mnp.asarray([1.0, 2.0, 3.0])).tolist()
+    [8.0, -2.0, 0.0, -2.0]
+    """
+    return _to_real("hfft", x, n, axis, norm, False)
+
+
+def ihfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+    """The inverse of `hfft`: real [.., n, ..] to complex [.., n//2 + 1, ..].
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.abs(mnp.fft.ihfft(mnp.asarray([8.0, -2.0, 0.0, -2.0]))).tolist()
+    [1.0, 2.0, 3.0]
+    """
+    return _from_real("ihfft", x, n, axis, norm, True)
+
+
+# ── several axes ─────────────────────────────────────────────────────────────────────────────────
+def fftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+    """`fft` along several axes (None: all, or as many last ones as `s` has sizes).
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.fftn(mnp.ones((2, 2))).tolist()
+    [[(4+0j), 0j], [0j, 0j]]
+    """
+    return _each("fftn", fft, x, s, axes, norm)
+
+
+def ifftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+    """The inverse of `fftn`.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.ifftn(mnp.ones((2, 2))).tolist()
+    [[(1+0j), 0j], [0j, 0j]]
+    """
+    return _each("ifftn", ifft, x, s, axes, norm)
+
+
+def _each(who: str, one: Callable[..., Any], x: Operand, s: Any, axes: Any, norm: str) -> Any:
+    y = floating(x, who)
+    for n, axis in _over_axes(who, y, s, axes):
+        y = one(y, n=n, axis=axis, norm=norm)
+    return y
+
+
+def rfftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+    """`rfft` along the last of several axes, then `fft` along the others.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.rfftn(mnp.ones((2, 2))).tolist()
+    [[(4+0j), 0j], [0j, 0j]]
+    """
+    y = floating(x, "rfftn")
+    pairs = _over_axes("rfftn", y, s, axes)
+    if not pairs:
+        raise ArgumentError(f"rfftn: no axis of {y.type} to transform")
+    n, axis = pairs.pop()
+    y = rfft(y, n=n, axis=axis, norm=norm)
+    for n, axis in pairs:
+        y = fft(y, n=n, axis=axis, norm=norm)
+    return y
+
+
+def irfftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+    """The inverse of `rfftn`; the size along the last axis is even unless `s` gives it.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.irfftn(mnp.asarray([[4.0, 0.0], [0.0, 0.0]])).tolist()
+    [[1.0, 1.0], [1.0, 1.0]]
+    """
+    y = floating(x, "irfftn")
+    pairs = _over_axes("irfftn", y, s, axes)
+    if not pairs:
+        raise ArgumentError(f"irfftn: no axis of {y.type} to transform")
+    for n, axis in pairs[:-1]:
+        y = ifft(y, n=n, axis=axis, norm=norm)
+    n, axis = pairs[-1]
+    return irfft(y, n=n, axis=axis, norm=norm)
+
+
+# ── frequencies ──────────────────────────────────────────────────────────────────────────────────
+def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Any:
+    """The frequencies of the terms of `fft` of n samples d apart: float32 [n] unless `dtype` says otherwise.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.fftfreq(4).tolist()
+    [0.0, 0.25, -0.5, -0.25]
+    """
+    return _frequencies("fftfreq", np.fft.fftfreq, n, d, dtype, device)
+
+
+def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Any:
+    """The frequencies of the terms of `rfft`: [n//2 + 1].
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.rfftfreq(4).tolist()
+    [0.0, 0.25, 0.5]
+    """
+    return _frequencies("rfftfreq", np.fft.rfftfreq, n, d, dtype, device)
+
+
+def _frequencies(who: str, function: Any, n: int, d: float, dtype: Any, device: Any) -> Any:
+    check_device(who, device)
+    if not isinstance(n, int) or n < 1:
+        raise ArgumentError(f"{who}: n must be a positive integer, got {n!r}")
+    return Array(function(n, d).astype(FLOAT32 if dtype is None else as_dtype(dtype)))
+
+
+def fftshift(x: Operand, /, *, axes: Any = None) -> Any:
+    """The term of frequency 0 moved to the middle of axes (None: all).
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.fftshift(mnp.arange(5)).tolist()
+    [3, 4, 0, 1, 2]
+    """
+    return _shifted("fftshift", x, axes, lambda n: n // 2)
+
+
+def ifftshift(x: Operand, /, *, axes: Any = None) -> Any:
+    """The inverse of `fftshift`; for even sizes the same.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.ifftshift(mnp.asarray([3, 4, 0, 1, 2])).tolist()
+    [0, 1, 2, 3, 4]
+    """
+    return _shifted("ifftshift", x, axes, lambda n: -(n // 2))
+
+
+def _shifted(who: str, x: Operand, axes: Any, by: Callable[[int], int]) -> Any:
+    x = lift(x, who)
+    places = axes_of(who, axes, x)
+    return roll(x, tuple(by(operator.index(x.shape[d])) for d in places), axis=places)

@@ -1,0 +1,331 @@
+"""Linear systems and determinants. NumPy's and SciPy's LAPACK does the work; here stand types and derivatives.
+
+Floor 2. Every op takes stacks of matrices on its last two axes, so batching is the op itself. Cotangents pair
+without a conjugation (see `LinearRow`), so the transpose of X ↦ A⁻¹X is X ↦ A⁻ᵀX for complex A too. The factorizations
+are in factor.py. The derivatives: Giles, An extended collection of matrix derivative results (2008).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from minigrad.errors import LinAlgError, ShapeError
+from minigrad.lazy import lazy_module
+from minigrad.op import Array, Op, Operand, Value, ndarray
+from minigrad.ops.axes import triangle
+from minigrad.ops.complex import complex_, conj, imag, real
+from minigrad.ops.composite import floating
+from minigrad.ops.contract import common_dtype, matmul
+from minigrad.ops.elementwise import mul, neg, sub, where
+from minigrad.ops.gather import moved
+from minigrad.ops.kinds import Draw, Samples
+from minigrad.ops.movement import Expand, Permute, Reshape, Sum, full
+from minigrad.types import TensorType, real_of, same_size
+
+scipy_linalg = lazy_module("scipy.linalg")
+lapack = lazy_module("scipy.linalg.lapack")
+
+
+# ── the kind ─────────────────────────────────────────────────────────────────────────────────────
+class MatrixOp(Op):
+    """Of one stack of float matrices [.., m, n]. Subclasses that take only square ones say so."""
+
+    square: ClassVar[bool] = True
+
+    def admit(self, arrays: list[ndarray]) -> bool:
+        return arrays[0].dtype.kind in "fc"
+
+    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
+        return [floating(x, self.label) for x in xs]
+
+    def matrices(self, x: TensorType) -> TensorType:
+        """x, if it is what the op takes."""
+        return matrix_type(self.label, x, square=self.square)
+
+    def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
+        return self.matrices(x)
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return self(xs[0])
+
+
+class Factorization(MatrixOp):
+    """Of one operand; `compute` does the work. A matrix that holds nan or inf gives nan.
+
+    LAPACK promises nothing for those (eigenvalues come out as plausible numbers), and one lane must not spoil others.
+    """
+
+    def compute(self, x: ndarray) -> Any:
+        raise NotImplementedError(f"{self.label}: compute")
+
+    def impl(self, x: ndarray) -> Any:
+        bad = broken(x)
+        if self.square and x.shape[-1] != x.shape[-2]:
+            raise ValueError("not square")
+        if not bad.any():
+            return self.compute(x)
+        y = self.compute(np.where(bad[..., None, None], np.eye(*x.shape[-2:], dtype=x.dtype), x))
+        return tuple(with_nan(part, bad) for part in y) if self.many else with_nan(y, bad)
+
+
+class System(MatrixOp):
+    """x with A·x = b, A [.., n, n] and b [.., n, k] with equal leading axes. The solution is linear in b.
+
+    What a subclass reads of A is `part(A)`, and `turned()` solves with Aᵀ. The rules follow: from A·ẋ + Ȧ·x = ḃ comes
+    ẋ = A⁻¹(ḃ − Ȧ·x), and by transposition b̄ = A⁻ᵀ·x̄ and Ā = −b̄·xᵀ.
+    """
+
+    def part(self, a: Any) -> Any:
+        raise NotImplementedError
+
+    def turned(self) -> Op:
+        raise NotImplementedError
+
+    def admit(self, arrays: list[ndarray]) -> bool:
+        a, b = arrays
+        return a.dtype is b.dtype and a.dtype.kind in "fc"
+
+    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
+        return common_dtype(self.label, *[floating(x, self.label) for x in xs])
+
+    def out_type(self, a: TensorType, b: TensorType) -> TensorType:  # type: ignore[override]
+        self.matrices(a)
+        fits = a.ndim == b.ndim and all(map(same_size, a.shape[:-1], b.shape[:-1]))
+        if not fits:
+            raise ShapeError(f"{self.label}: a matrix {a} and a right-hand side {b} do not fit")
+        return b
+
+    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
+        a_dot, b_dot = dots
+        moving = None if a_dot is None else matmul(self.part(a_dot), y)
+        return self(xs[0], neg(moving) if b_dot is None else b_dot if moving is None else sub(b_dot, moving))
+
+    def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
+        b_bar = self.turned()(transposed(xs[0]), y_bar)
+        return [neg(self.part(matmul(b_bar, transposed(y)))) if wanted[0] else None, b_bar]
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        a, b = xs
+        if mapped[0]:
+            return self(a, b if mapped[1] else Expand((size, *b.shape))(b))
+        # one matrix for all lanes is factored once: the lanes become columns, [s, .., n, k] -> [.., n, s·k]
+        *rest, n, k = b.shape[1:]
+        wide = self(a, Reshape((*rest, n, size * k))(moved(b, 0, b.ndim - 2)))
+        return moved(Reshape((*rest, n, size, k))(wide), b.ndim - 2, 0)
+
+
+@dataclass(frozen=True)
+class Solve(System):
+    """A⁻¹·b of a general square matrix."""
+
+    def part(self, a: Any) -> Any:
+        return a
+
+    def turned(self) -> Op:
+        return self
+
+    def impl(self, a: ndarray, b: ndarray) -> ndarray:
+        bad = broken(a)
+        if a.shape[:-1] != b.shape[:-1] or a.shape[-1] != a.shape[-2]:
+            raise ValueError("shapes do not fit")
+        if bad.any():
+            return with_nan(self.impl(np.where(bad[..., None, None], np.eye(a.shape[-1], dtype=a.dtype), a), b), bad)
+        try:
+            return np.linalg.solve(a, b)
+        except np.linalg.LinAlgError:
+            raise singular(a) from None
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for lanes, n, k in [((), 3, 2), ((2,), 2, 1), ((), 1, 0), ((0,), 2, 1), ((), 0, 2)]:
+            yield cls(), (Draw((*lanes, n, n), diagonal=5.0), Draw((*lanes, n, k)))
+        yield cls(), (Draw((2, 2), "complex128", diagonal=5.0), Draw((2, 1), "complex128"))
+
+
+@dataclass(frozen=True)
+class TriangularSolve(System):
+    """A⁻¹·b of a triangular matrix: only the lower (or upper) triangle of A is read."""
+
+    lower: bool
+    label = "solve_triangular"
+
+    def part(self, a: Any) -> Any:
+        return low(a) if self.lower else transposed(low(transposed(a)))
+
+    def turned(self) -> Op:
+        return TriangularSolve(not self.lower)
+
+    def impl(self, a: ndarray, b: ndarray) -> ndarray:
+        if a.shape[:-1] != b.shape[:-1] or a.shape[-1] != a.shape[-2]:
+            raise ValueError("shapes do not fit")
+        y = np.empty(b.shape, b.dtype)
+        if b.size:
+            (trtrs,) = lapack.get_lapack_funcs(("trtrs",), (a, b))
+            for lane in np.ndindex(b.shape[:-2]):
+                y[lane], info = trtrs(a[lane], b[lane], lower=self.lower)
+                if info > 0:
+                    raise singular(a)
+        return y
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for lower, lanes, n, k in [(True, (), 3, 2), (False, (2,), 2, 1), (True, (), 0, 1), (False, (0,), 2, 2)]:
+            yield cls(lower), (Draw((*lanes, n, n), diagonal=4.0), Draw((*lanes, n, k)))
+        yield cls(True), (Draw((2, 2), "complex128", diagonal=4.0), Draw((2, 2), "complex128"))
+
+
+# ── determinants ─────────────────────────────────────────────────────────────────────────────────
+class Determinant(Factorization):
+    """Of square matrices, one number for each."""
+
+    def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
+        return x.with_shape(self.matrices(x).shape[:-2])
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape in [(3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2)]:
+            yield cls(), (Draw(shape, diagonal=3.0),)
+        yield cls(), (Draw((2, 2), "complex128", diagonal=3.0),)
+
+
+@dataclass(frozen=True)
+class Det(Determinant):
+    """The determinant. Its derivative is Σ adj(A)ᵀ·Ȧ, which singular matrices have too."""
+
+    def compute(self, x: ndarray) -> Any:
+        return np.linalg.det(x)
+
+    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
+        return Sum((y.ndim, y.ndim + 1))(mul(transposed(Adjugate()(xs[0])), dots[0]))
+
+
+@dataclass(frozen=True)
+class Adjugate(Determinant):
+    """det(A)·A⁻¹, finite for singular matrices too: by singular values, V·diag(Π_{j≠i} σ_j)·Uᴴ · det(U)·det(Vᴴ).
+
+    Its own derivative, tr(A⁻¹Ȧ)·adj(A) − A⁻¹Ȧ·adj(A), needs a regular matrix.
+    """
+
+    def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
+        return self.matrices(x)
+
+    def compute(self, x: ndarray) -> ndarray:
+        u, s, vh = converging(self.label, np.linalg.svd, x)
+        others = np.prod(np.where(np.eye(s.shape[-1], dtype=bool), 1, s[..., None, :]), axis=-1)  # [.., n]
+        sign = np.linalg.det(u) * np.linalg.det(vh)
+        v, uh = (np.conj(np.swapaxes(t, -1, -2)) for t in (vh, u))
+        return np.asarray(sign[..., None, None] * ((v * others[..., None, :]) @ uh), x.dtype)
+
+    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
+        inner = Solve()(xs[0], dots[0])
+        return sub(mul(column(column(trace(inner))), y), matmul(inner, y))
+
+    @classmethod
+    def samples(cls) -> Samples:  # of 2 by 2 matrices it is linear, and second derivatives nothing but rounding
+        for shape in [(3, 3), (2, 3, 3), (1, 1), (0, 0), (0, 2, 2)]:
+            yield cls(), (Draw(shape, diagonal=3.0),)
+        yield cls(), (Draw((3, 3), "complex128", diagonal=3.0),)
+
+
+@dataclass(frozen=True)
+class SlogDet(Determinant):
+    """(sign, log |det A|), which cannot overflow; (0, −inf) of a singular matrix, which has no derivative."""
+
+    many = True
+
+    def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
+        sign = Determinant.out_type(self, x)
+        return sign, TensorType(sign.shape, real_of(x.dtype))
+
+    def compute(self, x: ndarray) -> Any:
+        return tuple(np.asarray(part) for part in np.linalg.slogdet(x))
+
+    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
+        rate = trace(Solve()(xs[0], dots[0]))  # d log det A = tr(A⁻¹Ȧ): its imaginary part turns the sign
+        if rate.dtype.kind != "c":
+            return None, rate
+        return mul(y[0], complex_(0.0, imag(rate))), real(rate)
+
+
+# ── words ────────────────────────────────────────────────────────────────────────────────────────
+def transposed(x: Any) -> Any:
+    """[.., m, n] -> [.., n, m]."""
+    rank = len(x.shape)
+    return Permute((*range(rank - 2), rank - 1, rank - 2))(x)
+
+
+def adjoint(x: Any) -> Any:
+    """Transposed and conjugated."""
+    return transposed(conj(x) if x.dtype.kind == "c" else x)
+
+
+def low(x: Any, k: int = 0) -> Any:
+    """x at and below the k-th diagonal, 0 above."""
+    return where(triangle(x, k), x, full((), 0, x.dtype))
+
+
+def unit(n: int, dtype: Any) -> Array:
+    """The unit matrix [n, n]; bool, where the diagonal is."""
+    return Array(np.eye(n, dtype=dtype))
+
+
+def diagonal(x: Any) -> Any:
+    """[.., n, n] -> [.., n]; whatever stands beside the diagonal, nan too, plays no part."""
+    return Sum((len(x.shape) - 1,))(where(unit(x.shape[-1], np.bool_), x, full((), 0, x.dtype)))
+
+
+def trace(x: Any) -> Any:
+    """[.., n, n] -> [..]."""
+    d = diagonal(x)
+    return Sum((len(d.shape) - 1,))(d)
+
+
+def column(x: Any) -> Any:
+    """[.., n] -> [.., n, 1]."""
+    return Reshape((*x.shape, 1))(x)
+
+
+def row(x: Any) -> Any:
+    """[.., n] -> [.., 1, n]."""
+    return Reshape((*x.shape[:-1], 1, x.shape[-1]))(x)
+
+
+# ── what LAPACK is given, and what it says ───────────────────────────────────────────────────────
+def matrix_type(who: str, x: TensorType, *, square: bool) -> TensorType:
+    """x, if it is a (square) matrix or a stack of them."""
+    if x.ndim < 2:
+        raise ShapeError(f"{who}: needs a matrix [.., m, n], got {x}")
+    if square and not same_size(x.shape[-1], x.shape[-2]):
+        raise ShapeError(f"{who}: needs a square matrix, got {x}")
+    return x
+
+
+def broken(x: ndarray) -> Any:
+    """[.., m, n] -> [..]: which matrices hold nan or inf."""
+    return ~np.isfinite(x).all((-2, -1))
+
+
+def with_nan(y: ndarray, bad: Any) -> ndarray:
+    """y with nan in the lanes that are bad."""
+    y = np.array(y)
+    y[bad] = np.nan
+    return y
+
+
+def singular(a: ndarray) -> LinAlgError:
+    return LinAlgError(
+        f"linalg: {Array(a).type} " + ("is singular" if a.ndim == 2 else "holds a singular matrix"),
+        hint="pinv and lstsq take singular matrices; adding a small multiple of eye(n) makes one regular",
+    )
+
+
+def converging(who: str, function: Any, x: ndarray, *arguments: Any, **more: Any) -> Any:
+    """What a LAPACK iteration gives, or the error that says that it gives nothing."""
+    try:
+        return function(x, *arguments, **more)
+    except np.linalg.LinAlgError:
+        raise LinAlgError(f"{who}: the iteration did not converge for {Array(x).type}") from None

@@ -1,0 +1,86 @@
+"""Every op has on the tape the values and gradients of the reverse interpreter, by the shortcut or by its rule."""
+
+import re
+import zlib
+
+import numpy as np
+import pytest
+
+import minigrad.tape as torch
+from minigrad.errors import NotDifferentiableError
+from minigrad.interpreters.reverse import vjp
+from minigrad.op import Array, Op, registry
+from minigrad.ops.kinds import Draw
+from minigrad.ops.rows import Row
+from minigrad.tape.shortcut import terms_of
+
+ROWS = {name: op for name, op in registry.items() if isinstance(op, Row) and "f" in op.takes}
+SHAPES = {1: [((2, 3),), ((),), ((0, 2),)], 2: [((2, 3), (3,)), ((2, 1), (3,)), ((), (2,))], 3: [((2, 3), (), (3,))]}
+
+
+def cases():
+    for name, op in ROWS.items():
+        for shapes in SHAPES[op.operands]:
+            for dtype in ("float32", "float64"):
+                draws = [Draw(shape, dtype, op.sample_domain(i)) for i, shape in enumerate(shapes)]
+                yield pytest.param(op, draws, id=f"{name}-{dtype}-{len(shapes[0])}")
+    for name, cls in registry.items():
+        if isinstance(cls, type) and hasattr(cls, "samples") and cls.impl is not Op.impl:
+            for k, (op, draws) in enumerate(cls.samples()):
+                yield pytest.param(op, draws, id=f"{name}-{k}")
+
+
+def draw(d, rng):
+    low, high = d.domain
+    if d.dtype == "bool":
+        return rng.random(d.shape) < 0.5
+    if np.dtype(d.dtype).kind in "iu":
+        return rng.integers(int(low), int(high) + 1, d.shape).astype(d.dtype)
+    if d.distinct:
+        size = int(np.prod(d.shape))
+        return rng.permutation(np.linspace(low, high, size)).reshape(d.shape).astype(d.dtype)
+    return rng.uniform(low, high, d.shape).astype(d.dtype)
+
+
+@pytest.mark.parametrize(("op", "draws"), list(cases()))
+def test_an_op_on_tensors(op, draws, request):
+    rng = np.random.default_rng(zlib.crc32(request.node.name.encode()))
+    arrays = [draw(d, rng) for d in draws]
+    leaves = [torch.tensor(a) for a in arrays]
+    for x in leaves:
+        x.requires_grad_(x.dtype.kind in "fc")
+    try:
+        ys, pull = vjp(lambda *xs: op(*xs) if op.many else [op(*xs)], [Array(a.copy()) for a in arrays])
+    except NotDifferentiableError as refused:
+        with pytest.raises(NotDifferentiableError, match=re.escape(refused.what)):
+            op(*leaves)
+        return
+    results = op(*leaves)
+    results = results if op.many else (results,)
+    for ours, theirs in zip(results, ys, strict=True):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_array_equal(ours.detach().numpy(), theirs.array)
+    wanted = [(r, k) for k, r in enumerate(results) if r.requires_grad]
+    if not wanted:
+        return
+    seeds = {k: rng.uniform(-1, 1, r.shape).astype(r.dtype) for r, k in wanted}
+    outputs, cotangents = [r for r, _ in wanted], [torch.tensor(seeds[k]) for _, k in wanted]
+    try:
+        bars = pull([Array(seeds[k]) if k in seeds else None for k in range(len(ys))])
+    except NotDifferentiableError as refused:
+        with pytest.raises(NotDifferentiableError, match=re.escape(refused.what)):
+            torch.autograd.backward(outputs, cotangents)
+        return
+    torch.autograd.backward(outputs, cotangents)
+    for x, bar in zip(leaves, bars, strict=True):
+        if bar is None:
+            assert x.grad is None
+        else:
+            assert x.grad.dtype == x.dtype and x.grad.shape == x.shape
+            np.testing.assert_allclose(x.grad.numpy(), bar.array, rtol=1e-6, atol=1e-12)
+
+
+def test_which_rows_the_shortcut_takes():
+    taken = [name for name, op in ROWS.items() if terms_of(op, np.dtype("float32")) is not None]
+    assert {"add", "mul", "div", "exp", "tanh", "pow", "max"} <= set(taken)
+    assert terms_of(ROWS["mul"], np.dtype("complex64")) is None and terms_of(ROWS["real"], np.dtype("float32")) is None
