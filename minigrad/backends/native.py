@@ -15,12 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.backends.blas import blas
 from minigrad.errors import BackendError
 from minigrad.lazy import lazy_module
 from minigrad.loops.program import ENTRY, FOREIGN, Layout
 
 llvm: Any = lazy_module("llvmlite.binding")
-cython_blas: Any = lazy_module("scipy.linalg.cython_blas")
 
 _lock = Lock()  # LLVM's contexts are not for several threads at once
 _serial = count()
@@ -46,7 +46,7 @@ class Native:
             builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(ENTRY)
             for name in ("sgemm", "dgemm"):
                 if f"@{name}(" in text:
-                    builder.import_symbol(name, blas(name))
+                    builder.import_symbol(name, blas(name)[0])
             if FOREIGN in text:
                 builder.import_symbol(FOREIGN, foreign)
             self._tracker = builder.link(jit, f"minigrad{next(_serial)}")
@@ -76,16 +76,6 @@ def _compiler() -> tuple[Any, Any, Any]:
 
 
 @cache
-def blas(name: str) -> int:
-    """The address of a BLAS routine, from scipy."""
-    capsule = cython_blas.__pyx_capi__[name]
-    name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer
-    name_of.restype, name_of.argtypes = ctypes.c_char_p, [ctypes.py_object]
-    pointer_of.restype, pointer_of.argtypes = ctypes.c_void_p, [ctypes.py_object, ctypes.c_char_p]
-    return int(pointer_of(capsule, name_of(capsule)))
-
-
-@cache
 def layout() -> Layout:
     """Where this Python keeps a list's items and this NumPy an array's data, found by looking."""
     array = np.zeros(1)
@@ -93,7 +83,7 @@ def layout() -> Layout:
     data = _offset(array, array.ctypes.data)
     for offset in (24, 40):  # with the GIL, without it
         if offset + 8 <= sys.getsizeof(items) and _word(_word(id(items) + offset)) == id(array):
-            return Layout(offset, data)
+            return Layout(offset, data, blas("sgemm")[1])
     raise BackendError("llvm: this Python does not keep lists as CPython does")
 
 

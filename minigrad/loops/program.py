@@ -24,10 +24,12 @@ FOREIGN = "minigrad_foreign"  # (list, number of the foreign kernel) -> not 0 if
 
 @dataclass(frozen=True)
 class Layout:
-    """Where CPython keeps the items of a list and NumPy the address of the data, in bytes from the object's start."""
+    """What the program must know of its process: where CPython keeps the items of a list and NumPy the address of the
+    data, in bytes from the object's start; and how many bits BLAS's integers have."""
 
     items: int
     data: int
+    integer: int
 
 
 def program(plan: Plan, layout: Layout) -> str:
@@ -71,7 +73,7 @@ class _Program:
                     nest, buffers = lower(kernel, self.plan.schedule)
                     self.call(function(nest, self.module), buffers)
             case LibraryKernel():
-                self.call(matmul(kernel.call, self.module), [kernel.node.out, *kernel.operands])
+                self.call(matmul(kernel.call, self.module, self.layout.integer), [kernel.node.out, *kernel.operands])
             case ForeignKernel():
                 self.call_back()
             case CopyKernel():
@@ -126,7 +128,7 @@ class _Program:
         return name
 
 
-def matmul(call: MatMul, module: Module) -> str:
+def matmul(call: MatMul, module: Module, bits: int) -> str:
     """A function c, a, b -> nothing that calls BLAS, once per lane.
 
     BLAS stores columns, we rows: it is asked for cᵀ = bᵀ·aᵀ, and reads our rows as its columns.
@@ -136,7 +138,7 @@ def matmul(call: MatMul, module: Module) -> str:
     module.declarations[gemm] = f"declare void @{gemm}({', '.join(['ptr'] * 13)})"
 
     def number(x: int) -> str:
-        module.declarations[f"@int.{x}"] = f"@int.{x} = private constant i32 {x}"
+        module.declarations[f"@int.{x}"] = f"@int.{x} = private constant i{bits} {x}"
         return f"ptr @int.{x}"
 
     def real(x: int) -> str:
