@@ -300,3 +300,12 @@ class BackendError(MinigradError, RuntimeError):
     Traceback (most recent call last):
     minigrad.errors.BackendError: unknown backend 'cuda'...
     """
+
+
+class CacheWarning(UserWarning):
+    """Compiled programs cannot be kept on disk, or what lies there cannot be trusted. Said once; all goes on without.
+
+    The folder is full or read-only, belongs to another user or can be written by others; or an entry is damaged.
+    `minigrad cache verify` looks at all of them, `MINIGRAD_CACHE_DIR` names another folder, `MINIGRAD_CACHE=off` does
+    without.
+    """

@@ -24,6 +24,7 @@ llvm: Any = lazy_module("llvmlite.binding")
 
 _lock = Lock()  # LLVM's contexts are not for several threads at once
 _serial = count()
+IMPORTED = ("sgemm", "dgemm", FOREIGN)  # symbols that are not the process's own
 Entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.py_object)  # releases the GIL while it runs
 Foreign = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_size_t, ctypes.c_int64)
 
@@ -34,22 +35,18 @@ def address(callback: Any) -> int:
 
 
 class Native:
-    """A linked program. `run(list of arrays)` gives 0, or what a foreign kernel gave when it raised."""
+    """A linked program. `run(list of arrays)` gives 0, or what a foreign kernel gave when it raised.
 
-    def __init__(self, text: str, foreign: int) -> None:
-        jit, machine, pipeline = _compiler()
+    `image` is its object code, `symbols` what it calls; `foreign` is the address of the callback.
+    """
+
+    def __init__(self, image: bytes, symbols: tuple[str, ...], foreign: int) -> None:
+        self.image, self.symbols = image, symbols
         with _lock:
-            module = llvm.parse_assembly(text)
-            pipeline.getModulePassManager().run(module, pipeline)  # one manager serves once
-            image = machine.emit_object(module)
-            module.close()
             builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(ENTRY)
-            for name in ("sgemm", "dgemm"):
-                if f"@{name}(" in text:
-                    builder.import_symbol(name, blas(name)[0])
-            if FOREIGN in text:
-                builder.import_symbol(FOREIGN, foreign)
-            self._tracker = builder.link(jit, f"minigrad{next(_serial)}")
+            for name in symbols:
+                builder.import_symbol(name, foreign if name == FOREIGN else blas(name)[0])
+            self._tracker = builder.link(_linker(), f"minigrad{next(_serial)}")
         self.size = len(image)
         self.run = Entry(self._tracker[ENTRY])
 
@@ -57,22 +54,44 @@ class Native:
 @lru_cache(maxsize=256)
 def native(text: str, foreign: int) -> Native:
     """The program of this text; `foreign` is the address of the callback."""
-    return Native(text, foreign)
+    machine, pipeline = _compiler()
+    with _lock:
+        module = llvm.parse_assembly(text)
+        pipeline.getModulePassManager().run(module, pipeline)  # one manager serves once
+        image = machine.emit_object(module)
+        module.close()
+    return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text]), foreign)
+
+
+def processor() -> tuple[str, str]:
+    """The name and the features of the processor that code is made for."""
+    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
+
+
+def llvm_version() -> str:
+    return ".".join(map(str, llvm.llvm_version_info))
 
 
 @cache
-def _compiler() -> tuple[Any, Any, Any]:
+def _linker() -> Any:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    features = llvm.get_host_cpu_features().flatten()
+    return llvm.create_lljit_compiler()
+
+
+@cache
+def _compiler() -> tuple[Any, Any]:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    name, features = processor()
     target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
+    machine = target.create_target_machine(cpu=name, features=features, opt=2, jit=True)
     options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = True
     options.loop_interleaving = True
     options.loop_unrolling = False  # twice the code, a sixth more time to compile, nothing gained
     options.slp_vectorization = False
-    return llvm.create_lljit_compiler(), machine, llvm.create_pass_builder(machine, options)
+    return machine, llvm.create_pass_builder(machine, options)
 
 
 @cache

@@ -1,0 +1,67 @@
+"""What a compiled program depends on: the key it is kept under.
+
+Floor 4. The graph as it was before any pass, exact to the bit, constants included; minigrad's own sources; the versions
+of what compiles and runs it; the processor; the settings. If any of it differs, so does the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad import config
+from minigrad.backends import native
+from minigrad.graph import Graph
+from minigrad.lazy import lazy_module
+from minigrad.op import ndarray
+from minigrad.text import to_text
+from minigrad.text.words import spell_const
+
+llvmlite: Any = lazy_module("llvmlite")
+
+_SPELLED = 64  # elements of a constant that are written out; more are hashed
+# The rest of minigrad (front-ends, the command line) only decides which graph there is.
+_ROOMS = ("*.py", "text/*.py", "ops/**/*.py", "interpreters/**/*.py", "control/**/*.py", "passes/**/*.py",
+          "loops/**/*.py", "backends/**/*.py")  # fmt: skip
+
+
+def key(graph: Graph, backend: str, optimize: bool) -> str | None:
+    """The key of this graph on this machine; None for a graph that holds Python functions, which have no text."""
+    text = to_text(graph, lines=False, names=False, spell=_spell)
+    if "host(" in text:
+        return None
+    settings = (backend, optimize, config.check_graphs.get(), config.num_threads.get())
+    return hashlib.blake2b(repr((text, settings, surroundings())).encode(), digest_size=20).hexdigest()
+
+
+def _spell(array: ndarray) -> str:
+    if array.size <= _SPELLED:
+        return spell_const(array)
+    digest = hashlib.blake2b(np.ascontiguousarray(array), digest_size=20).hexdigest()
+    return f"const({array.shape}, {array.dtype}, {digest})"
+
+
+@cache
+def surroundings() -> tuple[Any, ...]:
+    """Everything but the graph and the settings."""
+    return (_sources(), *versions(), native.layout(), platform.machine(), sys.platform, *native.processor())
+
+
+def versions() -> tuple[str, ...]:
+    return (sys.version, np.__version__, llvmlite.__version__, native.llvm_version())
+
+
+def _sources() -> str:
+    """A hash of minigrad itself: an edited copy is another compiler, whatever its version says."""
+    home = Path(__file__).parents[1]
+    found = hashlib.blake2b(digest_size=20)
+    for path in sorted({p for pattern in _ROOMS for p in home.glob(pattern)}):
+        found.update(f"\n{path.relative_to(home)}\n".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
