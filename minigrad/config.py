@@ -211,12 +211,7 @@ cache_size = Setting(
 )
 
 SETTINGS: tuple[
-    Setting[str]
-    | Setting[bool]
-    | Setting[int]
-    | Setting[frozenset[str]]
-    | Setting[int | None]
-    | Setting[str | None],
+    Setting[str] | Setting[bool] | Setting[int] | Setting[frozenset[str]] | Setting[int | None] | Setting[str | None],
     ...,
 ] = (
     backend,

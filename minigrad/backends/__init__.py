@@ -15,6 +15,7 @@ from minigrad.errors import BackendError, SymbolicSizeError
 from minigrad.graph import Graph
 from minigrad.op import ndarray
 from minigrad.passes import PassRecord
+from minigrad.recompiles import count
 from minigrad.types import symbols_of
 
 
@@ -75,7 +76,11 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
         executable.history = history
         if key:
             kept.save(key, graph, executable)
+        count(compiles=1)
+    else:
+        count(disk_hits=1)
     executable.seconds = time.perf_counter() - start
+    count(seconds=executable.seconds)
     return executable  # type: ignore[no-any-return]
 
 

@@ -172,6 +172,11 @@ class Store:
     def verify(self) -> list[tuple[Path, str]]:
         """The entries that would be refused, and why."""
         bad = []
+        if self.folder.exists():
+            try:
+                _require_own(os.stat(self.folder))
+            except (OSError, Refused) as why:
+                bad.append((self.folder, _reason(why)))
         for path, _ in self.entries():
             try:
                 unpack(path.stem, _read(path))
@@ -184,13 +189,18 @@ class Store:
         entries = self.entries()
         for path, _ in [*entries, *self._files(".part")]:
             _delete(path)
-        return len(entries)
+        return len(entries) - len(self.entries())
 
 
 def store() -> Store | None:
     """The cache as the settings have it; None if it is off."""
     if not config.cache.get():
         return None
+    return configured()
+
+
+def configured() -> Store:
+    """The cache, be it on or off."""
     return Store(folder(), config.cache_size.get() * MEBIBYTE)
 
 

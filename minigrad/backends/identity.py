@@ -43,7 +43,7 @@ def key(graph: Graph, backend: str, optimize: bool) -> str | None:
 def _spell(array: ndarray) -> str:
     if array.size <= _SPELLED:
         return spell_const(array)
-    digest = hashlib.blake2b(np.ascontiguousarray(array), digest_size=20).hexdigest()
+    digest = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=20).hexdigest()
     return f"const({array.shape}, {array.dtype}, {digest})"
 
 

@@ -79,7 +79,7 @@ class Compiled(LlvmExecutable):
 # ── what native code needs beside itself ─────────────────────────────────────────────────────────
 @dataclass(frozen=True)
 class Operand:
-    """Where a value lies among a call's arrays: all of array `array`, or from byte `start` of the last one, the arena."""
+    """Where a value lies among a call's arrays: all of `array`, or (-1) from byte `start` of the last one, the arena."""
 
     array: int
     start: int

@@ -82,6 +82,7 @@ def close(a, b, tolerance=1e-12):
     np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.filterwarnings("ignore::minigrad.errors.RecompileWarning")  # jit inside what is differenced
 @each
 def test_gradient_is_the_slope(f):
     close(jax.grad(f)(X), slope(f, X), 1e-8)
