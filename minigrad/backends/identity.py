@@ -10,6 +10,7 @@ import hashlib
 import platform
 import sys
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,12 @@ import numpy as np
 
 from minigrad import config
 from minigrad.backends import native
+from minigrad.errors import BackendError
 from minigrad.graph import Graph
 from minigrad.lazy import lazy_module
 from minigrad.op import ndarray
 from minigrad.text import to_text
 from minigrad.text.words import spell_const
-
-llvmlite: Any = lazy_module("llvmlite")
 
 _SPELLED = 64  # elements of a constant that are written out; more are hashed
 # The rest of minigrad (front-ends, the command line) only decides which graph there is.
@@ -49,12 +49,33 @@ def _spell(array: ndarray) -> str:
 
 @cache
 def surroundings() -> tuple[Any, ...]:
-    """Everything but the graph and the settings."""
-    return (_sources(), *versions(), native.layout(), platform.machine(), sys.platform, *native.processor())
+    """Everything but the graph and the settings. LLVM itself is not asked: its library takes long to load."""
+    return (_sources(), versions(), native.layout(), platform.machine(), sys.platform, processor())
 
 
-def versions() -> tuple[str, ...]:
-    return (sys.version, np.__version__, llvmlite.__version__, native.llvm_version())
+def versions() -> tuple[Any, ...]:
+    """Of Python, NumPy and llvmlite; and which library of LLVM's, since llvmlite may be built with another one."""
+    found = find_spec("llvmlite")
+    if found is None or found.origin is None:
+        raise BackendError("llvm: llvmlite is not installed")
+    home = Path(found.origin).parent
+    files = sorted((home / "binding").glob("*llvmlite.*"))
+    libraries = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+    return (sys.version, np.__version__, (home / "_version.py").read_bytes(), libraries)
+
+
+def processor() -> tuple[str, ...]:
+    """What this machine's processor is and can do."""
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            first = file.read(1 << 13).decode(errors="replace").partition("\n\n")[0]
+    except OSError:  # not Linux
+        binding = lazy_module("llvmlite.binding")
+        return (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
+    # the names of these lines on x86 and on ARM; others change from moment to moment
+    told = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features", "CPU implementer",
+            "CPU architecture", "CPU variant", "CPU part", "CPU revision")  # fmt: skip
+    return tuple([line for line in first.splitlines() if line.partition(":")[0].strip() in told])
 
 
 def _sources() -> str:

@@ -1,6 +1,6 @@
 """LLVM's text made into machine code that this process can call.
 
-Floor 4. llvmlite parses, optimises for this machine's processor and links with ORC. A program met before (same text) is
+Floor 4. llvmlite parses and optimises for this machine's processor; `loader` links, or else ORC. A program met before (same text) is
 not compiled again while it is remembered.
 """
 
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.backends import loader
 from minigrad.backends.blas import blas
 from minigrad.errors import BackendError
 from minigrad.lazy import lazy_module
@@ -42,13 +43,24 @@ class Native:
 
     def __init__(self, image: bytes, symbols: tuple[str, ...], foreign: int) -> None:
         self.image, self.symbols = image, symbols
-        with _lock:
-            builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(ENTRY)
-            for name in symbols:
-                builder.import_symbol(name, foreign if name == FOREIGN else blas(name)[0])
-            self._tracker = builder.link(_linker(), f"minigrad{next(_serial)}")
+        known = {name: foreign if name == FOREIGN else blas(name)[0] for name in symbols}
+        self._code = loader.load(image, lambda name: known.get(name) or loader.process_symbol(name))
+        if self._code is not None:
+            entry = self._code.address(ENTRY)
+        else:
+            self._tracker = _link(image, known)
+            entry = self._tracker[ENTRY]
         self.size = len(image)
-        self.run = Entry(self._tracker[ENTRY])
+        self.run = Entry(entry)
+
+
+def _link(image: bytes, known: dict[str, int]) -> Any:
+    """The same by LLVM's linker."""
+    with _lock:
+        builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(ENTRY)
+        for name, place in known.items():
+            builder.import_symbol(name, place)
+        return builder.link(_linker(), f"minigrad{next(_serial)}")
 
 
 @lru_cache(maxsize=256)
@@ -63,15 +75,6 @@ def native(text: str, foreign: int) -> Native:
     return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text]), foreign)
 
 
-def processor() -> tuple[str, str]:
-    """The name and the features of the processor that code is made for."""
-    return llvm.get_host_cpu_name(), llvm.get_host_cpu_features().flatten()
-
-
-def llvm_version() -> str:
-    return ".".join(map(str, llvm.llvm_version_info))
-
-
 @cache
 def _linker() -> Any:
     llvm.initialize_native_target()
@@ -83,9 +86,9 @@ def _linker() -> Any:
 def _compiler() -> tuple[Any, Any]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    name, features = processor()
+    features = llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(cpu=name, features=features, opt=2, jit=True)
+    machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
     options = llvm.create_pipeline_tuning_options(speed_level=1)
     options.loop_vectorization = True
     options.loop_interleaving = True

@@ -14,7 +14,7 @@ import pytest
 
 import minigrad.numpy as mnp
 from minigrad import backends, config
-from minigrad.backends import cache, identity
+from minigrad.backends import cache, identity, loader
 from minigrad.backends.cache import Entry, Refused, Store, pack, unpack
 from minigrad.backends.kept import Restored
 from minigrad.cli import main
@@ -281,7 +281,7 @@ def test_a_folder_that_is_not_only_ours(folder, give: str) -> None:
 # ── keys ─────────────────────────────────────────────────────────────────────────────────────────
 def test_other_processor_features_are_another_key(folder, monkeypatch) -> None:
     compile_one()
-    monkeypatch.setattr(identity.native, "processor", lambda: ("another", "+nothing"))
+    monkeypatch.setattr(identity, "processor", lambda: ("another", "no flags"))
     identity.surroundings.cache_clear()
     try:
         g = graph_of(lambda x: mnp.tanh(x) * 2.0, "f32[5]")
@@ -306,6 +306,26 @@ def test_the_key_sees_constants_types_and_settings_but_not_names_and_lines() -> 
     assert key(lambda x: x * Array(big), "f32[100]") != key(lambda x: x * Array(other), "f32[100]")
     with config.num_threads.using(7):
         assert same != key(lambda x: x * 2.0, "f32[3]")
+
+
+# ── linking ──────────────────────────────────────────────────────────────────────────────────────
+def test_llvm_links_what_the_loader_does_not_know(folder, monkeypatch) -> None:
+    """Compiled with the one, run with the other: the same bits."""
+    g = make_graph(grad(lambda x: mnp.sum(mnp.exp(mnp.sort(x @ x)) * mnp.special.erfinv(mnp.tanh(x)))))(
+        mnp.ones((4, 4))
+    )
+    x = np.random.default_rng(0).uniform(-0.5, 0.5, (4, 4)).astype("f4")
+    (first,) = backends.compile(g, "llvm")([x])
+    monkeypatch.setattr(loader, "load", lambda image, resolve: None)
+    (second,) = backends.compile(g, "llvm")([x])
+    assert first.tobytes() == second.tobytes()
+
+
+def test_the_loader_gives_up_on_other_files() -> None:
+    assert loader.load(b"", int) is None
+    assert loader.load(b"\x7fELF\x02\x01\x01" + bytes(100), int) is None
+    with open(sys.executable, "rb") as file:
+        assert loader.load(file.read(), int) is None
 
 
 # ── what comes back ──────────────────────────────────────────────────────────────────────────────
