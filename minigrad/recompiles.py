@@ -142,9 +142,12 @@ class Watch:
 
     def _recompile(self, signature: Signature) -> Recompile | None:
         with self._lock:
-            found = [changes(old, signature) for old in reversed(self._seen)]
-        found = [c for c in found if c]  # none differs: the entry was not kept, or was cleared
-        return Recompile(self.what, tuple(min(found, key=lambda c: len(c))), user_line()) if found else None
+            compared = [changes(old, signature) for old in reversed(self._seen)]
+        found = [c for c in compared if c]  # none differs: the entry was not kept, or was cleared
+        if not found:
+            return None
+        nearest = min(map(len, found))
+        return Recompile(self.what, tuple(next(c for c in found if len(c) == nearest)), user_line())
 
     def _report(self, recompile: Recompile) -> None:
         count(recompiles=1)

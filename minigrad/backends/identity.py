@@ -25,6 +25,8 @@ from minigrad.op import ndarray
 from minigrad.text import to_text
 from minigrad.text.words import spell_const
 
+binding: Any = lazy_module("llvmlite.binding")
+
 _SPELLED = 64  # elements of a constant that are written out; more are hashed
 # The rest of minigrad (front-ends, the command line) only decides which graph there is.
 _ROOMS = ("*.py", "text/*.py", "ops/**/*.py", "interpreters/**/*.py", "control/**/*.py", "passes/**/*.py",
@@ -70,7 +72,6 @@ def processor() -> tuple[str, ...]:
         with open("/proc/cpuinfo", "rb") as file:
             first = file.read(1 << 13).decode(errors="replace").partition("\n\n")[0]
     except OSError:  # not Linux
-        binding = lazy_module("llvmlite.binding")
         return (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
     # the names of these lines on x86 and on ARM; others change from moment to moment
     told = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features", "CPU implementer",

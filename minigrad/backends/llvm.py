@@ -79,7 +79,7 @@ class Compiled(LlvmExecutable):
 # ── what native code needs beside itself ─────────────────────────────────────────────────────────
 @dataclass(frozen=True)
 class Operand:
-    """Where a value lies among a call's arrays: all of `array`, or (-1) from byte `start` of the last one, the arena."""
+    """Where a value lies in a call's arrays: all of `array`, or (-1) from byte `start` of the arena, the last one."""
 
     array: int
     start: int

@@ -1,7 +1,7 @@
 """LLVM's text made into machine code that this process can call.
 
-Floor 4. llvmlite parses and optimises for this machine's processor; `loader` links, or else ORC. A program met before (same text) is
-not compiled again while it is remembered.
+Floor 4. llvmlite parses and optimises for this machine's processor; `loader` links, or else ORC. A program met before
+(same text) is not compiled again while it is remembered.
 """
 
 from __future__ import annotations
