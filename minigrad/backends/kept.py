@@ -2,7 +2,8 @@
 
 Floor 4. An entry holds object code, constants, and where the operands of foreign kernels lie. The ops of foreign
 kernels are not in it: they are taken from the graph that is being compiled, which has equal ones. So a program comes
-back without a pass being run; the graph after the passes is made again only when somebody asks for it.
+back without a pass being run, unless a pass has made such an op (by simplifying a graph it holds); otherwise the graph
+after the passes is made again only when somebody asks for it.
 """
 
 from __future__ import annotations
@@ -57,51 +58,44 @@ def load(key: str, graph: Graph, optimize: bool) -> Restored | None:
     if entry is None:
         return None
     about, payload = entry.description, entry.payload
-    given = _constants(graph)
+    given = _constants(graph) if any("given" in c for c in about["constants"]) else []
     constants = []
     start = about["code"]
     for c in about["constants"]:
         t = _type(c["type"])
-        stop = start + (0 if "given" in c else t.size * t.dtype.itemsize)
         if "given" in c:
             constants.append(np.ascontiguousarray(given[c["given"]]))
         else:
+            stop = start + t.size * t.dtype.itemsize
             constants.append(np.frombuffer(payload[start:stop], t.dtype).reshape(t.shape).copy())  # aligned
-        start = stop
-    nodes = list(_nodes(graph)) if about["foreign"] else []
+            start = stop
+    nodes: list[Node] = []
+    if about["foreign"]:
+        nodes = list(_nodes(passes.run(graph)[0] if about["passed"] else graph))
+        labels = dict(enumerate(n.op.label for n in nodes))
+        if any(labels.get(f["node"]) != f["op"] for f in about["foreign"]):  # a pass that gives other graphs at times
+            return None
     foreign = [Foreign(nodes[f["node"]], _operands(f["ins"]), _operands(f["outs"])) for f in about["foreign"]]
     code = native.Native(payload[: about["code"]], tuple(about["symbols"]), CALLBACK)
     return Restored(graph, optimize, Program(constants, about["arena"], foreign, about["kernels"]), code)
 
 
 def save(key: str, graph: Graph, executable: Compiled) -> None:
-    """Keep an executable that was compiled for a graph, unless a pass has made ops the graph does not have."""
+    """Keep an executable that was compiled for a graph."""
     store = cache.store()
     if store is None:
         return
     program, code = executable.program, executable.native
-    foreign = []
-    if program.foreign:
-        numbers: dict[Any, int] = {}
-        for k, n in enumerate(_nodes(graph)):
-            numbers.setdefault((n.op, n.line), k)
-        for f in program.foreign:
-            number = numbers.get((f.node.op, f.node.line))
-            if number is None:
-                return
-            foreign.append({"node": number, "ins": list(map(_place, f.ins)), "outs": list(map(_place, f.outs))})
-    known = {id(a): k for k, a in enumerate(_constants(graph)) if a.nbytes > _CARRIED}
-    constants: list[dict[str, Any]] = []
-    carried = [code.image]
-    for a in program.constants:
-        about: dict[str, Any] = {"type": _spelled(TensorType(a.shape, a.dtype))}
-        if id(a) in known:
-            about["given"] = known[id(a)]
-        else:
-            carried.append(a.tobytes())
-        constants.append(about)
-    if sum(map(len, carried)) > _LARGEST:
+    numbers, passed = _numbers(program, graph), False
+    if numbers is None:
+        numbers, passed = _numbers(program, executable.graph), True
+    constants, carried = _described(program, graph)
+    if numbers is None or sum(map(len, carried)) > _LARGEST:
         return
+    foreign = [
+        {"node": number, "op": f.node.op.label, "ins": list(map(_place, f.ins)), "outs": list(map(_place, f.outs))}
+        for number, f in zip(numbers, program.foreign, strict=True)
+    ]
     description = {
         "code": len(code.image),
         "symbols": code.symbols,
@@ -109,8 +103,36 @@ def save(key: str, graph: Graph, executable: Compiled) -> None:
         "arena": program.arena,
         "kernels": program.kernels,
         "foreign": foreign,
+        "passed": passed,
     }
-    store.save(key, Entry(description, b"".join(carried)))
+    store.save(key, Entry(description, b"".join([code.image, *carried])))
+
+
+def _described(program: Program, graph: Graph) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """The constants: what is said of each, and the bytes of those that are not large constants of the graph."""
+    known = {id(a): k for k, a in enumerate(_constants(graph)) if a.nbytes > _CARRIED}
+    described: list[dict[str, Any]] = []
+    carried = []
+    for a in program.constants:
+        about: dict[str, Any] = {"type": _spelled(TensorType(a.shape, a.dtype))}
+        if id(a) in known:
+            about["given"] = known[id(a)]
+        else:
+            carried.append(a.tobytes())
+        described.append(about)
+    return described, carried
+
+
+def _numbers(program: Program, graph: Graph) -> list[int] | None:
+    """For each foreign kernel the number of a node of the graph with an equal op; None if there is none."""
+    if not program.foreign:
+        return []
+    found: dict[Any, int] = {}
+    for k, n in enumerate(_nodes(graph)):
+        found.setdefault((n.op, n.line), k)
+        found.setdefault(n.op, k)
+    numbers = [found.get((f.node.op, f.node.line), found.get(f.node.op)) for f in program.foreign]
+    return None if None in numbers else numbers  # type: ignore[return-value]
 
 
 def _nodes(graph: Graph) -> Iterator[Node]:

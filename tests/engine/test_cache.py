@@ -22,7 +22,7 @@ from minigrad.errors import CacheWarning, CheckFailedError
 from minigrad.op import Array
 from minigrad.ops.effects import Assert
 from minigrad.ops.sort import Sort
-from minigrad.tracer import debug, grad, jit, make_graph
+from minigrad.tracer import debug, grad, jit, lax, make_graph
 from tests.graph.programs import graph_of
 
 ROOT = Path(__file__).parents[2]
@@ -363,6 +363,16 @@ def test_errors_of_foreign_kernels_name_the_line_of_this_program(folder) -> None
         with pytest.raises(CheckFailedError) as caught:
             exe([x])
         assert h.__name__ in {line.function for _, line in caught.value.lines}
+
+
+def test_ops_that_a_pass_has_made(folder) -> None:
+    """A loop whose body gets simplified is another op than the one in the graph."""
+    g = make_graph(lambda x: lax.scan(lambda c, i: (c * 1.0 + i, c + 0.0), x, mnp.ones((5, 3))))(mnp.ones(3))
+    first, second = backends.compile(g, "llvm"), backends.compile(g, "llvm")
+    assert isinstance(second, Restored)
+    x = np.arange(3, dtype="f4")
+    for a, b in zip(first([x]), second([x]), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_python_functions_are_not_kept(folder) -> None:
