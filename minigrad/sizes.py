@@ -6,7 +6,7 @@ Floor 0.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -76,6 +76,14 @@ class Dim:
         )
 
     __int__ = __index__
+
+    def _divided(self, other: Any) -> Any:
+        raise SymbolicSizeError(
+            f"a symbolic size is a whole number, so {self} cannot be divided with /",
+            hint="use //, or a function that takes the whole tensor",
+        )
+
+    __truediv__ = __rtruediv__ = _divided
 
     def _ordered(self, other: Size) -> bool:
         raise SymbolicSizeError(f"cannot compare the symbolic size {self} with {other}")
@@ -178,6 +186,11 @@ def same_size(a: Size, b: Size) -> bool:
         listener(a, b)
         return True
     return False
+
+
+def same_shape(a: Sequence[Size], b: Sequence[Size]) -> bool:
+    """As many axes, each of the same size."""
+    return len(a) == len(b) and all(map(same_size, a, b))
 
 
 def parse_size(text: str) -> Size:

@@ -15,6 +15,10 @@ from dataclasses import dataclass
 from types import CodeType
 from typing import TypeAlias
 
+import numpy
+
+# NumPy calls back into us (np.mean of a list of tensors): its frames are no more the user's than ours.
+_NUMPY = os.path.dirname(os.path.abspath(numpy.__file__)) + os.sep
 _HOUSE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # Models shipped with `minigrad compare` play the user's part, so their lines are worth showing.
 _GUESTS = (os.path.join(_HOUSE, "compare", "models"),)
@@ -111,7 +115,7 @@ def function_line(f: object) -> Line:
 
 def _is_ours(filename: str) -> bool:
     path = os.path.abspath(filename)
-    return (path.startswith(_HOUSE) and not path.startswith(_GUESTS)) or filename.startswith("<frozen")
+    return (path.startswith((_HOUSE, _NUMPY)) and not path.startswith(_GUESTS)) or filename.startswith("<frozen")
 
 
 def _is_generated(code: CodeType) -> bool:

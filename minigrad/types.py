@@ -21,6 +21,7 @@ from minigrad.sizes import Shape as Shape
 from minigrad.sizes import Size as Size
 from minigrad.sizes import assume_equal as assume_equal
 from minigrad.sizes import parse_size as parse_size
+from minigrad.sizes import same_shape as same_shape
 from minigrad.sizes import same_size as same_size
 
 # ── dtypes ───────────────────────────────────────────────────────────────────────────────────────

@@ -1,12 +1,16 @@
-"""One BLAS thread in each test process: several processes with as many threads as cores wait for one another.
+"""What holds for every test: graphs are checked after each pass, and a test process uses one BLAS thread.
 
-And a cache of compiled programs for this run alone, that no test finds what an earlier run has left.
+Compiled programs are kept for this run alone: no test finds what an earlier run has left.
 """
 
 import os
 import tempfile
 
-# before NumPy is loaded, which reads it then
+# before minigrad and NumPy are loaded, which read them then
+os.environ.setdefault("MINIGRAD_CHECK", "1")
+# several processes with as many threads as cores would wait for one another
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 _folder = tempfile.TemporaryDirectory(prefix="minigrad-tests-")
 os.environ["MINIGRAD_CACHE_DIR"] = _folder.name
+
+pytest_plugins = ["minigrad.testing.pytest_plugin", "pytester"]

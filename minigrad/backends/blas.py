@@ -1,8 +1,8 @@
 """Where BLAS is: the addresses of its routines, for native code to call.
 
-Floor 4. NumPy's wheels bring an OpenBLAS that is loaded already; asking it costs nothing, its threads are the ones NumPy
-uses, and its results are the reference's. Where NumPy was built otherwise, scipy exports the pointers of its own, at the
-price of importing scipy.linalg (0.1 s).
+Floor 4. NumPy's wheels bring an OpenBLAS that is loaded already; asking it costs nothing, its threads are the ones
+NumPy uses, and its results are the reference's. Where NumPy was built otherwise, scipy exports the pointers of its own,
+at the price of importing scipy.linalg (0.1 s).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import ctypes
 from functools import cache
 from typing import Any
 
-import numpy as np
+from numpy._core import _multiarray_umath as multiarray  # type: ignore[attr-defined]
 
 from minigrad.lazy import lazy_module
 
@@ -21,7 +21,7 @@ cython_blas: Any = lazy_module("scipy.linalg.cython_blas")
 @cache
 def blas(name: str) -> tuple[int, int]:
     """The address of a routine such as "sgemm", and how many bits its integers have."""
-    library = ctypes.CDLL(np._core._multiarray_umath.__file__)  # names are looked up in what it is linked with, too
+    library = ctypes.CDLL(multiarray.__file__)  # names are looked up in what it is linked with, too
     try:
         routine = getattr(library, f"scipy_{name}_64_")
     except AttributeError:

@@ -20,6 +20,7 @@ from minigrad.backends.cache import Entry
 from minigrad.backends.llvm import CALLBACK, Compiled, Foreign, LlvmExecutable, Operand, Program
 from minigrad.graph import Const, Graph, Node, subgraphs
 from minigrad.op import ndarray
+from minigrad.passes.inline import inline
 from minigrad.passes.schedule import Schedule, schedule
 from minigrad.types import SHORT, TensorType, as_dtype
 
@@ -48,7 +49,7 @@ class Restored(LlvmExecutable):
 
     @cached_property
     def schedule(self) -> Schedule:
-        return schedule(self.graph)
+        return schedule(inline(self.graph))
 
 
 def load(key: str, graph: Graph, optimize: bool) -> Restored | None:

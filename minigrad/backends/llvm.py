@@ -16,6 +16,7 @@ from minigrad.control.plan import explain
 from minigrad.graph import Atom, Graph, Node
 from minigrad.loops.program import program
 from minigrad.op import ndarray
+from minigrad.passes.inline import inline
 from minigrad.passes.plan import ALIGNMENT, Plan, plan
 from minigrad.passes.schedule import ForeignKernel, schedule
 from minigrad.types import TensorType
@@ -70,7 +71,7 @@ class Compiled(LlvmExecutable):
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
         self.history: list[Any] = []
-        self.schedule = schedule(graph)
+        self.schedule = schedule(inline(graph))
         planned = plan(self.schedule)
         self.text = program(planned, native.layout())
         super().__init__(graph, Program.of(planned), native.native(self.text, CALLBACK))

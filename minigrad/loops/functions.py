@@ -6,6 +6,13 @@ it); the reductions are the classical ones: Cody & Waite (1980) for exp, Kahan's
 (x − 4)/(x + 4) for erfc as in Schonfelder (1978), chunks of 2/π as Payne & Hanek (1983) for sin and cos.
 
 What is not here yet is called from C's mathematical library, element by element.
+
+Greatest error in ulp, measured over eight million float32 (every 499th bit pattern) against float64, and over a million
+float64 against 80 bits (erf and erfc: against scipy's, whose own error of up to 10 ulp hides ours):
+
+             exp  exp2  expm1  log  log1p  tanh  logistic  sin  cos  erf  erfc
+    float32  1.1   1.1    1.6  0.9    1.5   2.3       2.2  1.5  1.5  2.4   4.4
+    float64  1.0   1.1    1.8  0.9    1.2   2.5       2.3    –    –  3.0     –
 """
 
 from __future__ import annotations

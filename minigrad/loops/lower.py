@@ -8,34 +8,60 @@ into rows of its result, which stay in the cache, so that memory is always read 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
-from minigrad.graph import Atom, Const, repeated_element
+from minigrad.graph import Atom, Const, Node, repeated_element
 from minigrad.loops import bodies
-from minigrad.loops.index import Affine, Indices, address, extents_of, merged, renamed
-from minigrad.loops.nest import Loop, Nest, Start, Statement, Store, Update
-from minigrad.loops.scalar import Scalar, binary, const, load, needed
+from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed, strides
+from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update
+from minigrad.loops.scalar import Scalar, binary, const, convert, load, needed
+from minigrad.ops.along import TakeAlongAxis
+from minigrad.ops.gather import Gather
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Elementwise
-from minigrad.passes.schedule.moves import broadcast, moved
+from minigrad.passes.schedule.moves import beside, broadcast, moved, positions
 from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule
-from minigrad.types import DType
+from minigrad.types import INT64, DType
 
 
 def lower(kernel: LoopKernel, schedule: Schedule) -> tuple[Nest, list[Atom]]:
     """The loops of a kernel, and which value stands behind each of their buffers, those written first."""
     body = _Body(schedule, {v: k for k, v in enumerate(kernel.writes())})
-    if kernel.roots[0].kind == "map":
-        statements = body.map(kernel)
+    if len(kernel.roots) > 1 or kernel.roots[0].kind == "map":
+        statements = _Rows(body, kernel).statements()
     elif kernel.roots[0].kind == "reduce":
         statements = body.reduce(kernel.roots[0])
     else:
         statements = [s for part in kernel.roots[0].parts for s in body.piece(part)]
     dtypes = tuple(a.type.dtype for a in body.buffers)
-    return Nest(tuple(statements), dtypes, len(kernel.stored)), list(body.buffers)
+    return Nest(tuple(statements), dtypes, len(kernel.writes())), list(body.buffers)
+
+
+def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:
+    """What the loops of a kernel depend on, free of names, and the values in the order that names them in it.
+
+    Kernels with equal signatures have the same loops over corresponding values.
+    """
+    number: dict[Atom, int] = {}
+
+    def name(a: Atom) -> Any:
+        if isinstance(a, Const) and repeated_element(a.array) is not None:
+            return a.key()
+        base = schedule.base(a)
+        return number.setdefault(base, len(number)), number.setdefault(a, len(number)), a.type
+
+    rows = []
+    for r in kernel.roots:
+        parts = tuple([
+            (part.extents, part.target, name(part.value[0]), part.value[1],
+             tuple([(n.op, view, name(n.out), *map(name, n.ins)) for n, view in part.steps]))
+            for part in r.parts
+        ])  # fmt: skip
+        rows.append((r.kind, r.node.op, name(r.out), r in kernel.stored, r in kernel.scratch, parts))
+    return (kernel.rows, tuple(rows)), list(number)
 
 
 @dataclass
@@ -45,14 +71,9 @@ class _Body:
     schedule: Schedule
     buffers: dict[Atom, int]
     values: dict[tuple[Any, Indices], Scalar] = field(default_factory=dict)
-
-    def map(self, kernel: LoopKernel) -> list[Statement]:
-        """Every root at each point of one loop space."""
-        extents = kernel.roots[0].extents
-        results = {r: self.part(r.parts[0]) for r in kernel.roots}
-        stores = [(k, r.parts[0].target, results[r]) for k, r in enumerate(kernel.stored)]
-        runs, sizes = _merge(extents, stores)
-        return _around([Store(k, renamed(to, runs), y) for k, to, y in stores], range(len(runs)), sizes)
+    loads: list[Scalar] = field(default_factory=list)
+    scratch: set[Atom] = field(default_factory=set)  # of which there is one row, and how many loops make a row
+    rows: int = 0
 
     def piece(self, part: Part) -> list[Statement]:
         """One part of a join: elements computed and put where they belong."""
@@ -82,15 +103,31 @@ class _Body:
         """The value of a part, its steps taken in order."""
         for node, view in reversed(part.steps):
             if (node.out, view) not in self.values:
-                if isinstance(node.op, Elementwise):
-                    xs = [self.element(a, broadcast(view, a.type.shape)) for a in node.ins]
-                    self.values[node.out, view] = bodies.body(node.op, xs)
-                else:
-                    (x,) = node.ins
-                    at = moved(node.op, view, node.out.type.shape, x.type.shape, part.extents)
-                    assert at is not None, "an affine reshape"
-                    self.values[node.out, view] = self.element(x, at)
+                self.values[node.out, view] = self.step(node, view, part)
         return self.element(*part.value)
+
+    def step(self, node: Node, view: Indices, part: Part) -> Scalar:
+        """One element of a node, from elements of its operands."""
+        if isinstance(node.op, Elementwise):
+            return bodies.body(node.op, [self.element(a, broadcast(view, a.type.shape)) for a in node.ins])
+        if isinstance(node.op, Gather | TakeAlongAxis):
+            return self.taken(node, view)
+        (x,) = node.ins
+        at = moved(node.op, view, node.out.type.shape, x.type.shape, part.extents)
+        assert at is not None, "an affine reshape"
+        return self.element(x, at)
+
+    def taken(self, node: Node, view: Indices) -> Scalar:
+        """An element of x at positions that are data, clipped to its axes."""
+        (x, indices), op = node.ins, node.op
+        assert isinstance(op, Gather | TakeAlongAxis)
+        rest, axes = beside(op, view, indices.type, x.type.ndim)
+        at = [self.element(indices, p) for p in positions(op, view, indices.type)]
+        places = tuple([_clipped(p, x.type.shape[axis]) for p, axis in zip(at, axes, strict=True)])
+        steps = strides(x.type.shape)
+        what = self.buffer(x), address(rest, x.type.shape), tuple([steps[axis] for axis in axes])
+        self.loads.append(Scalar("load", places, x.type.dtype, what))
+        return self.loads[-1]
 
     def element(self, a: Atom, at: Indices) -> Scalar:
         """An element computed before, a number, or a load."""
@@ -101,12 +138,124 @@ class _Body:
             same = repeated_element(a.array)
             if same is not None:
                 return const(same, a.type.dtype)
-        found = load(self.buffer(a), address(at, a.type.shape), a.type.dtype)
+        to = address(at, a.type.shape)
+        if a in self.scratch:
+            to = _within(to, self.rows)
+        found = load(self.buffer(a), to, a.type.dtype)
+        self.loads.append(found)
         self.values[a, at] = found
         return found
 
     def buffer(self, a: Atom) -> int:
         return self.buffers.setdefault(self.schedule.base(a), len(self.buffers))
+
+
+class _Rows:
+    """Several roots in loops they share: row by row, each row in stages (see `LoopKernel.stages`)."""
+
+    def __init__(self, body: _Body, kernel: LoopKernel) -> None:
+        self.body, self.kernel = body, kernel
+        self.stages = kernel.stages()
+        self.rows = body.rows = len(kernel.rows)
+        body.scratch = {r.out for r in kernel.scratch}
+        self.target = {r: k for k, r in enumerate((*kernel.stored, *kernel.scratch))}
+
+    def statements(self) -> list[Statement]:
+        """First what is added up over the rows is cleared; then the rows."""
+        rows = self.kernel.rows
+        stages = [self.stage(k) for k in range(max(self.stages.values()) + 1)]
+        runs = merged([a for stage in stages for a in stage.addresses()], range(len(rows)), rows)
+        cleared = [s for r in self.kernel.roots if r.across for s in self.cleared(r)]
+        inside = [s for stage in stages for s in stage.statements(runs, self.rows)]
+        return [*cleared, *_around(inside, range(len(runs)), extents_of(runs, rows))]
+
+    def cleared(self, root: Root) -> list[Statement]:
+        """The result of a reduction across the rows, as it begins."""
+        to, (_, start) = root.parts[0].target, _combination(root.node.op, root.out.type.dtype)
+        runs, sizes = _merge(root.extents, [(0, to, start)])
+        kept = [k for k in range(len(runs)) if renamed(to, runs).coefficient(k)]
+        return _around([Store(self.target[root], renamed(to, runs), start)], kept, sizes)
+
+    def stage(self, number: int) -> _Stage:
+        """The roots of one stage: those with one element a row, then those of the loop over the row."""
+        body, stage = self.body, _Stage()
+        # what belongs to the whole row is still there, the rest is computed or loaded again: its loop is over
+        body.values = {key: x for key, x in body.values.items() if _is_of_row(key[1], self.rows)}
+        body.loads = stage.loads
+        roots = [r for r in self.kernel.roots if self.stages[r] == number]
+        for root in sorted(roots, key=self.is_long):
+            value, to = body.part(root.parts[0]), root.parts[0].target
+            if self.is_long(root):
+                stage.extents = root.extents
+            if root.kind == "map":
+                if not self.is_long(root):
+                    stage.before.append(Let(value))
+                if root in self.target:
+                    block = stage.inside if self.is_long(root) else stage.before
+                    place = _within(to, self.rows) if root.out in body.scratch else to
+                    block.append(Store(self.target[root], place, value))
+                continue
+            combine, start = _combination(root.node.op, value.dtype)
+            if root.across:
+                old = load(self.target[root], to, value.dtype)
+                stage.loads.append(old)
+                stage.inside.append(Store(self.target[root], to, binary(combine, old, value)))
+                continue
+            result = Scalar("accumulator", (), value.dtype, root)
+            stage.before.append(Start(root, start))
+            stage.inside.append(Update(root, combine, value))
+            stage.after.append(Let(result))
+            body.values[root.out, identity(root.out.type.shape)] = result
+            if root in self.target:
+                stage.after.append(Store(self.target[root], to, result))
+        return stage
+
+    def is_long(self, root: Root) -> bool:
+        return root.kind == "reduce" or self.kernel.row_size(root) > 1
+
+
+@dataclass
+class _Stage:
+    """One loop over a row, what comes before it and after it; addresses not renamed yet."""
+
+    extents: tuple[int, ...] = ()
+    loads: list[Scalar] = field(default_factory=list)
+    before: list[Statement] = field(default_factory=list)
+    inside: list[Statement] = field(default_factory=list)
+    after: list[Statement] = field(default_factory=list)
+
+    def addresses(self) -> list[Affine]:
+        stored = [s.address for s in (*self.before, *self.inside, *self.after) if isinstance(s, Store)]
+        return [*stored, *(s.what[1] for s in self.loads)]
+
+    def statements(self, rows: list[list[int]], first: int) -> list[Statement]:
+        """The stage within the loops over `rows`; its own loops begin with variable `first`."""
+        own = merged(self.addresses(), range(first, len(self.extents)), self.extents)
+        runs = [*rows, *own]
+        for s in self.loads:
+            s.what = (s.what[0], renamed(s.what[1], runs), *s.what[2:])
+        before, inside, after = (
+            [replace(s, address=renamed(s.address, runs)) if isinstance(s, Store) else s for s in block]
+            for block in (self.before, self.inside, self.after)
+        )
+        sizes = [*[0] * len(rows), *extents_of(own, self.extents)]
+        return [*before, *_around(inside, range(len(rows), len(runs)), sizes), *after]
+
+
+def _within(index: Affine, rows: int) -> Affine:
+    """The index within a row: without what the loops over rows add."""
+    return Affine(index.const, tuple([(v, k) for v, k in index.terms if v >= rows]))
+
+
+def _is_of_row(at: Indices, rows: int) -> bool:
+    return all(v < rows for index in at for v, _ in index.terms)
+
+
+def _clipped(position: Scalar, size: int) -> Scalar:
+    """A position brought into the axis, as int64."""
+    if size - 1 <= np.iinfo(position.dtype).max:
+        position = binary("min", position, size - 1)
+    return convert(position if position.dtype.kind == "u" else binary("max", position, 0), INT64)
 
 
 def _merge(
@@ -116,7 +265,7 @@ def _merge(
     loads = [s for s in needed([y for *_, y in stores]) if s.op == "load"]
     runs = merged([*(to for _, to, _ in stores), *(s.what[1] for s in loads)], range(len(extents)), extents)
     for s in loads:
-        s.what = (s.what[0], renamed(s.what[1], runs))
+        s.what = (s.what[0], renamed(s.what[1], runs), *s.what[2:])
     return runs, extents_of(runs, extents)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from minigrad.loops.index import Affine
 from minigrad.loops.scalar import Scalar, needed, show
@@ -35,10 +35,17 @@ class Store:
 
 
 @dataclass(frozen=True, slots=True)
+class Let:
+    """Compute this here, for the statements that follow in this block."""
+
+    value: Scalar
+
+
+@dataclass(frozen=True, slots=True)
 class Start:
     """An accumulator begins with this value."""
 
-    accumulator: int
+    accumulator: Any  # what names it
     value: Scalar
 
 
@@ -46,12 +53,12 @@ class Start:
 class Update:
     """accumulator = combine(accumulator, value); `combine` is add, mul, max, min, and, or."""
 
-    accumulator: int
+    accumulator: Any  # what names it
     combine: str
     value: Scalar
 
 
-Statement: TypeAlias = Loop | Store | Start | Update
+Statement: TypeAlias = Loop | Store | Let | Start | Update
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,8 @@ def to_text(nest: Nest) -> str:
                 line = f"for i{v} in range({n}):"
             case Store():
                 line = f"b{s.buffer}[{s.address}] = {show(s.value)}"
+            case Let():
+                line = f"let {show(s.value)}"
             case Start():
                 line = f"a{s.accumulator} = {show(s.value)}"
             case Update():

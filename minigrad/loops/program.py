@@ -9,9 +9,10 @@ reference are symbols that whoever links the program supplies.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from minigrad.graph import Atom
-from minigrad.loops.lower import lower
+from minigrad.loops.lower import lower, signature
 from minigrad.loops.to_llvm import Module, function, literal, register
 from minigrad.passes.plan import Plan
 from minigrad.passes.schedule.matmul import MatMul
@@ -45,6 +46,7 @@ class _Program:
     functions: dict[str, str] = field(default_factory=dict)  # text -> name
     lines: list[str] = field(default_factory=list)
     pointers: dict[int, str] = field(default_factory=dict)  # of the arrays in the list
+    lowered: dict[Any, tuple[str, list[int]]] = field(default_factory=dict)  # by signature
     foreign: int = 0
 
     def text(self) -> str:
@@ -70,8 +72,7 @@ class _Program:
         match kernel:
             case LoopKernel():
                 if any(v.type.size for v in kernel.writes()):
-                    nest, buffers = lower(kernel, self.plan.schedule)
-                    self.call(function(nest, self.module), buffers)
+                    self.loops(kernel)
             case LibraryKernel():
                 self.call(matmul(kernel.call, self.module, self.layout.integer), [kernel.node.out, *kernel.operands])
             case ForeignKernel():
@@ -83,6 +84,16 @@ class _Program:
     def call(self, text: str, buffers: list[Atom]) -> None:
         name = self.functions.setdefault(text, f"kernel{len(self.functions)}")
         self.lines.append(f"  call void @{name}({', '.join(f'ptr {self.pointer(a)}' for a in buffers)})")
+
+    def loops(self, kernel: LoopKernel) -> None:
+        """Call the function of a kernel; a kernel like an earlier one is not lowered again."""
+        key, values = signature(kernel, self.plan.schedule)
+        if key not in self.lowered:
+            nest, buffers = lower(kernel, self.plan.schedule)
+            place = {a: k for k, a in enumerate(values)}
+            self.lowered[key] = function(nest, self.module), [place[a] for a in buffers]
+        text, places = self.lowered[key]
+        self.call(text, [values[k] for k in places])
 
     def call_back(self) -> None:
         k, self.foreign = self.foreign, self.foreign + 1

@@ -33,7 +33,10 @@ INTEGER_OF = {LONG["f32"]: LONG["i32"], LONG["f64"]: LONG["i64"]}
 
 
 class Scalar:
-    """One scalar operation. `what` is its parameter: the number of a const, (buffer, address) of a load, a name."""
+    """One scalar operation. `what` is its parameter: the number of a const, a name, (buffer, address) of a load.
+
+    A load from a place that is data has operands: positions, whose strides are the third item of `what`.
+    """
 
     __slots__ = ("args", "dtype", "op", "serial", "what")
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from minigrad.loops.index import Affine
-from minigrad.loops.nest import Loop, Nest, Start, Statement, Store, Update
+from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update
 from minigrad.loops.scalar import Scalar, needed
 from minigrad.types import FLOAT32, FLOAT64, DType
 
@@ -90,7 +90,7 @@ class _Printer:
         self.block, self.count = "entry", 0
         self.known: dict[Any, str] = {}  # scalars and addresses already computed here or in a block around
         self.scope: list[Any] = []  # the keys of `known` that go when the block ends
-        self.accumulators: dict[int, str] = {}
+        self.accumulators: dict[Any, str] = {}
 
     def name(self) -> str:
         self.count += 1
@@ -114,6 +114,8 @@ class _Printer:
                     self.loop(s)
                 case Store():
                     self.store(s)
+                case Let():
+                    self.value(s.value)
                 case Start():
                     t = register(s.value.dtype)
                     value = self.value(s.value)
@@ -187,9 +189,13 @@ class _Printer:
 
     def compute(self, x: Scalar) -> str:
         if x.op == "load":
-            buffer, address = x.what
-            name = self.emit(f"load {memory(x.dtype)}, ptr {self.pointer(buffer, address, x.dtype)}, "
-                             f"align {x.dtype.itemsize}")  # fmt: skip
+            buffer, address, *steps = x.what
+            offset = self.affine(address)
+            for place, step in zip(x.args, steps[0] if steps else ()):
+                term = self.emit(f"mul nsw i64 {self.known[place.serial]}, {step}")
+                offset = self.emit(f"add nsw i64 {offset}, {term}")
+            at = self.emit(f"getelementptr inbounds {memory(x.dtype)}, ptr %b{buffer}, i64 {offset}")
+            name = self.emit(f"load {memory(x.dtype)}, ptr {at}, align {x.dtype.itemsize}")
             return self.emit(f"trunc i8 {name} to i1") if x.dtype.kind == "b" else name
         if x.op == "accumulator":
             return self.emit(f"load {register(x.dtype)}, ptr {self.accumulators[x.what]}")

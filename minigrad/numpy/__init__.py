@@ -62,37 +62,66 @@ from minigrad.numpy.scalar_types import (
 from minigrad.numpy.searching import (
     digitize, interp, isin, searchsorted,
 )
+from minigrad.numpy.arranging import (
+    append, block, diagflat, dsplit, fliplr, flipud, hsplit, rollaxis, rot90, vander, vsplit,
+)
+from minigrad.numpy.calculus import (
+    geomspace, gradient, logspace, polyval, trapezoid, unwrap,
+)
+from minigrad.numpy.everyday import (
+    angle, degrees, divmod, fabs, float_power, fmax, fmin, iscomplexobj, isrealobj, logaddexp2,
+    radians,
+)
+from minigrad.numpy.missing import (
+    nanargmax, nanargmin, nancumprod, nancumsum, nanmax, nanmean, nanmedian, nanmin, nanpercentile,
+    nanprod, nanquantile, nanstd, nansum, nanvar,
+)
+from minigrad.numpy.selecting import (
+    argpartition, partition, piecewise, put_along_axis, select, vectorize,
+)
+from minigrad.numpy.statistics import (
+    corrcoef, correlate, cov, histogram, histogram_bin_edges,
+)
 from minigrad.numpy.writable import writable
 from minigrad.op import Array
 
 __all__ = [
-    "Array", "UniqueAll", "UniqueCounts", "UniqueInverse", "__array_namespace_info__", "abs", "absolute",
-    "acos", "acosh", "add", "all", "allclose", "amax", "amin", "any", "arange", "arccos", "arccosh",
-    "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argsort", "argwhere",
-    "around", "array", "array_equal", "array_split", "asarray", "asin", "asinh", "astype", "atan", "atan2",
-    "atanh", "atleast_1d", "atleast_2d", "atleast_3d", "average", "bincount", "bitwise_and",
-    "bitwise_invert", "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift",
-    "bitwise_xor", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "cbrt",
-    "ceil", "clip", "column_stack", "complex128", "complex64", "concat", "concatenate", "conj", "conjugate",
-    "convolve", "copysign", "cos", "cosh", "count_nonzero", "cross", "cummax", "cummin", "cumprod",
-    "cumsum", "cumulative_prod", "cumulative_sum", "deg2rad", "diag", "diagonal", "diff", "digitize",
-    "divide", "dot", "dstack", "e", "einsum", "empty", "empty_like", "equal", "exp", "exp2", "expand_dims",
-    "expm1", "eye", "fft", "finfo", "flatnonzero", "flip", "float32", "float64", "floor", "floor_divide",
-    "from_dlpack", "full", "full_like", "greater", "greater_equal", "heaviside", "hstack", "hypot",
-    "identity", "iinfo", "imag", "inf", "inner", "int16", "int32", "int64", "int8", "interp", "invert",
-    "isclose", "isdtype", "isfinite", "isin", "isinf", "isnan", "kron", "left_shift", "less", "less_equal",
-    "lexsort", "linalg", "linspace", "log", "log10", "log1p", "log2", "logaddexp", "logical_and", "logical_not",
-    "logical_or", "logical_xor", "matmul", "matrix_transpose", "max", "maximum", "mean", "median",
-    "meshgrid", "min", "minimum", "mod", "moveaxis", "multiply", "nan", "nan_to_num", "ndim", "negative",
-    "newaxis", "nextafter", "nonzero", "not_equal", "ones", "ones_like", "outer", "pad", "percentile",
-    "permute_dims", "pi", "positive", "pow", "power", "prod", "ptp", "quantile", "rad2deg", "ravel", "real",
-    "reciprocal", "remainder", "repeat", "reshape", "result_type", "right_shift", "rint", "roll", "round",
-    "rsqrt", "searchsorted", "shape", "sign", "signbit", "sin", "sinc", "sinh", "size", "sort", "special", "split",
-    "sqrt", "square", "squeeze", "stack", "std", "subtract", "sum", "swapaxes", "take", "take_along_axis",
-    "tan", "tanh", "tensordot", "tile", "top_k", "trace", "transpose", "tri", "tril", "triu", "true_divide",
-    "trunc", "uint16", "uint32", "uint64", "uint8", "unique", "unique_all", "unique_counts",
-    "unique_inverse", "unique_values", "unstack", "var", "vdot", "vecdot", "vstack", "where", "writable",
-    "zeros", "zeros_like",
+    "Array", "UniqueAll", "UniqueCounts", "UniqueInverse", "__array_namespace_info__", "abs",
+    "absolute", "acos", "acosh", "add", "all", "allclose", "amax", "amin", "angle", "any", "append",
+    "arange", "arccos", "arccosh", "arcsin", "arcsinh", "arctan", "arctan2", "arctanh", "argmax",
+    "argmin", "argpartition", "argsort", "argwhere", "around", "array", "array_equal",
+    "array_split", "asarray", "asin", "asinh", "astype", "atan", "atan2", "atanh", "atleast_1d",
+    "atleast_2d", "atleast_3d", "average", "bincount", "bitwise_and", "bitwise_invert",
+    "bitwise_left_shift", "bitwise_not", "bitwise_or", "bitwise_right_shift", "bitwise_xor",
+    "block", "bool", "broadcast_arrays", "broadcast_shapes", "broadcast_to", "can_cast", "cbrt",
+    "ceil", "clip", "column_stack", "complex128", "complex64", "concat", "concatenate", "conj",
+    "conjugate", "convolve", "copysign", "corrcoef", "correlate", "cos", "cosh", "count_nonzero",
+    "cov", "cross", "cummax", "cummin", "cumprod", "cumsum", "cumulative_prod", "cumulative_sum",
+    "deg2rad", "degrees", "diag", "diagflat", "diagonal", "diff", "digitize", "divide", "divmod",
+    "dot", "dsplit", "dstack", "e", "einsum", "empty", "empty_like", "equal", "exp", "exp2",
+    "expand_dims", "expm1", "eye", "fabs", "fft", "finfo", "flatnonzero", "flip", "fliplr",
+    "flipud", "float32", "float64", "float_power", "floor", "floor_divide", "fmax", "fmin",
+    "from_dlpack", "full", "full_like", "geomspace", "gradient", "greater", "greater_equal",
+    "heaviside", "histogram", "histogram_bin_edges", "hsplit", "hstack", "hypot", "identity",
+    "iinfo", "imag", "inf", "inner", "int16", "int32", "int64", "int8", "interp", "invert",
+    "isclose", "iscomplexobj", "isdtype", "isfinite", "isin", "isinf", "isnan", "isrealobj", "kron",
+    "left_shift", "less", "less_equal", "lexsort", "linalg", "linspace", "log", "log10", "log1p",
+    "log2", "logaddexp", "logaddexp2", "logical_and", "logical_not", "logical_or", "logical_xor",
+    "logspace", "matmul", "matrix_transpose", "max", "maximum", "mean", "median", "meshgrid", "min",
+    "minimum", "mod", "moveaxis", "multiply", "nan", "nan_to_num", "nanargmax", "nanargmin",
+    "nancumprod", "nancumsum", "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile",
+    "nanprod", "nanquantile", "nanstd", "nansum", "nanvar", "ndim", "negative", "newaxis",
+    "nextafter", "nonzero", "not_equal", "ones", "ones_like", "outer", "pad", "partition",
+    "percentile", "permute_dims", "pi", "piecewise", "polyval", "positive", "pow", "power", "prod",
+    "ptp", "put_along_axis", "quantile", "rad2deg", "radians", "ravel", "real", "reciprocal",
+    "remainder", "repeat", "reshape", "result_type", "right_shift", "rint", "roll", "rollaxis",
+    "rot90", "round", "rsqrt", "searchsorted", "select", "shape", "sign", "signbit", "sin", "sinc",
+    "sinh", "size", "sort", "special", "split", "sqrt", "square", "squeeze", "stack", "std",
+    "subtract", "sum", "swapaxes", "take", "take_along_axis", "tan", "tanh", "tensordot", "tile",
+    "top_k", "trace", "transpose", "trapezoid", "tri", "tril", "triu", "true_divide", "trunc",
+    "uint16", "uint32", "uint64", "uint8", "unique", "unique_all", "unique_counts",
+    "unique_inverse", "unique_values", "unstack", "unwrap", "vander", "var", "vdot", "vecdot",
+    "vectorize", "vsplit", "vstack", "where", "writable", "zeros", "zeros_like",
 ]
 # fmt: on
 

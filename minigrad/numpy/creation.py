@@ -68,8 +68,16 @@ def _from_lists(obj: Any, dtype: DType) -> ndarray:
     return np.array(obj, dtype)
 
 
-def _leaf_types(obj: Any) -> set[Any]:
+MOST_AXES = 64  # of a NumPy array
+
+
+def _leaf_types(obj: Any, depth: int = 1) -> set[Any]:
     """The Python types of the numbers in nested lists; for what has a dtype, the dtype; for values, their class."""
+    if depth > MOST_AXES:
+        raise ShapeError(
+            f"asarray: the lists are nested more than {MOST_AXES} deep",
+            hint="an array has no more axes; does a list hold itself?",
+        )
     found: set[Any] = set()
     for t in set(map(type, obj)):
         if t in _SCALARS or issubclass(t, Value):
@@ -77,7 +85,7 @@ def _leaf_types(obj: Any) -> set[Any]:
         elif issubclass(t, (list, tuple, range)):
             for inner in obj:
                 if isinstance(inner, (list, tuple, range)):
-                    found |= _leaf_types(inner)
+                    found |= _leaf_types(inner, depth + 1)
         else:
             found |= {lift(x, "asarray").dtype for x in obj if type(x) is t}
     return found

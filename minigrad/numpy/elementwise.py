@@ -15,6 +15,7 @@ import numpy as np
 
 from minigrad.op import Op, Operand, interpreter, lift
 from minigrad.ops import elementwise as e
+from minigrad.ops.complex import complex_
 from minigrad.ops.composite import floating
 from minigrad.types import BOOL
 
@@ -162,9 +163,11 @@ def clip(x: Operand, /, min: Operand | None = None, max: Operand | None = None) 
         low, high = int(info.min), int(info.max)
         min = low if min is None else builtins.min(builtins.max(min, low), high)
         max = high if max is None else builtins.min(builtins.max(max, low), high)
-    elif x.dtype.kind in "biu" and (min is None or max is None):  # no infinity among integers
-        return e.min_(x, max) if min is None else e.max_(x, min)
-    return e.clip(x, -math.inf if min is None else min, math.inf if max is None else max)
+    if x.dtype.kind in "biu" and (min is None or max is None):  # no infinity among integers
+        y = e.min_(x, max) if min is None else e.max_(x, min)
+    else:
+        y = e.clip(x, -math.inf if min is None else min, math.inf if max is None else max)
+    return e.convert(y, x.dtype) if y.dtype.kind == x.dtype.kind else y  # wider bounds do not widen x
 
 
 def round(x: Operand, /, decimals: int = 0) -> Any:
@@ -175,6 +178,8 @@ def round(x: Operand, /, decimals: int = 0) -> Any:
     [0.5, 1.5, 2.200000047683716]
     """
     x = lift(x, "round")
+    if x.dtype.kind == "c":
+        return complex_(round(e.real(x), decimals), round(e.imag(x), decimals))
     if decimals == 0 or x.dtype.kind in "biu":
         return e.round_(x)
     scale = 10.0 ** builtins.abs(decimals)

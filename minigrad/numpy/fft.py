@@ -27,8 +27,8 @@ from minigrad.ops.movement import Pad, slice_axis, zero
 from minigrad.types import FLOAT32, as_dtype
 
 __all__ = [
-    "fft", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifftn", "ifftshift", "ihfft", "irfft", "irfftn", "rfft",
-    "rfftfreq", "rfftn",
+    "fft", "fft2", "fftfreq", "fftn", "fftshift", "hfft", "ifft", "ifft2", "ifftn", "ifftshift", "ihfft", "irfft",
+    "irfft2", "irfftn", "rfft", "rfft2", "rfftfreq", "rfftn",
 ]  # fmt: skip
 
 
@@ -90,7 +90,7 @@ def _from_real(who: str, x: Operand, n: int | None, axis: int, norm: str, invers
 def _over_axes(who: str, x: Any, s: Any, axes: Any) -> list[tuple[int | None, int]]:
     """(n, axis) for each axis of an n-dimensional transform."""
     if axes is None:
-        places = range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim)
+        places = list(range(x.ndim) if s is None else range(x.ndim - len(s), x.ndim))
     else:
         places = [axis_of(who, a, x) for a in axes]
     sizes = [None] * len(places) if s is None else list(s)
@@ -100,7 +100,7 @@ def _over_axes(who: str, x: Any, s: Any, axes: Any) -> list[tuple[int | None, in
 
 
 # ── one axis ─────────────────────────────────────────────────────────────────────────────────────
-def fft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def fft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """y_k = Σ_j x_j·e^(-2πi·jk/n) along an axis: [.., n, ..] complex.
 
     >>> import minigrad.numpy as mnp
@@ -110,7 +110,7 @@ def fft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "bac
     return _complex("fft", x, n, axis, norm, False)
 
 
-def ifft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def ifft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """The inverse of `fft`.
 
     >>> import minigrad.numpy as mnp
@@ -120,7 +120,7 @@ def ifft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "ba
     return _complex("ifft", x, n, axis, norm, True)
 
 
-def rfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def rfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """The first n//2 + 1 terms of `fft` of real numbers; the others are their conjugates.
 
     >>> import minigrad.numpy as mnp
@@ -130,7 +130,7 @@ def rfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "ba
     return _from_real("rfft", x, n, axis, norm, False)
 
 
-def irfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def irfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """The inverse of `rfft`: n real numbers (an even number, 2·(terms - 1), unless given) from their terms.
 
     Imaginary parts of terms that belong to real numbers (the first, the middle one) are ignored.
@@ -142,7 +142,7 @@ def irfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "b
     return _to_real("irfft", x, n, axis, norm, True)
 
 
-def hfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def hfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """The transform, n real numbers, of a signal with Hermitian symmetry, given by its first n//2 + 1 elements.
 
     >>> import minigrad.numpy as mnp
@@ -152,7 +152,7 @@ def hfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "ba
     return _to_real("hfft", x, n, axis, norm, False)
 
 
-def ihfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def ihfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
     """The inverse of `hfft`: real [.., n, ..] to complex [.., n//2 + 1, ..].
 
     >>> import minigrad.numpy as mnp
@@ -163,7 +163,7 @@ def ihfft(x: Operand, /, *, n: int | None = None, axis: int = -1, norm: str = "b
 
 
 # ── several axes ─────────────────────────────────────────────────────────────────────────────────
-def fftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+def fftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """`fft` along several axes (None: all, or as many last ones as `s` has sizes).
 
     >>> import minigrad.numpy as mnp
@@ -173,7 +173,7 @@ def fftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backwar
     return _each("fftn", fft, x, s, axes, norm)
 
 
-def ifftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+def ifftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """The inverse of `fftn`.
 
     >>> import minigrad.numpy as mnp
@@ -190,7 +190,7 @@ def _each(who: str, one: Callable[..., Any], x: Operand, s: Any, axes: Any, norm
     return y
 
 
-def rfftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+def rfftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """`rfft` along the last of several axes, then `fft` along the others.
 
     >>> import minigrad.numpy as mnp
@@ -208,7 +208,7 @@ def rfftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backwa
     return y
 
 
-def irfftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+def irfftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
     """The inverse of `rfftn`; the size along the last axis is even unless `s` gives it.
 
     >>> import minigrad.numpy as mnp
@@ -225,8 +225,48 @@ def irfftn(x: Operand, /, *, s: Any = None, axes: Any = None, norm: str = "backw
     return irfft(y, n=n, axis=axis, norm=norm)
 
 
+def fft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), norm: str = "backward") -> Any:
+    """`fftn` along the last two axes.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.fft2(mnp.ones((3, 2, 2))).shape
+    (3, 2, 2)
+    """
+    return fftn(x, s, axes, norm)
+
+
+def ifft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), norm: str = "backward") -> Any:
+    """`ifftn` along the last two axes.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.ifft2(mnp.ones((3, 2, 2))).shape
+    (3, 2, 2)
+    """
+    return ifftn(x, s, axes, norm)
+
+
+def rfft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), norm: str = "backward") -> Any:
+    """`rfftn` along the last two axes.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.rfft2(mnp.ones((3, 2, 4))).shape
+    (3, 2, 3)
+    """
+    return rfftn(x, s, axes, norm)
+
+
+def irfft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), norm: str = "backward") -> Any:
+    """`irfftn` along the last two axes.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.fft.irfft2(mnp.ones((3, 2, 3))).shape
+    (3, 2, 4)
+    """
+    return irfftn(x, s, axes, norm)
+
+
 # ── frequencies ──────────────────────────────────────────────────────────────────────────────────
-def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Any:
+def fftfreq(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
     """The frequencies of the terms of `fft` of n samples d apart: float32 [n] unless `dtype` says otherwise.
 
     >>> import minigrad.numpy as mnp
@@ -236,7 +276,7 @@ def fftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None)
     return _frequencies("fftfreq", np.fft.fftfreq, n, d, dtype, device)
 
 
-def rfftfreq(n: int, /, *, d: float = 1.0, dtype: Any = None, device: Any = None) -> Any:
+def rfftfreq(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
     """The frequencies of the terms of `rfft`: [n//2 + 1].
 
     >>> import minigrad.numpy as mnp
@@ -253,7 +293,7 @@ def _frequencies(who: str, function: Any, n: int, d: float, dtype: Any, device: 
     return Array(function(n, d).astype(FLOAT32 if dtype is None else as_dtype(dtype)))
 
 
-def fftshift(x: Operand, /, *, axes: Any = None) -> Any:
+def fftshift(x: Operand, /, axes: Any = None) -> Any:
     """The term of frequency 0 moved to the middle of axes (None: all).
 
     >>> import minigrad.numpy as mnp
@@ -263,7 +303,7 @@ def fftshift(x: Operand, /, *, axes: Any = None) -> Any:
     return _shifted("fftshift", x, axes, lambda n: n // 2)
 
 
-def ifftshift(x: Operand, /, *, axes: Any = None) -> Any:
+def ifftshift(x: Operand, /, axes: Any = None) -> Any:
     """The inverse of `fftshift`; for even sizes the same.
 
     >>> import minigrad.numpy as mnp

@@ -132,10 +132,10 @@ def flatnonzero(x: Operand, /, *, size: int | None = None, fill_value: int = 0) 
     return nonzero(ravel(x), size=size, fill_value=fill_value)[0]
 
 
-def bincount(x: Operand, /, weights: Operand | None = None, *, length: int | None = None) -> Any:
+def bincount(x: Operand, /, weights: Operand | None = None, minlength: int = 0, *, length: int | None = None) -> Any:
     """How often each of 0, 1, 2, ... occurs in integers [n], or the sums of their weights.
 
-    Without `length` the result is as long as the largest of them asks, which must be known.
+    Without `length` the result is as long as the largest of them asks, which must be known, or as `minlength`.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.bincount(mnp.asarray([0, 2, 2])).tolist()
@@ -146,7 +146,7 @@ def bincount(x: Operand, /, weights: Operand | None = None, *, length: int | Non
         raise DtypeError(f"bincount: takes a vector of integers, got {x.type}")
     if length is None:
         numbers = known(x, "bincount", "give length=n")
-        length = int(numbers.max()) + 1 if numbers.size else 0
+        length = max(minlength, int(numbers.max()) + 1 if numbers.size else 0)
     many = lift(np.ones((), np.int64) if weights is None else weights, "bincount")
     start = full((length,), 0, many.dtype)
     return Scatter((0,), "add", "drop")(start, expand_to(many, x.shape), Reshape((*x.shape, 1))(x))

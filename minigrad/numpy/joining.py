@@ -5,6 +5,7 @@ Floor 5. Arrays that are joined promote to one dtype. All of it is movement, so 
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
@@ -20,7 +21,7 @@ from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert
 from minigrad.ops.gather import Gather, moved
 from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Reshape, slice_axis
-from minigrad.types import as_dtype, promote
+from minigrad.types import as_dtype, promote, same_shape
 
 
 def _joined(who: str, arrays: Any) -> list[Any]:
@@ -44,6 +45,8 @@ def concat(arrays: Any, /, axis: Any = 0, *, dtype: Any = None) -> Any:
     >>> mnp.concat([mnp.zeros((1, 2)), mnp.ones((2, 2))]).shape
     (3, 2)
     """
+    if isinstance(axis, Value) and axis.ndim:
+        raise ArgumentError("concat: an axis must be an integer, got another array", hint="concat([x, y])")
     xs = _joined("concat", arrays)
     if axis is None:
         xs, axis = [ravel(x) for x in xs], 0
@@ -65,7 +68,7 @@ def stack(arrays: Any, /, axis: int = 0) -> Any:
     """
     xs = _joined("stack", arrays)
     for x in xs:
-        if x.shape != xs[0].shape:
+        if not same_shape(x.shape, xs[0].shape):
             raise ShapeError(f"stack: {xs[0].type} and {x.type} do not have one shape")
     lifted = [expand_dims(x, axis) for x in xs]
     return Concatenate(axis % lifted[0].ndim)(*lifted)
@@ -157,7 +160,7 @@ def array_split(x: Operand, indices_or_sections: Any, /, axis: int = 0) -> list[
     """
     x = lift(x, "array_split")
     d = axis_of("array_split", axis, x)
-    n = x.shape[d]
+    n = operator.index(x.shape[d])  # where to cut depends on it
     if isinstance(indices_or_sections, int):
         if indices_or_sections < 1:
             raise ArgumentError(f"array_split: needs at least one part, got {indices_or_sections}")
@@ -207,14 +210,18 @@ def repeat(x: Operand, repeats: Any, /, axis: int | None = None) -> Any:
         if isinstance(repeats, Value)
         else repeats
     )
-    if counts.dtype.kind not in "iu" or (counts < 0).any() or counts.shape not in ((), (1,), (n,)):
+    if (
+        counts.dtype.kind not in "iu"
+        or (counts < 0).any()
+        or not (counts.shape in ((), (1,)) or same_shape(counts.shape, (n,)))
+    ):
         raise ArgumentError(f"repeat: repeats must be one count or {n} for axis {d} of {x.type}, got {repeats!r}")
     if counts.size == 1 and (counts.ndim == 0 or n != 1):
         k = int(counts.item())
         lead, tail = x.shape[:d], x.shape[d + 1 :]
         wide = Expand((*lead, n, k, *tail))(Reshape((*lead, n, 1, *tail))(x))
         return Reshape((*lead, n * k, *tail))(wide)
-    places = Array(np.repeat(np.arange(n), counts)[:, None])
+    places = Array(np.repeat(np.arange(counts.size), counts)[:, None])
     return moved(Gather((d,))(x, places), 0, d) if places.shape[0] else slice_axis(x, d, 0, 0)
 
 
@@ -239,7 +246,7 @@ def pad(x: Operand, pad_width: Any, /, mode: str = "constant", *, constant_value
         if before or after:
             if x.shape[d] == 0:
                 raise ShapeError(f"pad: mode {mode!r} has nothing to copy along axis {d} of {x.type}")
-            places: Any = np.pad(np.arange(x.shape[d]), (before, after), mode=mode)  # type: ignore[call-overload]
+            places: Any = np.pad(np.arange(operator.index(x.shape[d])), (before, after), mode=mode)  # type: ignore[call-overload]
             x = _picked(x, places, d)
     return x
 

@@ -17,7 +17,7 @@ from minigrad.ops import einsum as contraction
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import conj, convert, mul
 from minigrad.ops.movement import Flip, Pad, Reshape, Slice, slice_axis, zero
-from minigrad.types import promote
+from minigrad.types import promote, same_size
 
 
 def matmul(x1: Operand, x2: Operand, /) -> Any:
@@ -62,7 +62,7 @@ def vecdot(x1: Operand, x2: Operand, /, axis: int = -1) -> Any:
     axis = axis if isinstance(axis, int) and axis < 0 else axis_of("vecdot", axis, a) - a.ndim
     a, b = (moveaxis(x, axis, -1) if axis != -1 else x for x in (a, b))
     axis_of("vecdot", -1, a), axis_of("vecdot", -1, b)
-    if a.shape[-1] != b.shape[-1]:
+    if not same_size(a.shape[-1], b.shape[-1]):
         raise ShapeError(f"vecdot: {a.type} and {b.type} have different sizes along axis {axis}")
     return _row_products(_conjugate(a), b)
 
@@ -142,7 +142,7 @@ def cross(x1: Operand, x2: Operand, /, axis: int = -1) -> Any:
     """
     a, b = lift(x1, "cross"), lift(x2, "cross")
     for x in (a, b):
-        if x.shape[axis_of("cross", axis, x)] != 3:
+        if not same_size(x.shape[axis_of("cross", axis, x)], 3):
             raise ShapeError(f"cross: axis {axis} of {x.type} has not size 3")
     a0, a1, a2 = (slice_axis(moveaxis(a, axis, -1), -1, i, i + 1) for i in range(3))
     b0, b1, b2 = (slice_axis(moveaxis(b, axis, -1), -1, i, i + 1) for i in range(3))

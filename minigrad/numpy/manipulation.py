@@ -6,6 +6,7 @@ Floor 5. All of it is movement: linear, without arithmetic, the reverse of each 
 from __future__ import annotations
 
 import math
+import operator
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from minigrad.numpy.creation import shape_of
 from minigrad.op import Operand, Value, lift
 from minigrad.ops.axes import axes_of, axis_of
 from minigrad.ops.movement import Concatenate, Flip, Permute, Reshape, expand_to, slice_axis
-from minigrad.types import Dim, shape_text
+from minigrad.types import Dim, same_size, shape_text
 
 
 def shape(x: Operand, /) -> Any:
@@ -116,9 +117,11 @@ def squeeze(x: Operand, /, axis: Any = None) -> Any:
     """
     x = lift(x, "squeeze")
     shape = x.shape
-    gone = tuple(d for d, n in enumerate(shape) if n == 1) if axis is None else axes_of("squeeze", axis, x)
+    gone = (
+        tuple(d for d, n in enumerate(shape) if operator.index(n) == 1) if axis is None else axes_of("squeeze", axis, x)
+    )
     for d in gone:
-        if shape[d] != 1:
+        if not same_size(shape[d], 1):
             raise ShapeError(f"squeeze: axis {d} of {x.type} has size {shape[d]}, not 1")
     return Reshape(tuple(n for d, n in enumerate(shape) if d not in gone))(x) if gone else x
 

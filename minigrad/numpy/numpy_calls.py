@@ -43,7 +43,7 @@ READERS = frozenset((
     np.array2string, np.array_repr, np.array_str, np.copyto, np.may_share_memory, np.save, np.savetxt, np.savez,
     np.savez_compressed, np.shares_memory,
 ))  # fmt: skip
-RENAMED = {"ddof": "correction"}  # NumPy's word for an argument: the standard's
+RENAMED = {"ddof": "correction", "rcond": "rtol"}  # NumPy's word for an argument: the standard's
 
 
 def _pairs(theirs: Any, ours: Any) -> Iterator[tuple[Any, Callable[..., Any]]]:
@@ -59,15 +59,15 @@ def _pairs(theirs: Any, ours: Any) -> Iterator[tuple[Any, Callable[..., Any]]]:
 @functools.cache
 def _counterparts() -> Mapping[Any, Callable[..., Any]]:
     """Ours for each of NumPy's functions that has one."""
-    return {**dict(_pairs(np, sys.modules[OURS])), np.divmod: _divmod}
-
-
-def _divmod(x1: Any, x2: Any, /) -> tuple[Any, Any]:
-    ours = sys.modules[OURS]
-    return ours.floor_divide(x1, x2), ours.remainder(x1, x2)
+    return dict(_pairs(np, sys.modules[OURS]))
 
 
 def _counterpart(function: Any) -> Callable[..., Any]:
+    if function is np.put_along_axis:
+        raise ValueTypeError(
+            f"{_spelled(function)} writes into its first argument, which an array of ours cannot take part in",
+            hint=f"{OURS}.put_along_axis returns the changed copy",
+        )
     found = _counterparts().get(function)
     if found is None and isinstance(function, np.ufunc):
         found = _of_scipy(function)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +17,7 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.indexing import SIZED, flatnonzero, take
 from minigrad.numpy.known import known
 from minigrad.numpy.manipulation import ravel
-from minigrad.op import Array, Operand, lift
+from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops import sort as order
 from minigrad.ops.axes import axes_of, axis_of, kept
@@ -87,45 +87,72 @@ def median(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
     return _quantile("median", x, 0.5, axis, keepdims)
 
 
-def quantile(x: Operand, q: float, /, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """The q-th quantile over axes, q a number in [0, 1], by linear interpolation between sorted elements.
+def quantile(x: Operand, q: Any, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+    """The q-th quantile over axes, q in [0, 1], by linear interpolation between sorted elements.
+
+    q is a number, or a list or NumPy array of them, whose axes then come first.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.quantile(mnp.asarray([0.0, 1.0, 2.0]), 0.25).tolist()
     0.5
     """
-    return _quantile("quantile", x, q, axis, keepdims)
+    return _quantile("quantile", x, fractions("quantile", q), axis, keepdims)
 
 
-def percentile(x: Operand, q: float, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+def percentile(x: Operand, q: Any, /, axis: Any = None, *, keepdims: Any = False) -> Any:
     """`quantile` with q in [0, 100].
 
     >>> import minigrad.numpy as mnp
-    >>> mnp.percentile(mnp.asarray([0.0, 1.0, 2.0]), 25).tolist()
-    0.5
+    >>> mnp.percentile(mnp.asarray([0.0, 1.0, 2.0]), [25, 50]).tolist()
+    [0.5, 1.0]
     """
-    return _quantile("percentile", x, q / 100, axis, keepdims)
+    return _quantile("percentile", x, fractions("percentile", q, 100), axis, keepdims)
 
 
-def _quantile(who: str, x: Operand, q: float, axis: Any, keepdims: Any) -> Any:
+def fractions(who: str, q: Any, whole: float = 1) -> Any:
+    """q / whole as an array of numbers in [0, 1]."""
+    numbers = isinstance(q, (int, float, list, tuple, np.ndarray, np.floating)) and np.asarray(q).dtype.kind in "iuf"
+    if not numbers or not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= whole)):
+        raise ArgumentError(f"{who}: q must be a number in [0, {whole}], or an array of them, got {q!r}")
+    return np.asarray(q) / whole
+
+
+def rows_over(x: Value, axes: tuple[int, ...]) -> Any:
+    """[.., n, ..] -> [*others, n]: the elements over axes as rows."""
+    others = [d for d in range(x.ndim) if d not in axes]
+    n = operator.index(math.prod(x.shape[d] for d in axes))
+    return Reshape((*(x.shape[d] for d in others), n))(Permute((*others, *axes))(x))
+
+
+def for_each_fraction(f: Callable[[float], Any], q: Any, x: Value, axes: tuple[int, ...], keepdims: Any) -> Any:
+    """f of every fraction, [*others, 1] each, stacked to [*q, *others]."""
+    kept_shape = tuple(1 if d in axes else m for d, m in enumerate(x.shape))
+    shape = kept_shape if keepdims else tuple(m for d, m in enumerate(x.shape) if d not in axes)
+    parts = [Reshape((1, *shape))(f(float(part))) for part in np.ravel(q)]
+    if not parts:
+        return full((*np.shape(q), *shape), 0, x.dtype)
+    return Reshape((*np.shape(q), *shape))(Concatenate(0)(*parts))
+
+
+def _quantile(who: str, x: Operand, q: Any, axis: Any, keepdims: Any) -> Any:
     x = floating(x, who)
     axes = axes_of(who, axis, x)
-    if not isinstance(q, (int, float)) or not 0 <= q <= 1:
-        raise ArgumentError(f"{who}: the fraction must be a number in [0, 1], got {q!r}")
-    others = [d for d in range(x.ndim) if d not in axes]
-    shape = tuple(x.shape[d] for d in others)
-    n = operator.index(math.prod(x.shape[d] for d in axes))
+    rows = rows_over(x, axes)
+    n, last = rows.shape[-1], rows.ndim - 1
     if n == 0:
         raise ArgumentError(f"{who}: {x.type} has no elements along axes {axes}")
-    rows = Reshape((*shape, n))(Permute((*others, *axes))(x))  # [*others, n]
-    place = q * (n - 1)
-    low, part = int(place), place - int(place)
-    rising, last = order.sort(rows, axis=len(others)), len(others)
-    y = slice_axis(rising, last, low, low + 1)
-    if part:
-        y = e.add(e.mul(y, 1 - part), e.mul(slice_axis(rising, last, low + 1, low + 2), part))
-    y = e.where(kept(Any_((last,))(e.isnan(rows)), rows.shape, (last,)), math.nan, y)
-    return Reshape(tuple(1 if d in axes else m for d, m in enumerate(x.shape)) if keepdims else shape)(y)
+    rising = order.sort(rows, axis=last)
+    broken = kept(Any_((last,))(e.isnan(rows)), rows.shape, (last,))
+
+    def at(fraction: float) -> Any:
+        place = fraction * (n - 1)
+        low, part = int(place), place - int(place)
+        y = slice_axis(rising, last, low, low + 1)
+        if part:
+            y = e.add(e.mul(y, 1 - part), e.mul(slice_axis(rising, last, low + 1, low + 2), part))
+        return e.where(broken, math.nan, y)
+
+    return for_each_fraction(at, q, x, axes, keepdims)
 
 
 # ── the distinct elements ────────────────────────────────────────────────────────────────────────

@@ -17,7 +17,7 @@ from minigrad.ops.axes import axes_of, axis_of, kept
 from minigrad.ops.elementwise import and_, convert, equal, not_equal, or_
 from minigrad.ops.movement import Reshape, Sum, expand_to
 from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
-from minigrad.types import INT64, LONG, DType, as_dtype
+from minigrad.types import INT64, LONG, DType, as_dtype, same_shape
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -194,7 +194,7 @@ def average(x: Operand, /, axis: Any = None, weights: Operand | None = None, *, 
     if weights is None:
         return mean(x, axis, keepdims=keepdims)
     w = lift(weights, "average")
-    if w.shape != x.shape:
+    if not same_shape(w.shape, x.shape):
         if axis is None or isinstance(axis, (tuple, list)) or w.ndim != 1:
             raise ShapeError(f"average: weights {w.type} for {x.type}", hint="give them x's shape, or one axis")
         place = axis_of("average", axis, x)

@@ -20,9 +20,9 @@ from minigrad.ops.elementwise import add, logistic, mul, sub
 F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = [
-    "beta", "betainc", "betaln", "digamma", "entr", "erf", "erfc", "erfinv", "expit", "gamma", "gammainc", "gammaincc",
-    "gammaln", "i0", "i0e", "i1", "i1e", "log_ndtr", "logit", "logsumexp", "multigammaln", "ndtr", "ndtri", "polygamma",
-    "xlog1py", "xlogy", "zeta",
+    "beta", "betainc", "betaln", "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "expit", "gamma", "gammainc",
+    "gammaincc", "gammaln", "i0", "i0e", "i1", "i1e", "log_ndtr", "logit", "logsumexp", "multigammaln", "ndtr",
+    "ndtri", "polygamma", "xlog1py", "xlogy", "zeta",
 ]  # fmt: skip
 
 
@@ -120,6 +120,7 @@ def multigammaln(a: Operand, d: int, /) -> Any:
 # ── the error function and the normal distribution ───────────────────────────────────────────────
 erf = _unary("erf", s.erf, "2/√π · ∫₀ˣ e^(-t²) dt.", "0.0 -> 0.0")
 erfc = _unary("erfc", s.erfc, "1 - erf(x), exact where erf is nearly 1.", "0.0 -> 1.0")
+erfcx = _unary("erfcx", s.erfcx, "e^(x²)·erfc(x), which stays a number where erfc underflows.", "0.0 -> 1.0")
 erfinv = _unary("erfinv", s.erfinv, "The inverse of erf, on [-1, 1].", "0.0 -> 0.0")
 ndtri = _unary("ndtri", s.ndtri, "The inverse of `ndtr`, on [0, 1].", "0.5 -> 0.0")
 log_ndtr = _unary("log_ndtr", s.log_ndtr, "log(ndtr(x)), exact far to the left.", "0.0 -> -0.6930999755859375")

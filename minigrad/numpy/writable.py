@@ -48,10 +48,10 @@ class Writable:
         elif x.ndim == 0 or key is Ellipsis:
             self.value = convert(mnp.broadcast_to(new, x.shape), x.dtype)
         else:
-            self.value = x.at[key].set(new)
+            self.value = x.at[key].set(new)  # type: ignore[attr-defined]
 
     def __iter__(self) -> Iterator[Any]:
-        return iter([self[i] for i in range(self.value.shape[0])])
+        return iter([_placed(x) for x in iter(self.value)])  # type: ignore[call-overload]
 
     def __array_namespace__(self, /, *, api_version: str | None = None) -> ModuleType:
         self.value.__array_namespace__(api_version=api_version)  # type: ignore[attr-defined] # checks the version

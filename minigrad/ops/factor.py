@@ -104,7 +104,7 @@ class Eigh(Spectrum):
 
     def compute(self, x: ndarray) -> Any:
         w, v = converging(self.label, np.linalg.eigh, _hermitian(x))
-        return w, v * phase(v)
+        return w, v * phase(v) if v.dtype.kind == "c" else v
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         w, v = y
@@ -156,6 +156,8 @@ class Svd(Factorization):
 
     def compute(self, x: ndarray) -> Any:
         u, s, vh = converging(self.label, np.linalg.svd, x, full_matrices=self.full)
+        if u.dtype.kind != "c":
+            return u, s, vh
         k = s.shape[-1]
         turn = phase(u[..., :k])
         u, vh = u.copy(), vh.copy()
@@ -339,7 +341,7 @@ def quotients(gaps: Any) -> Any:
 
 def phase(v: ndarray) -> Any:
     """[.., m, k] -> [.., 1, k]: what makes the largest component of each complex column real and positive."""
-    if v.dtype.kind != "c" or v.size == 0:
+    if v.size == 0:
         return np.ones((*v.shape[:-2], 1, v.shape[-1]), v.dtype)
     largest = np.argmax(v.real**2 + v.imag**2, axis=-2, keepdims=True)
     pivot = np.take_along_axis(v, largest, axis=-2)

@@ -36,7 +36,7 @@ class Fourier(Linear):
         return [convert(x, complex_of(x.dtype)) if self.takes == "c" else x]
 
     def length(self, x: TensorType) -> Size:
-        n = x.shape[normal_axis(self.label, self.axis, x)]
+        n: Size = x.shape[normal_axis(self.label, self.axis, x)]
         if isinstance(n, int) and n < 1:
             raise ArgumentError(f"{self.label}: axis {self.axis} of {x} has no elements to transform")
         return n

@@ -17,7 +17,7 @@ from minigrad.ops.axes import full_like
 from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.elementwise import add, convert, div, max_, min_, mul, neg, pow_, where
 from minigrad.ops.gather import Gather, Scatter
-from minigrad.ops.keys import Selection, select
+from minigrad.ops.keys import Selection, select, single_flag
 from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, inverse, zero
 from minigrad.types import BOOL, broadcast_shapes, shape_text
 
@@ -30,6 +30,9 @@ def index(x: Operand, key: Any) -> Any:
     Positions out of range raise IndexRangeError where the numbers are known; traced ones are clipped.
     """
     x = lift(x, "index")
+    flag = single_flag(key)
+    if flag is not None:  # a mask without axes: all of x along a new axis, or none of it
+        x, key = Reshape((1, *x.shape))(x), slice(0, int(flag))
     s = select(x, key)
     y = _read_window(_read_region(x, s), s)
     if s.tensors:

@@ -134,6 +134,16 @@ def _tensor(e: Any) -> Any:
     return value
 
 
+def single_flag(key: Any) -> bool | None:
+    """The bool that a key is, if it is one and its value is known."""
+    if isinstance(key, (bool, np.bool_)):
+        return bool(key)
+    if isinstance(key, Value) and key.dtype.kind == "b" and key.ndim == 0:
+        array = known(key)
+        return None if array is None else bool(array)
+    return None
+
+
 def known(x: Value) -> ndarray | None:
     """The numbers, if there are any yet."""
     if isinstance(x, Array):
@@ -183,7 +193,7 @@ def _mask_positions(mask: Value, axis: int, x: Value) -> list[Entry]:
     if array.shape != here:
         raise ShapeError(f"index: a mask of shape {array.shape} does not fit axes of sizes {here} of {x.type}")
     if array.ndim == 0:
-        raise ArgumentError("index: a single bool is not an index", hint="use where, or index with None")
+        raise ArgumentError("index: a single bool is an index only by itself", hint="use where, or index with None")
     return [Array(p) for p in array.nonzero()]
 
 

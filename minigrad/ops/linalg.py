@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any, ClassVar
 
 import numpy as np
@@ -63,10 +64,10 @@ class Factorization(MatrixOp):
         raise NotImplementedError(f"{self.label}: compute")
 
     def impl(self, x: ndarray) -> Any:
-        bad = broken(x)
         if self.square and x.shape[-1] != x.shape[-2]:
             raise ValueError("not square")
-        if not bad.any():
+        bad = broken(x)
+        if bad is None:
             return self.compute(x)
         y = self.compute(np.where(bad[..., None, None], np.eye(*x.shape[-2:], dtype=x.dtype), x))
         return tuple(with_nan(part, bad) for part in y) if self.many else with_nan(y, bad)
@@ -129,10 +130,10 @@ class Solve(System):
         return self
 
     def impl(self, a: ndarray, b: ndarray) -> ndarray:
-        bad = broken(a)
         if a.shape[:-1] != b.shape[:-1] or a.shape[-1] != a.shape[-2]:
             raise ValueError("shapes do not fit")
-        if bad.any():
+        bad = broken(a)
+        if bad is not None:
             return with_nan(self.impl(np.where(bad[..., None, None], np.eye(a.shape[-1], dtype=a.dtype), a), b), bad)
         try:
             return np.linalg.solve(a, b)
@@ -305,8 +306,12 @@ def matrix_type(who: str, x: TensorType, *, square: bool) -> TensorType:
 
 
 def broken(x: ndarray) -> Any:
-    """[.., m, n] -> [..]: which matrices hold nan or inf."""
-    return ~np.isfinite(x).all((-2, -1))
+    """[.., m, n] -> [..]: which matrices hold nan or inf; None if none does."""
+    flat = x.ravel()
+    if isfinite(abs(flat.dot(flat))):  # one quick pass finds out that there is nothing to look for
+        return None
+    bad = ~np.isfinite(x).all((-2, -1))
+    return bad if bad.any() else None
 
 
 def with_nan(y: ndarray, bad: Any) -> ndarray:

@@ -15,7 +15,17 @@ import numpy as np
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.op import Array, Operand, Value, lift, ndarray, type_of
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.types import Dim, Shape, Size, TensorType, broadcast_shapes, normal_axes, same_size, shape_text
+from minigrad.types import (
+    Dim,
+    Shape,
+    Size,
+    TensorType,
+    broadcast_shapes,
+    normal_axes,
+    same_shape,
+    same_size,
+    shape_text,
+)
 
 
 @dataclass(frozen=True)
@@ -83,7 +93,7 @@ class Expand(Linear):
     shape: Shape
 
     def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
-        if x.ndim > len(self.shape) or broadcast_shapes("expand", x.shape, self.shape) != self.shape:
+        if x.ndim > len(self.shape) or not same_shape(broadcast_shapes("expand", x.shape, self.shape), self.shape):
             raise ShapeError(f"expand: {x} does not broadcast to shape {shape_text(self.shape)}")
         return x.with_shape(self.shape)
 

@@ -15,9 +15,13 @@ from minigrad.errors import ArgumentError, ConcretizationError, DtypeError, Valu
 from minigrad.op import Array, Value, ndarray
 
 
+# Deciding by numbers (`if x > 0`), counting with them (`range(n)`) and showing them changes no derivative.
+STAYING = frozenset({"bool()", "int()", "format()"})
+
+
 def number(x: Value, why: str) -> Any:
     """The one number of a tensor with one element, as Python's own."""
-    array = x.concrete(why)
+    array = x.concrete(why) if why in STAYING else numbers(x, why)
     if array.size != 1:
         hint = "use any(x) or all(x)" if why == "bool()" else "pick one element, or use tolist()"
         raise ArgumentError(f"{why} of {x.type}: it has {array.size} elements, not one", hint=hint)
@@ -48,11 +52,11 @@ def item(self: Value) -> Any:
 
 def tolist(self: Value) -> Any:
     """The numbers as nested Python lists."""
-    return self.concrete("tolist()").tolist()
+    return numbers(self, "tolist()").tolist()
 
 
 def numbers(self: Value, why: str) -> ndarray:
-    """The numbers for another library, which will not carry on a derivative: so there must be none."""
+    """The numbers for code that will not carry on a derivative: so there must be none."""
     if self.differentiated:
         raise ConcretizationError(
             f"{why} of {self.type}, which is being differentiated: the numbers would leave its derivative behind",

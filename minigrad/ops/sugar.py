@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.op import Op, Value
+from minigrad.op import Op, Value, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import matmul
 from minigrad.ops.indexing import METHODS as INDEXING
@@ -44,9 +44,13 @@ UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_, "invert": e.not_}
 OPERANDS = (Value, float, int, np.ndarray, np.generic, complex)  # the commonest first; bool is an int
 
 
-def _binary(op: Callable[..., Any], swap: bool = False) -> Callable[[Any, Any], Any]:
+def _binary(
+    op: Callable[..., Any], swap: bool = False, refused: tuple[type, ...] = (list, tuple)
+) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any) -> Any:
         if not isinstance(other, OPERANDS):
+            if isinstance(other, refused):  # Python would go on to repeat or extend the list
+                lift(other, getattr(op, "label", "@"))
             return NotImplemented
         return op(other, self) if swap else op(self, other)
 
@@ -77,7 +81,7 @@ def install(cls: type) -> None:
         setattr(cls, f"__{name}__", _binary(op))
         setattr(cls, f"__r{name}__", _binary(op, swap=True))
     for name, op in COMPARE.items():
-        setattr(cls, f"__{name}__", _binary(op))
+        setattr(cls, f"__{name}__", _binary(op, refused=()))
     for name, op in UNARY.items():
         setattr(cls, f"__{name}__", _unary(op))
     for name, method in (MORE | INDEXING).items():

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from minigrad.graph import Atom, Const, Var
 from minigrad.op import ndarray
-from minigrad.passes.schedule.parts import CopyKernel, Schedule
+from minigrad.passes.schedule.parts import CopyKernel, Kernel, LoopKernel, Schedule
 
 ALIGNMENT = 64
 
@@ -66,7 +66,7 @@ def _fill(schedule: Schedule, places: dict[Atom, Place], last: dict[Atom, int]) 
         for v in kernel.writes():
             if v in places:
                 continue
-            size = _size(v)
+            size = _size(v, kernel)
             start = _first_fit(free, size)
             if start is None:
                 start, end = end, end + size
@@ -77,8 +77,12 @@ def _fill(schedule: Schedule, places: dict[Atom, Place], last: dict[Atom, int]) 
     return end
 
 
-def _size(v: Var) -> int:
-    nbytes: int = max(v.type.size, 1) * v.type.dtype.itemsize
+def _size(v: Var, kernel: Kernel) -> int:
+    """Bytes for a value; of scratch only one row is ever there."""
+    size = v.type.size
+    if isinstance(kernel, LoopKernel):
+        size = next((kernel.row_size(r) for r in kernel.scratch if r.out is v), size)
+    nbytes: int = max(size, 1) * v.type.dtype.itemsize
     return -(-nbytes // ALIGNMENT) * ALIGNMENT
 
 

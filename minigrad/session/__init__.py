@@ -20,6 +20,8 @@ Where a TensorFlow 1 program may notice a difference:
 - a variable cannot be made or assigned inside the body of a cond or while_loop.
 """
 
+from typing import NoReturn
+
 from minigrad.session import nn, train
 from minigrad.session.array_functions import (
     broadcast_to,
@@ -344,3 +346,7 @@ __all__ = [
     "zeros_initializer",
     "zeros_like",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise AttributeError(f"minigrad.session has no {name!r}; tf may, but it is not part of this front-end")

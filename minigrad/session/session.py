@@ -277,9 +277,10 @@ def _refuse_fetch(x: Any) -> NoReturn:
     if isinstance(x, Handle):
         raise ValueTypeError(f"cannot fetch {x!r}: it is a {x.front_end} value, not a tensor of a session graph")
     text = repr(x)
-    hint = (
-        "an optimizer gives None for a variable the loss does not depend on"
-        if x is None
-        else "fetches are tensors, operations, variables and names, in any nesting"
-    )
+    if x is None:
+        hint = "gradients() and optimizers give None for what the loss does not depend on"
+    elif isinstance(x, (np.ndarray, np.generic)):
+        hint = "this is a value, not a tensor: has `loss = sess.run(loss)` put the result in the tensor's place?"
+    else:
+        hint = "fetches are tensors, operations, variables and names, in any nesting"
     raise ValueTypeError(f"cannot fetch {text[:60]} (a {type(x).__name__})", hint=hint)

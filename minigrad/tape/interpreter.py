@@ -22,6 +22,7 @@ from minigrad.op import (
     Operand,
     Value,
     explain,
+    lift,
     ndarray,
     require_one_front_end,
 )
@@ -172,6 +173,8 @@ def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
         elif isinstance(other, sugar.OPERANDS):
             b, fits = a, False
         else:
+            if differentiable and isinstance(other, (list, tuple)):  # Python would go on to repeat or extend the list
+                lift(other, op.label)
             return NotImplemented
         if not fits:
             if isinstance(other, np.generic):  # np.sqrt(d) is as weak as the Python number it was made from
@@ -198,10 +201,11 @@ def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
 def unary(op: Row) -> Callable[[Any], Any]:
     """`f(x)` for a tensor of a dtype the row takes."""
     numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
+    plain = type(op).__call__ is Op.__call__  # else it does more when called: |z| is a composite
 
     def function(input: Any) -> Any:
         if not isinstance(input, Tensor) or input._array.dtype.kind not in takes:
-            return tensor_of(TAPE.apply(op, (input,)))
+            return tensor_of(TAPE.apply(op, (input,)) if plain else op(input))
         a = input._array
         y = numpy(a)
         if type(y) is not np.ndarray:

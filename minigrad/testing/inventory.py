@@ -129,9 +129,9 @@ def op_samples() -> Iterator[Case]:
     operands they offer themselves. `case.op` is the op, `case.operands(rng)` draws its operands as ndarrays.
 
     >>> import numpy as np
-    >>> case = next(case for case in op_samples() if case.op.label == "matmul")
+    >>> case = next(case for case in op_samples() if case.op.label == "gather")
     >>> [x.shape for x in case.operands(np.random.default_rng(0))]
-    [(2, 3), (3, 4)]
+    [(5,), (3, 1)]
     """
     for op in rows():
         for shapes in _ROW_SHAPES:

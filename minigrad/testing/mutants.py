@@ -44,6 +44,7 @@ EQUIVALENT: dict[tuple[str, str, str], str] = {
     ("floor_div", "partial 1", "exchanged"): "both are 0",
     ("tan", "singular", "dropped"): "no float is a pole of tan",
     ("Windowing", "batch", "axis forgotten"): "it acts on trailing axes; leading ones are lanes already",
+    ("MatrixOp", "batch", "axis forgotten"): "it acts on trailing axes; leading ones are lanes already",
     ("SizeOf", "batch", "lanes reversed"): "every lane has the same size",
 }
 

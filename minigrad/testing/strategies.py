@@ -8,6 +8,10 @@ Floor 7. The one module that imports hypothesis, which is optional. Use them to 
     @given(strategies.arrays(domain=(0.1, 3.0)))
     def test_my_loss(x):
         check_grads(my_loss, (x,))
+
+    @given(strategies.functions(count=1, scalar=True), strategies.arrays(shape=(2, 3)))
+    def test_my_transformation(f, x):
+        assert_same(my_grad(f)(x), grad(f)(x))
 """
 
 from __future__ import annotations
@@ -26,9 +30,8 @@ except ModuleNotFoundError as error:
         "minigrad.testing.strategies needs hypothesis: pip install hypothesis", name=error.name
     ) from None
 
-from minigrad.op import Op, ndarray
-from minigrad.ops.elementwise import add, cos, exp, logistic, mul, neg, sin, sub, tanh
-from minigrad.ops.movement import Sum
+from minigrad import numpy as mnp
+from minigrad.op import ndarray
 from minigrad.ops.rows import Row
 from minigrad.testing.inventory import Case, row_case
 from minigrad.testing.laws import LAYOUTS, laid_out
@@ -36,6 +39,7 @@ from minigrad.types import DType, as_dtype
 
 Shape = tuple[int, ...]
 DTYPES = ("float32", "float64", "int32", "int64", "uint8", "bool", "complex64", "complex128")
+__all__ = ["arrays", "shapes", "broadcastable", "pytrees", "functions", "Program", "layouts", "values"]
 ORDINARY = (0.0, -0.0, 1.0, -1.0, 1000.0, -1000.0)  # where rules like to go wrong
 EXTREME = (float("inf"), float("-inf"), float("nan"))
 
@@ -46,7 +50,7 @@ def shapes(min_rank: int = 0, max_rank: int = 3, min_size: int = 0, max_size: in
     return hnp.array_shapes(min_dims=min_rank, max_dims=max_rank, min_side=min_size, max_side=max_size)
 
 
-def broadcastable_shapes(
+def broadcastable(
     count: int, max_rank: int = 3, min_size: int = 0, max_size: int = 4
 ) -> st.SearchStrategy[tuple[Shape, ...]]:
     """`count` shapes that broadcast together by NumPy's rule."""
@@ -106,7 +110,7 @@ def values(
 
 
 # ── containers ───────────────────────────────────────────────────────────────────────────────────
-def trees(leaves: st.SearchStrategy[Any] | None = None, max_leaves: int = 5) -> st.SearchStrategy[Any]:
+def pytrees(leaves: st.SearchStrategy[Any] | None = None, max_leaves: int = 5) -> st.SearchStrategy[Any]:
     """Nested dicts, lists and tuples of leaves (arrays unless given), None among them."""
     inner = arrays() if leaves is None else leaves
 
@@ -140,28 +144,52 @@ class Program:
         return f"lambda {', '.join(f'x{i}' for i in range(self.count))}: {self.text}"
 
 
-_UNARY: tuple[Op, ...] = (sin, cos, tanh, logistic, neg)
-_BINARY: tuple[Op, ...] = (add, sub, mul)
+# What programs are made of: text with the operands' places, and what it means. Simplest first: so they shrink.
+_UNARY: dict[str, Callable[[Any], Any]] = {
+    "-{}": lambda p: -p,
+    "sin({})": mnp.sin,
+    "cos({})": mnp.cos,
+    "tanh({})": mnp.tanh,
+    "arctan({})": mnp.arctan,
+    "exp(sin({}))": lambda p: mnp.exp(mnp.sin(p)),
+    "log1p({0} * {0})": lambda p: mnp.log1p(p * p),
+    "({0} * mean({0}))": lambda p: p * mnp.mean(p),
+    "tanh(sum({}))": lambda p: mnp.tanh(mnp.sum(p)),
+    "cumsum(sin(ravel({})))[-1:]": lambda p: mnp.cumsum(mnp.sin(mnp.ravel(p)))[-1:],
+}
+_BINARY: dict[str, Callable[[Any, Any], Any]] = {
+    "({} + {})": lambda p, q: p + q,
+    "({} - {})": lambda p, q: p - q,
+    "({} * {})": lambda p, q: p * q,
+    "({0} / (1 + {1} * {1}))": lambda p, q: p / (1 + q * q),
+    "logaddexp({}, {})": mnp.logaddexp,
+    "sin(vdot(ravel({0} + 0 * {1}), ravel({1} + 0 * {0})))": lambda p, q: mnp.sin(
+        mnp.vdot(mnp.ravel(p + 0 * q), mnp.ravel(q + 0 * p))
+    ),
+}
 
 
-def programs(count: int = 2, max_leaves: int = 6, scalar: bool = False) -> st.SearchStrategy[Program]:
-    """Smooth functions of `count` tensors; `scalar` sums the result, so that it has a gradient."""
+def functions(count: int = 2, max_leaves: int = 6, scalar: bool = False) -> st.SearchStrategy[Program]:
+    """Smooth functions of `count` tensors that broadcast together; `scalar` sums the result, so it has a gradient.
+
+    Made of what minigrad.numpy has: elementwise functions, broadcasts, reductions, products, running sums. They
+    shrink to short expressions, and print as such.
+
+    >>> from hypothesis import find
+    >>> find(functions(count=1), lambda f: "tanh" in f.text)
+    lambda x0: tanh(x0)
+    """
     leaf = st.integers(0, count - 1).map(lambda i: Program(f"x{i}", count, lambda *xs: xs[i]))
 
-    def unary(op: Op, p: Program) -> Program:
-        return Program(f"{op}({p.text})", count, lambda *xs: op(p(*xs)))
+    def unary(text: str, p: Program) -> Program:
+        return Program(text.format(p.text), count, lambda *xs: _UNARY[text](p(*xs)))
 
-    def binary(op: Op, p: Program, q: Program) -> Program:
-        return Program(f"{op}({p.text}, {q.text})", count, lambda *xs: op(p(*xs), q(*xs)))
-
-    def bounded_exp(p: Program) -> Program:
-        return Program(f"exp(sin({p.text}))", count, lambda *xs: exp(sin(p(*xs))))
+    def binary(text: str, p: Program, q: Program) -> Program:
+        return Program(text.format(p.text, q.text), count, lambda *xs: _BINARY[text](p(*xs), q(*xs)))
 
     def grow(inner: st.SearchStrategy[Program]) -> st.SearchStrategy[Program]:
-        return (
-            st.builds(unary, st.sampled_from(_UNARY), inner)
-            | st.builds(binary, st.sampled_from(_BINARY), inner, inner)
-            | st.builds(bounded_exp, inner)
+        return st.builds(unary, st.sampled_from(tuple(_UNARY)), inner) | st.builds(
+            binary, st.sampled_from(tuple(_BINARY)), inner, inner
         )
 
     found = st.recursive(leaf, grow, max_leaves=max_leaves)
@@ -169,18 +197,14 @@ def programs(count: int = 2, max_leaves: int = 6, scalar: bool = False) -> st.Se
 
 
 def _summed(p: Program) -> Program:
-    def total(*xs: Any) -> Any:
-        y = p(*xs)
-        return Sum(tuple(range(len(y.shape))))(y)
-
-    return Program(f"sum({p.text})", p.count, total)
+    return Program(f"sum({p.text})", p.count, lambda *xs: mnp.sum(p(*xs)))
 
 
 # ── for the laws ─────────────────────────────────────────────────────────────────────────────────
 @st.composite
 def row_operands(draw: st.DrawFn, op: Row, dtype: str) -> tuple[Case, Callable[[Any], Sequence[ndarray]]]:
     """A case of a row (shapes that broadcast) and a way to draw its operands, each in a layout of its own."""
-    case = row_case(op, draw(broadcastable_shapes(op.operands)), dtype)
+    case = row_case(op, draw(broadcastable(op.operands)), dtype)
     chosen = [draw(st.sampled_from(LAYOUTS)) for _ in case.draws]
 
     def operands(rng: Any) -> list[ndarray]:

@@ -12,6 +12,8 @@ Floor 6. Reading order: `arguments` (trees in, trees out), `autodiff`, `jacobian
 [18.0, 36.0]
 """
 
+from typing import NoReturn
+
 import minigrad.numpy as jnp  # the array methods come with it
 import minigrad.ops.sugar  # noqa: F401  (the operators)
 from minigrad import tree
@@ -32,3 +34,7 @@ __all__ = [
     "jit", "Jit", "Lowered", "Compiled", "make_graph", "make_jaxpr", "eval_shape", "ShapeDtypeStruct",
     "checkpoint", "remat", "custom_jvp", "custom_vjp",
 ]  # fmt: skip
+
+
+def __getattr__(name: str) -> NoReturn:
+    raise AttributeError(f"minigrad.tracer has no {name!r}; jax may, but it is not part of this front-end")

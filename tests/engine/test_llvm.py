@@ -18,15 +18,16 @@ from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import DotGeneral
 from minigrad.ops.effects import Callback
-from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Slice, Sum
+from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, Sum
 from minigrad.ops.optimize import adam
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Convert, Row
 from minigrad.ops.sort import Sort
+from minigrad.passes.schedule import ForeignKernel
 from minigrad.testing.inventory import dtypes, rows
-from minigrad.tracer import jit, value_and_grad
+from minigrad.tracer import checkpoint, jit, value_and_grad
 from minigrad.types import LONG, TensorType, real_of
-from tests.graph.programs import CONSTANTS, HOLDING, const_graph, draw_inputs, graph_of, graphs, op_graphs
+from tests.graph.programs import CONSTANTS, HOLDING, const_graph, draw_inputs, graph_of, graphs, op_graphs, op_inputs
 from tests.graph.test_backends import Fail
 
 OPS = dict(op_graphs())
@@ -68,7 +69,7 @@ def test_random_graphs(g: Graph) -> None:
 
 @pytest.mark.parametrize("name", OPS)
 def test_every_op(name: str) -> None:
-    agrees(OPS[name], draw_inputs(OPS[name], special=False))
+    agrees(OPS[name], op_inputs(name))
 
 
 @pytest.mark.parametrize("name", HOLDING)
@@ -214,6 +215,19 @@ def test_values_of_one_loop_space_share_a_kernel() -> None:
     agrees(g, [np.abs(x) for x in draw_inputs(g, special=False)])
 
 
+def test_nothing_in_every_way() -> None:
+    """Zero-size tensors joined, padded, taken from, contracted and reduced."""
+
+    def f(x):
+        empty = Concatenate(0)(x, x)
+        padded = Pad((1, 0), (0, 2), (0, 0))(x, 3.0)
+        return [empty, padded, Sum((0,))(x), Sum((1,))(x), x @ Permute((1, 0))(x), Permute((1, 0))(x) @ x, e.exp(x)]
+
+    for t in ("f32[0,2]", "f32[2,0]", "f32[0,0]"):
+        g = graph_of(f, t)
+        agrees(g, draw_inputs(g))
+
+
 def test_sharing_does_not_blow_up() -> None:
     """x + xᵀ, x[1:] + x[:-1] and x·x repeated: linear in the nodes, not exponential."""
 
@@ -237,6 +251,16 @@ def test_sharing_does_not_blow_up() -> None:
         exe = backends.compile(g, "llvm", optimize=False)
         assert len(exe.text) < 40_000
         agrees(g, draw_inputs(g, special=False), ulps=2**8)
+
+
+def test_calls_are_compiled_with_their_callers() -> None:
+    """Also calls in calls, checkpoints and custom rules; the lines stay those of the inner functions."""
+    inner = jit(lambda x: e.tanh(x) * 2.0)
+    outer = jit(lambda x: inner(x) + inner(x * 0.5))
+    g = graph_of(lambda x: [outer(x), checkpoint(lambda x: e.exp(x) * x)(x)], "f32[5]")
+    exe = backends.compile(g, "llvm")
+    assert not any(isinstance(k, ForeignKernel) for k in exe.schedule.kernels)
+    agrees(g, draw_inputs(g, special=False))
 
 
 # ── models ───────────────────────────────────────────────────────────────────────────────────────

@@ -95,6 +95,28 @@ def test_a_wrong_gradient_is_caught(example):
     assert "property_testing.py:" in message
 
 
+def test_signals_are_unmixed_through_scipy():
+    """In a process of its own: SciPy reads SCIPY_ARRAY_API once."""
+    done = run("examples/scipy_array_api.py")
+    assert done.returncode == 0, done.stderr
+    first, second = [[float(n) for n in re.findall(r"[01]\.\d*", row)] for row in unmixed(done.stdout)]
+    assert sorted([first.index(max(first)), second.index(max(second))]) == [0, 1]
+    assert min(max(first), max(second)) > 0.995 and max(min(first), min(second)) < 0.05
+
+
+def unmixed(text):
+    return re.search(r"unmixed: +(\[.*?\]) (\[.*?\])", text).groups()
+
+
+def test_noise_is_left_out_through_scikit_learn():
+    code = "import sklearn_array_api as e; _, w, before, after = e.main(); print([w.tolist(), before, after])"
+    done = run("-c", f"import sys; sys.path.insert(0, 'examples'); {code}")
+    assert done.returncode == 0, done.stderr
+    weights, before, after = eval(done.stdout)
+    assert sum(w == 0 for w in weights[13:]) >= 8 and max(weights[13:]) < 0.4 * max(weights[:13])
+    assert after > before
+
+
 # ── as a user runs them ──────────────────────────────────────────────────────────────────────────
 def run(*arguments):
     return subprocess.run([sys.executable, *arguments], cwd=ROOT, capture_output=True, text=True, timeout=100)

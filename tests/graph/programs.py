@@ -1,22 +1,21 @@
 """Programs for the tests of text, passes, backends and pictures: random ones, one per op, and some that hold graphs."""
 
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from hypothesis import strategies as st
 
-import minigrad.control
-import minigrad.ops.table  # lists every row
 from minigrad.control import branch, repeat, scan
 from minigrad.errors import MinigradError
 from minigrad.graph import Const, Graph, Var
 from minigrad.interpreters.build import trace
-from minigrad.op import Array, registry
+from minigrad.op import Array
 from minigrad.ops import elementwise as e
-from minigrad.ops.kinds import Draw
 from minigrad.ops.movement import Expand, Flip, Pad, Permute, Reshape, Slice, Sum
 from minigrad.ops.rows import Convert, where
+from minigrad.testing.inventory import label, op_samples
 from minigrad.types import LONG, TensorType
 
 SPECIAL = [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, 1e-30, 3e8, float("inf"), float("-inf"), float("nan")]
@@ -107,23 +106,27 @@ def step(kind: int, i: int, x: Any, y: Any) -> Any:
 
 # ── one graph per op ─────────────────────────────────────────────────────────────────────────────
 def op_graphs() -> Iterator[tuple[str, Graph]]:
-    """A graph of one node for every row and for every sample of every op with parameters."""
-    for name, op in sorted(registry.items()):
-        if isinstance(op, type):
-            if op.__subclasses__():  # a kind of ops
-                continue
-            for k, (made, draws) in enumerate(op.samples() if hasattr(op, "samples") else ()):
-                if any(map(callable, made.parameters().values())):
-                    continue  # a Python function has no text (tested by itself)
-                yield f"{name}-{k}", one_node(made, draws)
-        else:
-            dtype = {"b": "bool", "i": "int32", "f": "float32", "u": "uint32", "c": "complex64"}[op.takes[-1]]
-            yield name, one_node(op, [Draw((2, 3), dtype)] * op.operands)
+    """A graph of one node for every sample of every op."""
+    for name, case in CASES.items():
+        yield (
+            name,
+            graph_of(
+                lambda *xs, op=case.op: op(*xs), *(str(TensorType(d.shape, np.dtype(d.dtype))) for d in case.draws)
+            ),
+        )
 
 
-def one_node(op: Any, draws: Any) -> Graph:
-    types = [TensorType(d.shape, np.dtype(d.dtype)) for d in draws]
-    return graph_of(lambda *xs: op(*xs), *map(str, types))
+def op_inputs(name: str) -> list[np.ndarray]:
+    """Operands that suit the op."""
+    return CASES[name].operands(np.random.default_rng(zlib.crc32(name.encode())))
+
+
+# A Python function as a parameter has no text; such ops are tested by themselves.
+CASES = {
+    f"{label(case.op)}-{case.name}": case
+    for case in op_samples()
+    if not any(map(callable, case.op.parameters().values()))
+}
 
 
 # ── programs that hold graphs ────────────────────────────────────────────────────────────────────
@@ -147,7 +150,6 @@ HOLDING = {
     "cond": graph_of(either, "f32[3]", labels=("x",)),
     "while": graph_of(halve, "f32[]", labels=("x",)),
 }
-assert minigrad.control
 
 CONSTANTS = [
     np.array(v, d)

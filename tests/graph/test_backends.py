@@ -16,7 +16,7 @@ from minigrad.op import Array, Op
 from minigrad.ops import elementwise as e
 from minigrad.ops.movement import Expand, Permute, Reshape, Slice, Sum
 from minigrad.types import FLOAT32, Dim, TensorType
-from tests.graph.programs import HOLDING, draw_inputs, graph_of, graphs, op_graphs
+from tests.graph.programs import HOLDING, draw_inputs, graph_of, graphs, op_graphs, op_inputs
 
 OPS = dict(op_graphs())
 
@@ -48,7 +48,7 @@ def test_random_graphs(g: Graph) -> None:
 
 @pytest.mark.parametrize("name", OPS)
 def test_every_op(name: str) -> None:
-    equals_evaluate(OPS[name], draw_inputs(OPS[name], special=False))
+    equals_evaluate(OPS[name], op_inputs(name))
 
 
 @pytest.mark.parametrize("name", HOLDING)

@@ -14,7 +14,11 @@ class Floor(NamedTuple):
 
 # From the ground up. A module may import from its own floor and from those below it.
 FLOORS = (
-    Floor("ground", ("sizes", "types", "tree", "containers", "errors", "source", "config", "lazy", "recompiles"), libraries=("numpy",)),
+    Floor(
+        "ground",
+        ("sizes", "types", "tree", "containers", "errors", "source", "config", "lazy", "recompiles"),
+        libraries=("numpy",),
+    ),
     Floor("language", ("op", "graph", "text", "draw")),
     Floor("vocabulary", ("ops",)),
     Floor("meanings", ("interpreters", "control")),

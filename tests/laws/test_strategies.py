@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, find, given, settings
 from hypothesis import strategies as st
 
+from minigrad import numpy as mnp
 from minigrad import tree
 from minigrad.testing import strategies
 from minigrad.testing.laws import LAYOUTS, laid_out
@@ -18,7 +19,7 @@ FAST = settings(max_examples=30, deadline=None, suppress_health_check=list(Healt
 @FAST
 @given(st.data())
 def test_shapes_that_broadcast_do(data: st.DataObject) -> None:
-    np.broadcast_shapes(*data.draw(strategies.broadcastable_shapes(3)))
+    np.broadcast_shapes(*data.draw(strategies.broadcastable(3)))
 
 
 @FAST
@@ -57,19 +58,37 @@ def test_a_layout_keeps_the_numbers(shape: tuple[int, ...], layout: str) -> None
 
 
 @FAST
-@given(strategies.trees(st.integers()))
+@given(strategies.pytrees(st.integers()))
 def test_trees_are_trees(drawn: object) -> None:
     leaves, structure = tree.flatten(drawn)
     assert all(isinstance(leaf, int) for leaf in leaves) and structure.unflatten(leaves) == drawn
 
 
 @FAST
-@given(strategies.programs(count=2))
-def test_a_program_prints_as_what_it_computes(program: strategies.Program) -> None:
-    words = {name: getattr(strategies, name) for name in ("sin", "cos", "tanh", "logistic", "neg", "exp")}
-    words |= {name: getattr(strategies, name) for name in ("add", "sub", "mul")}
-    xs = (np.array([0.5, 2.0]), np.array(-1.5))
-    assert np.array_equal(eval(repr(program), words)(*xs), program(*xs))
+@given(strategies.functions(count=2))
+def test_a_function_prints_as_what_it_computes(f: strategies.Program) -> None:
+    xs = (mnp.asarray([0.5, 2.0], dtype="float64"), mnp.asarray(-1.5, dtype="float64"))
+    assert mnp.array_equal(eval(repr(f), vars(mnp).copy())(*xs), f(*xs))
+
+
+@FAST
+@given(strategies.functions(count=2, scalar=True), st.data())
+def test_a_scalar_function_of_any_broadcast_is_a_finite_scalar(f: strategies.Program, data: st.DataObject) -> None:
+    first, second = data.draw(strategies.broadcastable(2, min_size=1))
+    y = f(*[mnp.asarray(data.draw(strategies.arrays(shape))) for shape in (first, second)])
+    assert y.shape == () and np.isfinite(float(y))
+
+
+@pytest.mark.parametrize(
+    ("words", "length"), [(("sin",), 8), (("x1",), 2), (("*", "tanh"), 30), (("cos", "arctan", "+"), 30)]
+)
+def test_functions_shrink_to_short_expressions(words: tuple[str, ...], length: int) -> None:
+    found = find(
+        strategies.functions(count=2),
+        lambda f: all(word in f.text for word in words),
+        settings=settings(max_examples=3000, deadline=None, database=None),
+    )
+    assert len(found.text) <= length, found
 
 
 def test_without_hypothesis_there_is_a_clear_error() -> None:

@@ -57,6 +57,16 @@ def parameters(functions: Sequence[Function], narrow: bool = True) -> list[Any]:
     ]
 
 
+def derivative_parameters(functions: Sequence[Function]) -> list[Any]:
+    """(function, dtype) for those with derivatives; complex numbers, moved along both parts, take four times as long."""
+    return [
+        pytest.param(f, WIDE[kind], id=f"{f.name}-{WIDE[kind]}", marks=[pytest.mark.slow] if kind == "c" else [])
+        for f in functions
+        for kind in f.kinds
+        if f.order
+    ]
+
+
 def close(ys: Sequence[Any], expected: Sequence[Any], rtol: float) -> None:
     assert len(ys) == len(expected)
     for y, w in zip(ys, expected):

@@ -10,9 +10,13 @@ import pytest
 import scipy.linalg
 
 import minigrad.numpy as mnp
+import minigrad.session as tf
+import minigrad.tape as torch
+import minigrad.tracer as jax
+from minigrad.errors import ArgumentError, LinAlgError, NotDifferentiableError, ShapeError
 from minigrad.ops.kinds import Draw
 from tests.numpy import functions
-from tests.numpy.functions import Function, parameters
+from tests.numpy.functions import Function, derivative_parameters, parameters
 
 la = mnp.linalg
 
@@ -120,6 +124,16 @@ FUNCTIONS = [
         for o in (0, 1, 2, 3, 2.5, -1, np.inf, -np.inf)
     ],
     Function("vector_norm-all", la.vector_norm, lambda x: np.linalg.norm(x.ravel()), (Draw((2, 3)),)),
+    *[
+        Function(f"cond-{p}", lambda x, p=p: la.cond(x, p), lambda x, p=p: np.linalg.cond(x, p), REGULAR)
+        for p in (None, -2, 1, "fro")
+    ],
+    Function(
+        "multi_dot",
+        lambda *xs: la.multi_dot(xs),
+        lambda *xs: np.linalg.multi_dot(xs),
+        (Draw((2,)), Draw((2, 3)), Draw((3, 2)), Draw((2, 2))),
+    ),
     Function("norm", la.norm, np.linalg.norm, (Draw((2, 3)),)),
     Function("norm-nuc", lambda x: la.norm(x, "nuc", (2, 0)), lambda x: np.linalg.norm(x, "nuc", (2, 0)), STACK),
     Function("norm-1", lambda x: la.norm(x, 1, (1, 0), True), lambda x: np.linalg.norm(x, 1, (1, 0), True), STACK),
@@ -149,7 +163,7 @@ def test_values(fn: Function, dtype: str) -> None:
     functions.values_are_the_reference(fn, dtype)
 
 
-@pytest.mark.parametrize(("fn", "dtype"), parameters([f for f in FUNCTIONS if f.order], narrow=False))
+@pytest.mark.parametrize(("fn", "dtype"), derivative_parameters(FUNCTIONS))
 def test_derivatives(fn: Function, dtype: str) -> None:
     functions.derivatives_are_differences(fn, dtype)
 
@@ -231,6 +245,8 @@ def test_integers_become_float32_and_shapes_broadcast() -> None:
     assert la.solve(np.stack([np.eye(2)] * 3), np.ones((4, 1, 2, 5))).shape == (4, 3, 2, 5)
     assert la.solve(np.stack([np.eye(2)] * 3), np.ones(2)).shape == (3, 2)
     assert la.matrix_power(np.array([[1, 1], [0, 1]]), 3).dtype == mnp.int64
+    assert la.multi_dot([np.ones((9, 1)), np.ones((1, 9)), np.ones(9)]).tolist() == [9] * 9
+    near(la.svd(np.ones((2, 3)), compute_uv=False), la.svdvals(np.ones((2, 3))))
     near(la.matrix_power(np.ones((2, 2, 2)), 0), np.broadcast_to(np.eye(2), (2, 2, 2)))
 
 
@@ -258,6 +274,11 @@ ERRORS = [
     (lambda: la.matrix_norm(EYE, ord=7), ArgumentError, "matrix_norm: unknown ord 7"),
     (lambda: la.vector_norm(EYE, ord="fro"), ArgumentError, "vector_norm: ord must be a number, got 'fro'"),
     (lambda: la.norm(np.ones((2, 2, 2)), 1), ArgumentError, "norm: ord 1 over 3 axes of f64[2,2,2]"),
+    (
+        lambda: la.multi_dot([EYE, np.ones(3), EYE]),
+        ShapeError,
+        "multi_dot: takes two matrices or more, vectors only at the ends, got f64[3,3], f64[3], f64[3,3]",
+    ),
     (lambda: la.pinv(EYE, rtol=-1), ArgumentError, "pinv: rtol must be a number, 0 or more, got -1"),
     (
         lambda: jax.grad(lambda x: la.svd(x)[1].sum())(np.ones((3, 2))),
@@ -283,3 +304,40 @@ def test_errors(call: Any, kind: type[Exception], text: str) -> None:
 def test_numpy_users_catch_it_too() -> None:
     with pytest.raises(np.linalg.LinAlgError):
         la.inv(np.zeros((2, 2)))
+
+
+# ── the three front-ends ─────────────────────────────────────────────────────────────────────────
+MODELS = {
+    "solve": lambda x: la.solve(x, x[..., :1]),
+    "inv": la.inv,
+    "power": lambda x: la.matrix_power(x, 0) + la.matrix_power(x, -1),
+    "cholesky": lambda x: la.cholesky(x @ x.mT + np.eye(3, dtype="float32")),
+    "qr": lambda x: la.qr(x).R,
+    "svd": lambda x: la.svd(x).U * la.svdvals(x)[..., None],
+    "eigh": lambda x: la.eigh(x).eigenvalues,
+    "determinants": lambda x: la.det(x) + la.slogdet(x).logabsdet,
+    "pinv": lambda x: la.pinv(x) + la.expm(x / 8),
+    "fft": lambda x: mnp.abs(mnp.fft.fftn(x, axes=(1, 2))) + mnp.fft.irfft(mnp.fft.rfft(x), n=3),
+    "special": lambda x: mnp.special.logsumexp(x, axis=-1) + mnp.special.gammainc(2.0, abs(x[..., 0])),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_three_front_ends(name: str) -> None:
+    """Values and gradients agree, compiled too, and with a stack of unknown size in the session."""
+    f = MODELS[name]
+    loss = lambda x: mnp.sum(mnp.cos(f(x)))
+    given = (np.random.default_rng(5).normal(size=(4, 3, 3)) + 4 * np.eye(3)).astype("float32")
+    value, gradient = jax.value_and_grad(loss)(given)
+    found = [jax.jit(jax.value_and_grad(loss))(given)]
+    x = torch.tensor(given, requires_grad=True)
+    y = loss(x)
+    y.backward()
+    found.append((y.item(), x.grad.numpy()))
+    with tf.Graph().as_default(), tf.Session() as sess:
+        p = tf.placeholder(tf.float32, [None, 3, 3])
+        z = loss(p)
+        found.append(sess.run([z, tf.gradients(z, p)[0]], {p: given}))
+    for one, slope in found:
+        np.testing.assert_allclose(one, value, rtol=1e-4)
+        np.testing.assert_allclose(slope, gradient, rtol=1e-3, atol=1e-5)

@@ -31,7 +31,7 @@ FUNCTIONS = [
     *[same(name, POSITIVE) for name in ("gamma", "gammaln", "digamma")],
     same("entr", (2.0, 4.0)),  # differences of it must not step below 0, where it is -inf
     *[same(name, UNIT) for name in ("ndtri", "logit", "erfinv")],
-    *[same(name, ANY) for name in ("erf", "erfc", "ndtr", "log_ndtr", "expit", "i0", "i1")],
+    *[same(name, ANY) for name in ("erf", "erfc", "erfcx", "ndtr", "log_ndtr", "expit", "i0", "i1")],
     *[same(name, (0.3, 3.0)) for name in ("i0e", "i1e")],
     *[same(name, POSITIVE, POSITIVE) for name in ("beta", "betaln")],
     *[same(name, POSITIVE, POSITIVE, by=(1,)) for name in ("gammainc", "gammaincc")],
@@ -133,6 +133,12 @@ def test_edges(f: Any, at: float, value: float, slope: float) -> None:
     np.testing.assert_allclose(jax.grad(f)(x), slope, rtol=1e-6)
 
 
+def test_the_normal_tails_in_float32() -> None:
+    """√(2/π)/erfcx keeps its digits where differences of logarithms would have lost them all."""
+    for x, slope in ((-1e4, 10000.0), (-20.0, 20.0497), (0.0, 0.7978846), (15.0, 0.0), (1e4, 0.0)):
+        np.testing.assert_allclose(jax.grad(sp.log_ndtr)(np.float32(x)), slope, rtol=1e-5, atol=1e-30)
+
+
 def test_curvature_at_zero() -> None:
     for f, second, third in ((sp.i0, 0.5, 0.0), (sp.i1, 0.0, 0.375)):
         x = np.asarray(0.0)
@@ -143,8 +149,14 @@ def test_curvature_at_zero() -> None:
 REFUSALS = [
     (lambda a: sp.gammainc(a, 1.0), "gammainc: the derivative by its first argument (the order) has no closed form"),
     (lambda a: sp.gammaincc(a, 1.0), "gammaincc: the derivative by its first argument (the order) has no closed form"),
-    (lambda a: sp.betainc(a, 1.0, 0.5), "betainc: the derivative by its first argument (a parameter) has no closed form"),
-    (lambda b: sp.betainc(1.0, b, 0.5), "betainc: the derivative by its second argument (a parameter) has no closed form"),
+    (
+        lambda a: sp.betainc(a, 1.0, 0.5),
+        "betainc: the derivative by its first argument (a parameter) has no closed form",
+    ),
+    (
+        lambda b: sp.betainc(1.0, b, 0.5),
+        "betainc: the derivative by its second argument (a parameter) has no closed form",
+    ),
     (lambda x: sp.zeta(x, 1.0), "zeta: the derivative by its first argument (the exponent) has no closed form"),
 ]
 

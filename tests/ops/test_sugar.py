@@ -61,11 +61,19 @@ def test_an_operator_in_place_makes_a_new_value() -> None:
     assert x is not y and y.tolist() == X.tolist()
 
 
-@pytest.mark.parametrize("other", ["one", None, [1, 2, 3], object()])
+@pytest.mark.parametrize("other", ["one", None, object()])
 def test_what_is_no_number_is_left_to_the_other_side(other: Any) -> None:
     assert Array(X).__add__(other) is NotImplemented
     with pytest.raises(TypeError, match="unsupported operand"):
         Array(X) + other
+    assert (Array(X) == other) is False
+
+
+@pytest.mark.parametrize("other", [[1.0, 2.0, 3.0], (1.0,)])
+@pytest.mark.parametrize("operator", ["x + y", "y + x", "x * y", "y * x", "x - y", "x @ y"])
+def test_a_list_is_refused_before_python_repeats_or_extends_it(operator: str, other: Any) -> None:
+    with pytest.raises(ValueTypeError, match=f"a {type(other).__name__} is not a tensor"):
+        eval(operator, {"x": Array(X), "y": other})
     assert (Array(X) == other) is False
 
 

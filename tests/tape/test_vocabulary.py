@@ -9,10 +9,11 @@ import pytest
 import minigrad.tape as torch
 from minigrad.errors import NotDifferentiableError
 from minigrad.interpreters.reverse import vjp
-from minigrad.op import Array, Op, registry
+from minigrad.op import Array, registry
 from minigrad.ops.kinds import Draw
 from minigrad.ops.rows import Row
 from minigrad.tape.shortcut import terms_of
+from minigrad.testing.inventory import draw, label, op_samples
 
 ROWS = {name: op for name, op in registry.items() if isinstance(op, Row) and "f" in op.takes}
 SHAPES = {1: [((2, 3),), ((),), ((0, 2),)], 2: [((2, 3), (3,)), ((2, 1), (3,)), ((), (2,))], 3: [((2, 3), (), (3,))]}
@@ -24,22 +25,9 @@ def cases():
             for dtype in ("float32", "float64"):
                 draws = [Draw(shape, dtype, op.sample_domain(i)) for i, shape in enumerate(shapes)]
                 yield pytest.param(op, draws, id=f"{name}-{dtype}-{len(shapes[0])}")
-    for name, cls in registry.items():
-        if isinstance(cls, type) and hasattr(cls, "samples") and cls.impl is not Op.impl:
-            for k, (op, draws) in enumerate(cls.samples()):
-                yield pytest.param(op, draws, id=f"{name}-{k}")
-
-
-def draw(d, rng):
-    low, high = d.domain
-    if d.dtype == "bool":
-        return rng.random(d.shape) < 0.5
-    if np.dtype(d.dtype).kind in "iu":
-        return rng.integers(int(low), int(high) + 1, d.shape).astype(d.dtype)
-    if d.distinct:
-        size = int(np.prod(d.shape))
-        return rng.permutation(np.linspace(low, high, size)).reshape(d.shape).astype(d.dtype)
-    return rng.uniform(low, high, d.shape).astype(d.dtype)
+    for case in op_samples():
+        if not isinstance(case.op, Row):
+            yield pytest.param(case.op, case.draws, id=f"{label(case.op)}-{case.name}")
 
 
 @pytest.mark.parametrize(("op", "draws"), list(cases()))

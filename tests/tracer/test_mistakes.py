@@ -1,5 +1,7 @@
 """What is said when something is wrong: the exact words, at the user's line."""
 
+import math
+
 import numpy as np
 import pytest
 
@@ -220,3 +222,14 @@ def test_the_body_of_a_loop_is_named_by_its_line():
     ((label, line),) = caught.value.lines
     assert label == "the body is"
     assert line.text == "def body(c, x):"
+
+
+def test_a_number_taken_out_of_a_derivative():
+    """Deciding, counting and showing by a value under `grad` is fine; computing on with its bare number is not."""
+    for take in (float, complex, math.sin, np.asarray, lambda x: x.item(), lambda x: x.tolist()):
+        for derive in (jax.grad, jax.jacfwd):
+            with pytest.raises(errors.ConcretizationError, match="the numbers would leave its derivative behind"):
+                derive(lambda x, take=take: x * take(x))(2.0)
+    assert jax.grad(lambda x: x * float(lax.stop_gradient(x)))(2.0) == 2.0
+    assert jax.grad(lambda x: x * x if x > 1 and f"{x:.1f}" == "2.0" else x)(2.0) == 4.0
+    assert jax.grad(lambda x: sum(x for _ in range(int(x))))(2.0) == 2.0

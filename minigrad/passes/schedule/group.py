@@ -8,23 +8,39 @@ kernel. Levels make this safe: a path from one kernel to another always climbs, 
 from __future__ import annotations
 
 import heapq
+import math
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from minigrad.graph import Atom, Graph, Var
 from minigrad.loops.index import identity
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.parts import CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel, Root, Schedule
 
-_ROOTS, _WORK = 12, 600  # in one kernel: more would not fit the machine's registers, or take long to compile
+_ROOTS, _WORK = 16, 600  # in one kernel: more would not fit the machine's registers, or take long to compile
+_ROW = 1 << 16  # elements of a row that are sure to stay in the cache between two loops over it
+_SHORT, _FEW = 16, 4096  # rows this short are not worth loops of their own, unless there are few elements in all
+
+
+@dataclass(eq=False)
+class Group:
+    """Roots computed together, and the loops they share: all of their loops, unless there are reductions among them."""
+
+    roots: list[Root]
+    rows: tuple[int, ...]
+
+    @property
+    def fixed(self) -> bool:
+        return any(r.kind == "reduce" and not r.across for r in self.roots)
 
 
 class Groups:
-    """Roots gathered into kernels, in the graph's order."""
+    """Roots gathered into groups, in the graph's order."""
 
     def __init__(self, found: Inliner) -> None:
         self.found = found
         self.levels: dict[Var, int] = {}
-        self.group: dict[Var, list[Root]] = {}  # the roots computed together with a root, itself included
+        self.group: dict[Var, Group] = {}
         self.beside: dict[tuple[int, Atom, tuple[int, ...]], Root] = {}
         for n in found.graph.nodes:
             root = found.roots.get(n.out) if n.outs else None
@@ -42,45 +58,74 @@ class Groups:
         return self.levels.get(a, 0) if isinstance(a, Var) else 0
 
     def _place(self, root: Root) -> None:
-        level, mates = 1, []
-        for part in root.parts:
-            for a, _ in part.reads:
-                mate = self._mate(root, a)
-                level = max(level, self._level(a) + (mate is None))
-                if mate is not None:
-                    mates.append(mate)
-        mates = [m for m in mates if m.level == level]
-        if mates and not self._room([root, *mates]):
-            level, mates = level + 1, []
+        reads = [a for part in root.parts for a, _ in part.reads]
+        level = max([1, *map(self._level, reads)])
+        mine = Group([root], _rows(root))
+        joined = self._together(mine, [a for a in reads if self._level(a) == level])
+        if joined is None:  # something of this level is loaded, and is there only when its kernel is done
+            level, joined = level + 1, mine
         root.level = self.levels[root.out] = level
-        self._join(root, mates)
+        for a in reads if root.kind != "join" else ():
+            beside = self.beside.setdefault((level, a, root.extents), root)
+            if beside is not root and root.kind == "map":
+                joined = self._united(joined, self.group[beside.out]) or joined
+        for r in joined.roots:
+            self.group[r.out] = joined
 
-    def _mate(self, root: Root, a: Atom) -> Root | None:
-        """The root of a value that `root` loads just where it would be computed."""
-        mate = self.found.roots.get(a) if isinstance(a, Var) else None
-        if mate is None or mate.kind != "map" or root.kind != "map" or mate.extents != root.extents:
+    def _together(self, mine: Group, reads: list[Atom]) -> Group | None:
+        """The group of a root and of the values of its own level that it loads; None if they do not go together."""
+        for a in reads:
+            mate = self.found.roots.get(a) if isinstance(a, Var) else None
+            if mate is None:
+                return None
+            theirs = self.group[mate.out]
+            united = self._united(mine, theirs)
+            if united is None:
+                return None
+            mine = united
+        return mine
+
+    def _united(self, a: Group, b: Group) -> Group | None:
+        """Both groups in one kernel, if they can share their outer loops."""
+        if b.roots[0] in a.roots:  # already together
+            return a
+        rows = min(a.rows, b.rows, key=len)
+        roots = [*b.roots, *a.roots]
+        if any(g.fixed and g.rows != rows for g in (a, b)) or any(r.kind == "join" for r in roots):
             return None
-        here = identity(root.extents)
-        return mate if all(view == here for b, view in root.parts[0].reads if b is a) else None
+        whole = all(r.extents == rows for r in roots)
+        if not whole and not _worth_rows(math.prod(rows), max(math.prod(r.extents[len(rows) :]) for r in roots)):
+            return None
+        if any(r.extents[: len(rows)] != rows or (r.kept is not None and r.kept != rows) for r in roots):
+            return None
+        return Group(roots, rows) if _room(roots) and _same_rows(roots, rows) else None
 
-    def _room(self, roots: Iterable[Root]) -> bool:
-        together = {id(r): r for root in roots for r in self.group.get(root.out, [root])}
-        work = sum(part.cost for r in together.values() for part in r.parts)
-        return len(together) <= _ROOTS and work <= _WORK
 
-    def _join(self, root: Root, mates: list[Root]) -> None:
-        """One group of the root, its mates, and whoever loads the same value in the same loops."""
-        self.group[root.out] = [root]
-        if root.kind == "map":
-            for a, _ in root.parts[0].reads:
-                beside = self.beside.setdefault((root.level, a, root.extents), root)
-                if beside is not root and self._room([root, *mates, beside]):
-                    mates = [*mates, beside]
-        for mate in mates:
-            mine, other = self.group[root.out], self.group[mate.out]
-            if mine is not other:
-                other += mine
-                self.group.update({r.out: other for r in mine})
+def _rows(root: Root) -> tuple[int, ...]:
+    """The loops a root could share with others."""
+    return root.extents if root.kept is None else root.kept
+
+
+def _worth_rows(rows: int, length: int) -> bool:
+    return rows > 1 and length <= _ROW and (length >= _SHORT or rows * length <= _FEW)
+
+
+def _room(roots: Iterable[Root]) -> bool:
+    every = list(roots)
+    return len(every) <= _ROOTS and sum(part.cost for r in every for part in r.parts) <= _WORK
+
+
+def _same_rows(roots: list[Root], rows: tuple[int, ...]) -> bool:
+    """Does each root load only its own row of the others, and are all reductions along or across rows?"""
+    here, by_value = identity(rows), {r.out: r for r in roots}
+    for root in roots:
+        if root.kind == "reduce" and not root.across and root.kept is None:
+            return False
+        for a, view in root.parts[0].reads:
+            mate = by_value.get(a) if isinstance(a, Var) else None
+            if mate is not None and (mate.across or view[: len(rows)] != here):
+                return False
+    return True
 
 
 def schedule(graph: Graph, found: Inliner) -> Schedule:
@@ -96,12 +141,12 @@ def schedule(graph: Graph, found: Inliner) -> Schedule:
         elif n.outs[0] in found.calls:
             kernels.append(LibraryKernel(n, found.calls[n.out][0], found.calls[n.out][1:]))
         elif n.out in found.roots:
-            roots = groups.group[n.out]
-            if id(roots) in made:
-                places[made[id(roots)]] = k
+            together = groups.group[n.out]
+            if id(together) in made:
+                places[made[id(together)]] = k
                 continue
-            made[id(roots)] = len(kernels)
-            kernels.append(LoopKernel(roots, []))
+            made[id(together)] = len(kernels)
+            kernels.append(LoopKernel(together.roots, together.rows))
         else:
             continue
         places.append(k)
@@ -127,6 +172,22 @@ def _keep(s: Schedule) -> None:
     for kernel in s.kernels:
         if isinstance(kernel, LoopKernel):
             kernel.stored = [r for r in kernel.roots if r.out in outside]
+            later = {a for a in _read_later(kernel) if a not in outside}
+            kernel.scratch = [r for r in kernel.roots if r.out in later]
+
+
+def _read_later(kernel: LoopKernel) -> set[Atom]:
+    """The values that a later loop of the same row loads again."""
+    stages = kernel.stages()
+    found: set[Atom] = set()
+    for root in kernel.roots:
+        for a, view in root.parts[0].reads:
+            mate = next((r for r in kernel.roots if r.out is a), None)
+            if mate is None or mate.kind != "map" or kernel.row_size(mate) == 1:
+                continue
+            if stages[mate] != stages[root] or view != identity(mate.extents):
+                found.add(a)
+    return found
 
 
 def _ordered(s: Schedule, places: list[int]) -> list[Kernel]:

@@ -12,20 +12,23 @@ import math
 from minigrad.graph import Atom, Const, Graph, Node, Var, repeated_element
 from minigrad.loops import bodies
 from minigrad.loops.index import Indices, address, identity, variable
+from minigrad.ops.along import TakeAlongAxis
+from minigrad.ops.gather import Gather
 from minigrad.ops.movement import Concatenate, Pad, Reshape, Sum
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
-from minigrad.passes.schedule.moves import MOVES, broadcast, moved
+from minigrad.passes.schedule.moves import MOVES, broadcast, moved, positions
 from minigrad.passes.schedule.parts import Part, Root
 
 REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
 _BUDGET = 300  # additions' worth of work in one part
 _CHEAP = 2  # what may be computed again rather than stored
+_TAKE = 4  # what loading from anywhere costs
 _VIEWS = 4  # at how many different elements a cheap value may be wanted by one part
 
 
 def kind(n: Node) -> str:
-    """How a node can be computed: map, move, reduce, join, library or foreign."""
+    """How a node can be computed: map, move, take, reduce, join, library or foreign."""
     dtypes = [a.type.dtype for a in n.ins]
     if isinstance(n.op, MOVES):
         return "move" if dtypes[0].kind != "c" else "foreign"
@@ -37,6 +40,8 @@ def kind(n: Node) -> str:
         return "join"
     if is_library_call(n):
         return "library"
+    if isinstance(n.op, TakeAlongAxis) or (isinstance(n.op, Gather) and n.op.beyond == "clip"):
+        return "take"
     return "map" if bodies.is_native(n.op, dtypes) else "foreign"
 
 
@@ -124,6 +129,14 @@ class Inliner:
             for a in n.ins:
                 self._use(a, part, broadcast(view, a.type.shape))
             return
+        if self.kinds[id(n)] == "take":
+            x, indices = n.ins
+            part.cost += _TAKE
+            part.reads.append((x, ()))  # anywhere in x
+            self._store(x)
+            for place in positions(n.op, view, indices.type):  # type: ignore[arg-type]
+                self._use(indices, part, place)
+            return
         at = moved(n.op, view, n.out.type.shape, n.ins[0].type.shape, part.extents)
         assert at is not None, "an affine reshape"
         self._use(n.ins[0], part, at)
@@ -179,6 +192,8 @@ class Inliner:
         weights: dict[Var, tuple[int, int]] = {}
         for n in self.graph.nodes:
             k = self.kinds[id(n)]
+            if k == "take":
+                weights[n.out] = _TAKE, 1
             if k not in ("map", "move"):
                 continue
             cost, leaves = (bodies.cost(n.op) if k == "map" else 0), 0
@@ -226,6 +241,6 @@ def _side_by_side(n: Node) -> list[Part]:
         source = tuple(at)
         at[axis] = at[axis].shifted(start)
         start += x.type.shape[axis]
-        if x.type.size:
+        if x.type.size or n.out.type.size == 0:  # of an empty result the empty pieces stay: a root has parts
             parts.append(Part(x.type.shape, (x, source), address(tuple(at), shape)))
     return parts

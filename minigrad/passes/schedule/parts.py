@@ -5,12 +5,13 @@ Floor 4. All of it is data, for the lowering and for people.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from minigrad.graph import Atom, Graph, Node, Var
-from minigrad.loops.index import Affine, Indices
+from minigrad.loops.index import Affine, Indices, identity
 from minigrad.passes.schedule.matmul import MatMul
 
 
@@ -19,7 +20,7 @@ class Part:
     """One loop space: at each of its points `value` is computed, by way of `steps`, and goes to `target`.
 
     `steps` are the nodes computed on the way with the element each gives, consumers first. `reads` are the stored
-    values it loads, with the elements.
+    values it loads, with the elements (nothing in place of the indices: anywhere).
     """
 
     extents: tuple[int, ...]
@@ -44,16 +45,37 @@ class Root:
         return self.node.out
 
     @property
+    def across(self) -> bool:
+        """A reduction over the outer axes only: it can be added to from within loops over the inner ones."""
+        outer = self._axes == tuple(range(len(self._axes)))
+        return self.kind == "reduce" and outer and 0 < len(self._axes) < len(self.extents)
+
+    @property
+    def kept(self) -> tuple[int, ...] | None:
+        """The extents of a reduction that stay, if it is over the innermost axes."""
+        n = len(self.extents) - len(self._axes)
+        return self.extents[:n] if self.kind == "reduce" and self._axes == tuple(range(n, len(self.extents))) else None
+
+    @property
+    def _axes(self) -> tuple[int, ...]:
+        return self.node.op.axes if self.kind == "reduce" else ()  # type: ignore[attr-defined]
+
+    @property
     def extents(self) -> tuple[int, ...]:
         return self.parts[0].extents
 
 
 @dataclass(eq=False)
 class LoopKernel:
-    """Loops: roots computed together; those in `stored` are also written to memory."""
+    """Loops: roots computed together, row by row (`rows`: the loops they share).
+
+    Those in `stored` are written to memory; of those in `scratch` one row at a time, for later loops of the row.
+    """
 
     roots: list[Root]
-    stored: list[Root]
+    rows: tuple[int, ...]
+    stored: list[Root] = field(default_factory=list)
+    scratch: list[Root] = field(default_factory=list)
 
     def reads(self) -> Iterator[Atom]:
         own = {r.out for r in self.roots}
@@ -61,7 +83,30 @@ class LoopKernel:
             yield from (a for part in r.parts for a, _ in part.reads if a not in own)
 
     def writes(self) -> list[Var]:
-        return [r.out for r in self.stored]
+        return [r.out for r in (*self.stored, *self.scratch)]
+
+    def stages(self) -> dict[Root, int]:
+        """In which loop over the row each root is computed; values with one element a row come before that loop.
+
+        A reduction is known after its loop, so what reads it comes in a later one; so does what reads other elements of
+        a row than the one being computed.
+        """
+        found: dict[Root, int] = {}
+        by_value = {r.out: r for r in self.roots}
+        for root in self.roots:
+            stage = 0
+            for a, view in root.parts[0].reads:
+                mate = by_value.get(a) if isinstance(a, Var) else None
+                if mate is not None:
+                    still = mate.extents == root.extents and view == identity(mate.extents)
+                    here = mate.kind == "map" and (still or self.row_size(mate) == 1)
+                    stage = max(stage, found[mate] + (not here))
+            found[root] = stage
+        return found
+
+    def row_size(self, root: Root) -> int:
+        """How many elements of a root one row has."""
+        return math.prod(root.extents[len(self.rows) :])
 
     def __str__(self) -> str:
         nodes = {id(n): n for r in self.roots for part in r.parts for n, _ in part.steps}

@@ -1,0 +1,43 @@
+"""inline: calls of graphs replaced by the graphs. y = call f(x) -> the nodes of f on x.
+
+Floor 4. For backends that compile the whole program: calls, checkpoints and functions with rules of their own are what
+their graph says once nothing will be differentiated any more. Nodes keep their lines.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from minigrad.control import Call, Checkpoint, CustomJvp, CustomVjp
+from minigrad.graph import Atom, Graph, Node, Var
+
+_HELD = (Call, Checkpoint, CustomJvp, CustomVjp)
+
+
+def inline(graph: Graph, used: Counter[str] | None = None) -> Graph:
+    """The graph without calls."""
+    used = Counter() if used is None else used
+    if not any(isinstance(n.op, _HELD) for n in graph.nodes):
+        return graph
+    now: dict[Var, Atom] = {}
+    nodes: list[Node] = []
+
+    def atom(a: Atom) -> Atom:
+        return now.get(a, a) if isinstance(a, Var) else a
+
+    for n in graph.nodes:
+        ins = tuple([atom(a) for a in n.ins])
+        if not isinstance(n.op, _HELD):
+            nodes.append(Node(n.op, ins, n.outs, n.line))
+            continue
+        used["y = call f(x) -> y = f(x)"] += 1
+        held = inline(n.op.graph, used)
+        copied: dict[Var, Atom] = dict(zip(held.inputs, ins, strict=True))
+        for m in held.nodes:
+            outs = tuple([Var(v.type, v.owner, v.line, v.label) for v in m.outs])
+            copied_ins = tuple([copied[a] if isinstance(a, Var) else a for a in m.ins])
+            nodes.append(Node(m.op, copied_ins, outs, m.line))
+            copied.update(zip(m.outs, outs, strict=True))
+        results = [copied[a] if isinstance(a, Var) else a for a in held.outputs]
+        now.update(zip(n.outs, results, strict=True))
+    return Graph(graph.inputs, nodes, [atom(a) for a in graph.outputs], graph.name)
