@@ -223,5 +223,3 @@ def body(op: Any, xs: Sequence[Scalar]) -> Scalar:
 
 def cost(op: Any) -> int:
     return COSTS.get(op.name, 1) if isinstance(op, Row) else 1
-
-

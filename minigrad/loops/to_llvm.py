@@ -55,7 +55,7 @@ class Module:
 
     def intrinsic(self, name: str, dtype: DType, operands: int) -> str:
         t = register(dtype)
-        full = f"@llvm.{name}.{ {'float': 'f32', 'double': 'f64'}.get(t, t)}"
+        full = f"@llvm.{name}.{ {'float': 'f32', 'double': 'f64'}.get(t, t) }"
         self.declarations[full] = f"declare {t} {full}({', '.join([t] * operands)})"
         return full
 
@@ -281,4 +281,3 @@ class _Printer:
         fits = self.emit(f"fcmp olt {a} {size}, {limit}")
         y = self.emit(f"fptosi {a} {x} to i{bits}")
         return self.emit(f"select i1 {fits}, i{bits} {y}, i{bits} {-(2 ** (bits - 1))}")
-

@@ -199,8 +199,8 @@ class Check:
     def conclude(self, p: Problem, found: Sequence[Failure | None]) -> None:
         failures = [f for f in found if f is not None]
         if failures:
-            worst = self.narrowed(p, max(failures, key=_excess))
-            raise self.explained(p, worst, f"; {len(failures)} of {len(found)} probes fail, this is the worst")
+            count = f"; {len(failures)} of {len(found)} probes fail, this is the worst" if len(found) > 1 else ""
+            raise self.explained(p, self.narrowed(p, max(failures, key=_excess)), count)
 
     def narrowed(self, p: Problem, failure: Failure) -> Failure:
         """The same failure along a single element, found by halving; as far as halves still fail."""

@@ -16,8 +16,9 @@ from minigrad.errors import ArgumentError
 from minigrad.tape.tensor import Tensor
 from minigrad.testing import diagnose
 from minigrad.testing.check import Check
-from minigrad.testing.foreign import SessionFunction, explicit_problem, session_problem, tape_problem
+from minigrad.testing.foreign import explicit_problem, tape_problem
 from minigrad.testing.problem import Problem, ops_problem
+from minigrad.testing.session_problem import SessionFunction, session_problem
 from minigrad.types import COMPLEX64, COMPLEX128, FLOAT32, FLOAT64
 
 MODES = ("forward", "reverse")

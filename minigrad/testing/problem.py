@@ -1,7 +1,7 @@
 """A function and its arguments as `check_grads` sees them: flat, with a name for every leaf, and ways to differentiate.
 
 Floor 7. `Problem` says what a check needs to know; `OpsProblem` is a function of minigrad values, whose derivatives
-the interpreters give. Functions of the other front-ends and of plain NumPy are in `foreign`.
+the interpreters give. Functions of the tape and of plain NumPy are in `foreign`, of a session in `session_problem`.
 """
 
 from __future__ import annotations
@@ -71,11 +71,11 @@ class Problem:
 
 
 # ── a function of minigrad values ────────────────────────────────────────────────────────────────
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class OpsProblem(Problem):
     """A flat function of Values, as minigrad.numpy and the tracer have them."""
 
-    f: Callable[..., list[Any]] = list  # Values -> every output, as Values
+    f: Callable[..., list[Any]]  # Values -> every output, as Values
 
     def smooth(self, *xs: Any) -> list[Any]:
         """The outputs that carry derivatives."""

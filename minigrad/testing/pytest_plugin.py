@@ -76,9 +76,9 @@ def one_line(error: CheckFailedError) -> str:
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:
-    reports = [r for found in terminalreporter.stats.values() for r in found]  # and tests that -k left out
-    finished = [r for r in reports if getattr(r, "when", None) == "call"]
-    checks = [words for r in finished for name, words in r.user_properties if name == CHECKS]
+    listed = [r for found in terminalreporter.stats.values() for r in found]
+    finished = [r for r in listed if isinstance(r, pytest.TestReport) and r.when == "call"]
+    checks: list[Any] = [words for r in finished for name, words in r.user_properties if name == CHECKS]
     failures = [(r.nodeid, text) for r in finished for name, text in r.user_properties if name == FAILURE]
     if not checks:
         return

@@ -1,6 +1,5 @@
 """The llvm backend gives what the reference gives: on every op, random programs, models, special values and dtypes."""
 
-
 import threading
 
 import numpy as np

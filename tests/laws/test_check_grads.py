@@ -204,6 +204,77 @@ def test_the_likely_cause(name: str) -> None:
     assert cause in failure(f, *args)
 
 
+OF_WHAT = "(as abs, max, sort, rounding and comparisons make it); move the argument away from it\n  repeat with seed=1"
+EXACT = {
+    "kink": (
+        lambda p: mnp.abs(p["w"]),
+        {"w": np.array([1.0, 0.0])},
+        "check_grads: order 1: output at index (1,) is not differentiable by p['w'] at index (1,): "
+        "the slope is -1 from below and 1 from above",
+        f"likely cause: a kink {OF_WHAT}",
+    ),
+    "jump": (
+        lambda x: mnp.floor(x),
+        np.array([0.5, 2.0]),
+        "check_grads: forward mode, order 1: the derivative of output at index (1,) by x at index (1,) is 0, "
+        "differences give 38.5777778 ± 2e+01; 1 of 2 probes fail, this is the worst",
+        f"likely cause: not differentiable here: it jumps {OF_WHAT}",
+    ),
+    "non-determinism": (
+        lambda x: [x, x * 0 + next(counts) * 2 // 2 - 10**6],
+        np.zeros(1),
+        None,
+        "likely cause: non-determinism or hidden state: it changes something outside itself, or reads a clock",
+    ),
+    "hidden state": (
+        remembers,
+        3.0,
+        "check_grads: after an evaluation elsewhere, f gives other values at the same arguments: "
+        "output leaf 0 at index () is 3.0, then 6.0",
+        "likely cause: hidden state: it remembers earlier arguments; keep state in arguments and results",
+    ),
+    "integer input": (
+        lambda n, m: n * m,
+        3,
+        "check_grads: no argument can carry a derivative: n is i64[], m is i32[2]",
+        "likely cause: integer input; write 3.0 for 3, or convert to a float dtype",
+    ),
+    "integer output": (
+        lambda x: {"place": mnp.argmax(x), "where": x > 0},
+        np.ones(3),
+        "check_grads: no output can carry a derivative: output['place'] is i64[], output['where'] is bool[3]",
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EXACT)
+def test_the_exact_words(name: str) -> None:
+    f, x, what, hint = EXACT[name]
+    args = (x, np.ones(2, np.int32)) if name == "integer input" else (x,)
+    memory[0] = 3.0
+    with pytest.raises(CheckFailedError) as caught:
+        check_grads(f, args, seed=1)
+    assert (what or caught.value.what, hint) == (caught.value.what, caught.value.hint)
+
+
+def test_the_exact_words_on_float32() -> None:
+    """The float32 gradient is held against the float64 one, of the very element."""
+    x = np.array([1e7], np.float32)
+    with pytest.raises(CheckFailedError) as caught:
+        check_grads(lambda x: mnp.sqrt(x + 1e3) - mnp.sqrt(x), (x,), seed=1)
+    number = r"-?\d\.\d+e-\d+"
+    assert re.fullmatch(
+        rf"check_grads: forward mode, order 1: the float32 derivative of output at index \(0,\) is {number}, "
+        rf"in float64 the same program gives {number}",
+        caught.value.what,
+    )
+    assert caught.value.hint == (
+        "likely cause: float32 is too coarse for this program (cancellation, overflow or underflow); "
+        "compute that part in float64 or rearrange it\n  repeat with seed=1"
+    )
+
+
 def test_the_worst_entry_is_named_and_the_wrong_ones_counted() -> None:
     off = np.array([0.0, 1e-3, 0.0, 0.5, 1e-2])
     with has_wrong(e.sin, lambda y, x: e.add(e.cos(x), off)):

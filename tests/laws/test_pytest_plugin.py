@@ -76,6 +76,13 @@ def test_without_checks_there_is_no_summary(inner: pytest.Pytester) -> None:
     found.stdout.no_fnmatch_line("*gradient checks*")
 
 
+def test_deselected_tests_are_no_reports(inner: pytest.Pytester) -> None:
+    inner.makepyfile(PROGRAM)
+    found = inner.runpytest_subprocess(*PLUGIN, "-k", "right")
+    found.assert_outcomes(passed=1, deselected=3)
+    found.stdout.fnmatch_lines(["2 gradient checks (float32 1, float64 1), 0 failed"])
+
+
 def test_words_come_in_a_tuple(inner: pytest.Pytester) -> None:
     inner.makepyfile("def test_it(assert_gradients): assert_gradients(abs, (1.0,), what='f')")
     inner.runpytest_subprocess(*PLUGIN).stdout.fnmatch_lines(

@@ -58,7 +58,7 @@ def parameters(functions: Sequence[Function], narrow: bool = True) -> list[Any]:
 
 
 def derivative_parameters(functions: Sequence[Function]) -> list[Any]:
-    """(function, dtype) for those with derivatives; complex numbers, moved along both parts, take four times as long."""
+    """(function, dtype) for those with derivatives; complex ones take four times as long."""
     return [
         pytest.param(f, WIDE[kind], id=f"{f.name}-{WIDE[kind]}", marks=[pytest.mark.slow] if kind == "c" else [])
         for f in functions

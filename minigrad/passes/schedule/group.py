@@ -228,5 +228,3 @@ def _copies(s: Schedule) -> None:
             written.remove(base)
         else:
             s.kernels.append(CopyKernel(a, k))
-
-
