@@ -189,7 +189,7 @@ class Remade:
         self._made: dict[Any, list[weakref.ref[Any]]] = {}
 
     def first_miss(self, function: Any, compiled: Any, what: str) -> None:
-        """Called when `compiled`, made of `function`, compiles for the first time. Warns when it is one too many."""
+        """Called when `compiled`, made of `function`, has compiled for the first time. Warns if it is one too many."""
         code = getattr(function, "__code__", None)
         if code is None:
             return

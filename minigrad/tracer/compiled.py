@@ -113,17 +113,19 @@ class Jit:
         key = (backend, structure, static_key, *parts)
         entry = self._entries.get(key)
         captured: list[Value] = []
+        runs = eager and all(type(x) is Array for x in values)
         if entry is None:
-            if not self._watch.seen:
-                remade.first_miss(self.f, self, self._watch.what)
+            first = not self._watch.seen
             with self._watch.miss(self._signature(dynamic, named, static_key, structure, backend, values)):
                 staged = self._stage(dynamic, named, static_key, [x.type for x in values])
                 entry, captured = Entry(staged, backend), staged.captured
                 if not captured:  # a graph that closes over traced values is good for this call only
                     entry = self._entries.setdefault(key, entry)
-                if eager:
+                if runs:
                     _ = entry.executable  # compiled here, where its time counts
-        if eager and all(type(x) is Array for x in values):
+            if first:
+                remade.first_miss(self.f, self, self._watch.what)
+        if runs:
             if quick is not None:
                 self._quick[quick] = entry
             return entry.run([x.array for x in values])  # type: ignore[attr-defined]

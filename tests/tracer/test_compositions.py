@@ -10,6 +10,9 @@ import minigrad.numpy as jnp
 import minigrad.tracer as jax
 from minigrad.tracer import lax
 
+# jit inside of what is called again and again is meant here
+pytestmark = pytest.mark.filterwarnings("ignore::minigrad.errors.RecompileWarning")
+
 A = np.array([[0.3, -0.2, 0.5], [0.1, 0.4, -0.3], [-0.6, 0.2, 0.1]])
 X = np.array([0.7, -0.4, 1.1])
 V = np.array([0.2, 1.0, -0.5])
@@ -82,7 +85,6 @@ def close(a, b, tolerance=1e-12):
     np.testing.assert_allclose(np.asarray(a), np.asarray(b), rtol=tolerance, atol=tolerance)
 
 
-@pytest.mark.filterwarnings("ignore::minigrad.errors.RecompileWarning")  # jit inside what is differenced
 @each
 def test_gradient_is_the_slope(f):
     close(jax.grad(f)(X), slope(f, X), 1e-8)
