@@ -1,4 +1,4 @@
-"""The command line: `minigrad compare` and `minigrad show`.
+"""The command line: `minigrad compare`, `minigrad show` and `minigrad cache`.
 
 Floor 7.
 """
@@ -13,7 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import minigrad
-from minigrad import passes
+from minigrad import config, passes
+from minigrad.backends import cache
 from minigrad.compare import run as comparison
 from minigrad.compare.models import MODELS
 from minigrad.errors import ArgumentError, MinigradError
@@ -61,6 +62,10 @@ def parser() -> argparse.ArgumentParser:
     s.add_argument("function", help="module:function, as in mymodel:loss")
     s.add_argument("types", nargs="*", metavar="TYPE", help="of each argument, as in 'f32[8,3]' 'i64[8]'")
     s.set_defaults(command=_show)
+
+    k = commands.add_parser("cache", help="show, verify or clear the compiled programs kept on disk")
+    k.add_argument("action", nargs="?", choices=("show", "verify", "clear"), default="show")
+    k.set_defaults(command=_cache)
     return top
 
 
@@ -94,6 +99,24 @@ def _show(options: argparse.Namespace) -> int:
         graph, history = passes.run(graph, [step])
         section(f"after {history[0].name}", graph, str(history[0]))
     return 0
+
+
+def _cache(options: argparse.Namespace) -> int:
+    store = cache.configured()
+    entries = store.entries()
+    programs = f"{len(entries)} program{'s' * (len(entries) != 1)}"
+    if options.action == "clear":
+        print(f"deleted {store.clear()} of {programs} in {store.folder}")
+        return 0
+    size = sum(size for _, size in entries) / cache.MEBIBYTE
+    off = "" if config.cache.get() else " (switched off)"
+    print(f"{store.folder}{off}: {programs}, {size:.1f} of at most {store.limit // cache.MEBIBYTE} MiB")
+    bad = store.verify() if options.action == "verify" else []
+    for path, why in bad:
+        print(f"{path.name} {why}")
+    if options.action == "verify":
+        print(f"{len(bad)} of them would be ignored")
+    return 1 if bad else 0
 
 
 def require_fitting(f: Callable[..., Any], types: Sequence[TensorType]) -> None:

@@ -129,6 +129,13 @@ def whole_number(value: object) -> int | None:
     raise ValueError("a whole number of at least 0")
 
 
+def text_or_none(value: object) -> str | None:
+    """Accept any text and None."""
+    if value is None or isinstance(value, str):
+        return value
+    raise ValueError("text, or None")
+
+
 def some_of(*topics: str) -> Callable[[object], frozenset[str]]:
     """Accept any set of a few words; as text, separated by commas, "all" for every one."""
 
@@ -188,12 +195,39 @@ seed = Setting[int | None](
     parse=whole_number,
     doc="of the random directions of gradient checks; by default a fresh one each time",
 )
+cache = Setting(
+    "cache",
+    True,
+    env="MINIGRAD_CACHE",
+    parse=flag,
+    doc="keep compiled programs on disk, so that the next process need not compile them",
+)
+cache_dir = Setting[str | None](
+    "cache_dir",
+    None,
+    env="MINIGRAD_CACHE_DIR",
+    parse=text_or_none,
+    doc="the folder to keep them in; by default below the platform's folder for caches",
+)
+cache_size = Setting(
+    "cache_size",
+    512,
+    env="MINIGRAD_CACHE_SIZE",
+    parse=positive_int,
+    doc="how many MiB they may take; those not used for longest are deleted",
+)
 
-SETTINGS: tuple[Setting[str] | Setting[bool] | Setting[int] | Setting[frozenset[str]] | Setting[int | None], ...] = (
+SETTINGS: tuple[
+    Setting[str] | Setting[bool] | Setting[int] | Setting[frozenset[str]] | Setting[int | None] | Setting[str | None],
+    ...,
+] = (
     backend,
     check_graphs,
     num_threads,
     jit,
     log,
     seed,
+    cache,
+    cache_dir,
+    cache_size,
 )

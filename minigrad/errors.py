@@ -300,3 +300,36 @@ class BackendError(MinigradError, RuntimeError):
     Traceback (most recent call last):
     minigrad.errors.BackendError: unknown backend 'cuda'...
     """
+
+
+class RetraceError(MinigradError, RuntimeError):
+    """Inside `no_retrace()` something that is compiled already would have been traced and compiled again.
+
+    >>> import minigrad
+    >>> import minigrad.numpy as mnp
+    >>> import minigrad.tracer as mg
+    >>> @mg.jit
+    ... def f(x):
+    ...     return x * 2
+    >>> y = f(mnp.ones(3))
+    >>> with minigrad.no_retrace():
+    ...     y = f(mnp.ones(4))
+    Traceback (most recent call last):
+    minigrad.errors.RetraceError: jit: f would be compiled again inside no_retrace: argument x: f32[3] -> f32[4]...
+    """
+
+
+class CacheWarning(UserWarning):
+    """Compiled programs cannot be kept on disk, or what lies there cannot be trusted. Said once; all goes on without.
+
+    The folder is full or read-only, belongs to another user or can be written by others; or an entry is damaged.
+    `minigrad cache verify` looks at all of them, `MINIGRAD_CACHE_DIR` names another folder, `MINIGRAD_CACHE=off` does
+    without.
+    """
+
+
+class RecompileWarning(UserWarning):
+    """One function keeps being compiled again; the text says what changes from call to call and what to do.
+
+    `minigrad.log_recompiles()` shows each recompile, `minigrad.no_retrace()` makes the next one an error.
+    """

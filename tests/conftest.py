@@ -1,6 +1,10 @@
-"""What holds for every test: graphs are checked after each pass, and a test process uses one BLAS thread."""
+"""What holds for every test: graphs are checked after each pass, and a test process uses one BLAS thread.
+
+Compiled programs are kept for this run alone: no test finds what an earlier run has left.
+"""
 
 import os
+import tempfile
 
 import pytest
 
@@ -8,6 +12,8 @@ import pytest
 os.environ.setdefault("MINIGRAD_CHECK", "1")
 # several processes with as many threads as cores would wait for one another
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+_folder = tempfile.TemporaryDirectory(prefix="minigrad-tests-")
+os.environ["MINIGRAD_CACHE_DIR"] = _folder.name
 
 pytest_plugins = ["minigrad.testing.pytest_plugin", "pytester"]
 

@@ -10,11 +10,12 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 from minigrad import config, passes
-from minigrad.backends import llvm, numba, numpy
+from minigrad.backends import cache, identity, kept, llvm, numba, numpy
 from minigrad.errors import BackendError, SymbolicSizeError
 from minigrad.graph import Graph
 from minigrad.op import ndarray
 from minigrad.passes import PassRecord
+from minigrad.recompiles import count
 from minigrad.types import symbols_of
 
 
@@ -38,8 +39,9 @@ class Executable(Protocol):
 _COMPILERS: dict[str, Callable[[Graph], Any] | None] = {
     "numpy": numpy.NumpyExecutable,
     "numba": numba.NumbaExecutable,
-    "llvm": llvm.LlvmExecutable,
+    "llvm": llvm.Compiled,
 }
+_KEPT = frozenset({"llvm"})  # whose programs are kept on disk
 
 
 def available() -> list[str]:
@@ -57,7 +59,8 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
     Raises BackendError for a backend that is unknown or not built yet, and SymbolicSizeError for a graph with
     sizes still open (`graph.specialize` fixes them).
     """
-    compiler = _compiler(config.backend.get() if backend is None else backend)
+    name = config.backend.get() if backend is None else backend
+    compiler = _compiler(name)
     open_sizes = sorted(symbols_of((*graph.in_types, *graph.out_types)))
     if open_sizes:
         raise SymbolicSizeError(
@@ -65,11 +68,20 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
             hint="fix them first: specialize(graph, {name: size})",
         )
     start = time.perf_counter()
-    optimized, history = passes.run(graph) if optimize else (graph, [])
-    executable: Executable = compiler(optimized)
-    executable.history = history
+    key = identity.key(graph, name, optimize) if name in _KEPT and cache.store() else None
+    executable: Any = kept.load(key, graph, optimize) if key else None
+    if executable is None:
+        optimized, history = passes.run(graph) if optimize else (graph, [])
+        executable = compiler(optimized)
+        executable.history = history
+        if key:
+            kept.save(key, graph, executable)
+        count(compiles=1)
+    else:
+        count(disk_hits=1)
     executable.seconds = time.perf_counter() - start
-    return executable
+    count(seconds=executable.seconds)
+    return executable  # type: ignore[no-any-return]
 
 
 def require(name: str) -> None:

@@ -5,6 +5,7 @@ Floor 4. A call makes the outputs, takes an arena that no other call is using, a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,38 +19,28 @@ from minigrad.op import ndarray
 from minigrad.passes.inline import inline
 from minigrad.passes.plan import ALIGNMENT, Plan, plan
 from minigrad.passes.schedule import ForeignKernel, schedule
+from minigrad.types import TensorType
 
 
 class LlvmExecutable:
     """A graph compiled into one function. Safe to call from several threads at once."""
 
-    def __init__(self, graph: Graph) -> None:
-        self.graph = graph
-        self.history: list[Any] = []
+    def __init__(self, graph: Graph, program: Program, code: native.Native) -> None:
+        self.program, self.native = program, code
         self.seconds = 0.0
-        self.schedule = schedule(inline(graph))
-        self._plan = plan(self.schedule)
-        self._foreign = [_Foreign(k.node, self._plan) for k in self.schedule.kernels if isinstance(k, ForeignKernel)]
-        self.text = program(self._plan, native.layout())
-        self.native = native.native(self.text, _CALLBACK_ADDRESS)
-        self._run = self.native.run
+        self.nodes = program.kernels
+        self._run = code.run
         self._inputs = Inputs(graph)
-        self._outputs = [(v.type.shape, v.type.dtype) for v in graph.outputs]
-        self._constants = [np.ascontiguousarray(a) for a in self._plan.constants]
+        self._outputs = [(t.shape, t.dtype) for t in graph.out_types]
         self._arenas: list[ndarray] = []  # those no call is using
-
-    @property
-    def nodes(self) -> int:
-        """The kernels."""
-        return len(self.schedule.kernels)
 
     def __call__(self, arrays: list[ndarray]) -> list[ndarray]:
         """The outputs, in arrays of their own."""
         inputs = self._inputs.contiguous(arrays)
         outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
-        arena = self._arenas.pop() if self._arenas else _aligned(self._plan.arena)
-        values = [*self._constants, *inputs, *outputs, arena]
-        if self._foreign:
+        arena = self._arenas.pop() if self._arenas else _aligned(self.program.arena)
+        values = [*self.program.constants, *inputs, *outputs, arena]
+        if self.program.foreign:
             self._call_with_foreign(values)
         else:
             self._run(values)
@@ -57,7 +48,7 @@ class LlvmExecutable:
         return outputs
 
     def _call_with_foreign(self, values: list[ndarray]) -> None:
-        frame = _Frame(self._foreign, values)
+        frame = _Frame(self.program.foreign, values)
         _frames[id(values)] = frame
         try:
             with np.errstate(all="ignore"):
@@ -74,42 +65,84 @@ def _aligned(nbytes: int) -> ndarray:
     return whole[start : start + nbytes]
 
 
-# ── the callback into the reference ──────────────────────────────────────────────────────────────
-class _Foreign:
-    """One foreign kernel: its node, and how to find its operands and results among a call's arrays."""
+class Compiled(LlvmExecutable):
+    """One that was compiled in this process, from a graph the passes are done with."""
 
-    def __init__(self, node: Node, plan: Plan) -> None:
-        self.node = node
-        self._ins = [_finder(a, plan) for a in node.ins]
-        self._outs = [_finder(v, plan) for v in node.outs]
+    def __init__(self, graph: Graph) -> None:
+        self.graph = graph
+        self.history: list[Any] = []
+        self.schedule = schedule(inline(graph))
+        planned = plan(self.schedule)
+        self.text = program(planned, native.layout())
+        super().__init__(graph, Program.of(planned), native.native(self.text, CALLBACK))
+
+
+# ── what native code needs beside itself ─────────────────────────────────────────────────────────
+@dataclass(frozen=True)
+class Operand:
+    """Where a value lies in a call's arrays: all of `array`, or (-1) from byte `start` of the arena, the last one."""
+
+    array: int
+    start: int
+    type: TensorType
+
+    def find(self, values: list[ndarray]) -> ndarray:
+        t = self.type
+        if self.array >= 0:
+            return values[self.array].reshape(t.shape)
+        return values[-1][self.start : self.start + t.size * t.dtype.itemsize].view(t.dtype).reshape(t.shape)
+
+    @classmethod
+    def of(cls, a: Atom, plan: Plan) -> Operand:
+        place, constants = plan.place(a), len(plan.constants)
+        match place.kind:
+            case "arena":
+                return cls(-1, place.at, a.type)
+            case "constant":
+                return cls(place.at, 0, a.type)
+            case "input":
+                return cls(constants + place.at, 0, a.type)
+        return cls(constants + len(plan.schedule.graph.inputs) + place.at, 0, a.type)
+
+
+@dataclass(frozen=True)
+class Foreign:
+    """One foreign kernel: its node, and where its operands and results are."""
+
+    node: Node
+    ins: tuple[Operand, ...]
+    outs: tuple[Operand, ...]
 
     def run(self, values: list[ndarray]) -> None:
-        y = self.node.op.impl(*[find(values) for find in self._ins])
-        for find, result in zip(self._outs, y if self.node.op.many else (y,), strict=True):
-            find(values)[...] = result
+        y = self.node.op.impl(*[a.find(values) for a in self.ins])
+        for v, result in zip(self.outs, y if self.node.op.many else (y,), strict=True):
+            v.find(values)[...] = result
 
 
-def _finder(a: Atom, plan: Plan) -> Any:
-    """values -> the array of a value, of its shape and dtype."""
-    place, shape, dtype = plan.place(a), a.type.shape, a.type.dtype
-    constants, inputs = len(plan.constants), len(plan.schedule.graph.inputs)
-    match place.kind:
-        case "arena":
-            start, stop = place.at, place.at + a.type.size * dtype.itemsize
-            return lambda values: values[-1][start:stop].view(dtype).reshape(shape)
-        case "constant":
-            k = place.at
-        case "input":
-            k = constants + place.at
-        case _:
-            k = constants + inputs + place.at
-    return lambda values: values[k].reshape(shape)
+@dataclass(frozen=True)
+class Program:
+    """The constants, the size of the arena, the kernels that are called back, and how many kernels there are."""
+
+    constants: list[ndarray]
+    arena: int
+    foreign: list[Foreign]
+    kernels: int
+
+    @classmethod
+    def of(cls, plan: Plan) -> Program:
+        kernels = plan.schedule.kernels
+        nodes = [k.node for k in kernels if isinstance(k, ForeignKernel)]
+        foreign = [
+            Foreign(n, *(tuple([Operand.of(a, plan) for a in atoms]) for atoms in (n.ins, n.outs))) for n in nodes
+        ]
+        return cls([np.ascontiguousarray(a) for a in plan.constants], plan.arena, foreign, len(kernels))
 
 
+# ── the callback into the reference ──────────────────────────────────────────────────────────────
 class _Frame:
     """A call in progress."""
 
-    def __init__(self, foreign: list[_Foreign], values: list[ndarray]) -> None:
+    def __init__(self, foreign: list[Foreign], values: list[ndarray]) -> None:
         self.foreign, self.values = foreign, values
         self.error: Exception | None = None
         self.node: Any = None
@@ -129,4 +162,4 @@ def _call_back(values: int, k: int) -> int:
 
 
 _CALLBACK = native.Foreign(_call_back)
-_CALLBACK_ADDRESS = native.address(_CALLBACK)
+CALLBACK = native.address(_CALLBACK)

@@ -1,7 +1,7 @@
 """LLVM's text made into machine code that this process can call.
 
-Floor 4. llvmlite parses, optimises for this machine's processor and links with ORC. A program met before (same text) is
-not compiled again while it is remembered.
+Floor 4. llvmlite parses and optimises for this machine's processor; `loader` links, or else ORC. A program met before
+(same text) is not compiled again while it is remembered.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.backends import loader
 from minigrad.backends.blas import blas
 from minigrad.errors import BackendError
 from minigrad.lazy import lazy_module
@@ -24,6 +25,7 @@ llvm: Any = lazy_module("llvmlite.binding")
 
 _lock = Lock()  # LLVM's contexts are not for several threads at once
 _serial = count()
+IMPORTED = ("sgemm", "dgemm", FOREIGN)  # symbols that are not the process's own
 Entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.py_object)  # releases the GIL while it runs
 Foreign = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_size_t, ctypes.c_int64)
 
@@ -34,34 +36,54 @@ def address(callback: Any) -> int:
 
 
 class Native:
-    """A linked program. `run(list of arrays)` gives 0, or what a foreign kernel gave when it raised."""
+    """A linked program. `run(list of arrays)` gives 0, or what a foreign kernel gave when it raised.
 
-    def __init__(self, text: str, foreign: int) -> None:
-        jit, machine, pipeline = _compiler()
-        with _lock:
-            module = llvm.parse_assembly(text)
-            pipeline.getModulePassManager().run(module, pipeline)  # one manager serves once
-            image = machine.emit_object(module)
-            module.close()
-            builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(ENTRY)
-            for name in ("sgemm", "dgemm"):
-                if f"@{name}(" in text:
-                    builder.import_symbol(name, blas(name)[0])
-            if FOREIGN in text:
-                builder.import_symbol(FOREIGN, foreign)
-            self._tracker = builder.link(jit, f"minigrad{next(_serial)}")
+    `image` is its object code, `symbols` what it calls; `foreign` is the address of the callback.
+    """
+
+    def __init__(self, image: bytes, symbols: tuple[str, ...], foreign: int) -> None:
+        self.image, self.symbols = image, symbols
+        known = {name: foreign if name == FOREIGN else blas(name)[0] for name in symbols}
+        self._code = loader.load(image, lambda name: known.get(name) or loader.process_symbol(name))
+        if self._code is not None:
+            entry = self._code.address(ENTRY)
+        else:
+            self._tracker = _link(image, known)
+            entry = self._tracker[ENTRY]
         self.size = len(image)
-        self.run = Entry(self._tracker[ENTRY])
+        self.run = Entry(entry)
+
+
+def _link(image: bytes, known: dict[str, int]) -> Any:
+    """The same by LLVM's linker."""
+    with _lock:
+        builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(ENTRY)
+        for name, place in known.items():
+            builder.import_symbol(name, place)
+        return builder.link(_linker(), f"minigrad{next(_serial)}")
 
 
 @lru_cache(maxsize=256)
 def native(text: str, foreign: int) -> Native:
     """The program of this text; `foreign` is the address of the callback."""
-    return Native(text, foreign)
+    machine, pipeline = _compiler()
+    with _lock:
+        module = llvm.parse_assembly(text)
+        pipeline.getModulePassManager().run(module, pipeline)  # one manager serves once
+        image = machine.emit_object(module)
+        module.close()
+    return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text]), foreign)
 
 
 @cache
-def _compiler() -> tuple[Any, Any, Any]:
+def _linker() -> Any:
+    llvm.initialize_native_target()
+    llvm.initialize_native_asmprinter()
+    return llvm.create_lljit_compiler()
+
+
+@cache
+def _compiler() -> tuple[Any, Any]:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
@@ -72,7 +94,7 @@ def _compiler() -> tuple[Any, Any, Any]:
     options.loop_interleaving = True
     options.loop_unrolling = False  # twice the code, a sixth more time to compile, nothing gained
     options.slp_vectorization = False
-    return llvm.create_lljit_compiler(), machine, llvm.create_pass_builder(machine, options)
+    return machine, llvm.create_pass_builder(machine, options)
 
 
 @cache

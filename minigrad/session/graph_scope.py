@@ -111,6 +111,7 @@ class Graph:
         self.collections: dict[str, list[Any]] = {}
         self.variables: dict[str, Any] = {}  # get_variable's, by full name
         self.plans: dict[Any, Any] = {}
+        self.watches: dict[Any, Any] = {}  # of recompiles, by the user's line that runs
         self.seed: int | None = None
         self.finalized = False
         self.has_open_ranks = False

@@ -14,6 +14,7 @@ from typing import Any, TypeAlias
 from minigrad import backends
 from minigrad.graph import Atom, Const, Graph, Node, Var, specialize
 from minigrad.op import EVALUATE, using
+from minigrad.recompiles import Watch, count
 from minigrad.session.building import Identity
 from minigrad.session.open_rank import Deferred, OpenType, resolve
 from minigrad.session.tensor import (
@@ -67,6 +68,7 @@ class Plan:
         self.readers: dict[Variable, Operation] = {}
         self.assumed: list[Assumption] = []
         self.executables: dict[Any, backends.Executable] = {}
+        self.watch = Watch("session: run")
         self._nodes: list[Node] = []
         self._atom: dict[Var, Atom] = {}  # what stands for a Var of the session's graph, where it is not itself
         self._seen: dict[Operation, Seen] = {}
@@ -168,6 +170,7 @@ class Plan:
     # ── running ──────────────────────────────────────────────────────────────────────────────────
     def executable(self, sizes: dict[str, int], signature: Any) -> backends.Executable:
         """The program for this signature, the backend and the fed shapes, compiled when it is met first."""
+        count(traces=1)
         with using(EVALUATE):
             graph = self._concrete(sizes, signature[1:])
             exe = self.executables[signature] = backends.compile(graph)

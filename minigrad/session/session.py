@@ -6,6 +6,7 @@ compiled for their sizes, stores new variable values and puts the results into t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any, NoReturn, TypeAlias
@@ -16,13 +17,17 @@ from minigrad import backends, config, tree
 from minigrad.errors import ArgumentError, GraphError, SessionError, UnknownNameError, ValueTypeError
 from minigrad.graph import Graph as PlainGraph
 from minigrad.op import EVALUATE, Handle, ndarray, using
+from minigrad.recompiles import Part, Signature, Watch
 from minigrad.session.feeds import bind_sizes, feed_array, feed_tensor, not_fed
 from minigrad.session.graph_scope import Graph, get_default_graph, graphs
 from minigrad.session.plan import Plan, Target
 from minigrad.session.tensor import Draw, Operation, Tensor, sessions
 from minigrad.session.variables import Variable
+from minigrad.source import user_line
+from minigrad.types import TensorType
 
 Feeds: TypeAlias = "dict[Any, Any]"
+_NUMBER = re.compile(r"_\d+")  # that made a name unique
 
 
 def get_default_session() -> Session | None:
@@ -160,7 +165,22 @@ class Session:
         arrays = list(feeds.values())
         signature = (config.backend.get(), *[a.shape for a in arrays])
         exe = plan.executables.get(signature)
-        return plan.executable(bind_sizes(plan, arrays), signature) if exe is None else exe
+        if exe is None:
+            sizes = bind_sizes(plan, arrays)
+            with self._watch(plan).miss(_parts(plan, arrays, signature[0])):
+                exe = plan.executable(sizes, signature)
+        return exe
+
+    def _watch(self, plan: Plan) -> Watch:
+        """Of a plan that has run: its own. Of a new one: that of the user's line and the names, numbers aside, since a
+        line may build what it runs at each step."""
+        if plan.executables:
+            return plan.watch
+        line = user_line()
+        watches = self.graph.watches
+        names = tuple([_NUMBER.sub("", t.name) for t in plan.targets])
+        plan.watch = watches.setdefault((line.filename, line.lineno, names), plan.watch)
+        return plan.watch
 
     def _execute(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> Iterator[Any]:
         """Run the plan's program on feeds and state, keep the new state, give the fetched values."""
@@ -238,6 +258,15 @@ class InteractiveSession(Session):
 
 def _flatten(fetches: Any) -> tuple[list[Any], Any]:
     return tree.flatten(fetches, is_leaf=_is_none)
+
+
+def _parts(plan: Plan, arrays: Sequence[ndarray], backend: str) -> Signature:
+    """What the program of a run is made for, by the names the user knows it by."""
+    parts = {"fetches": Part("fetches", ", ".join([t.name for t in plan.targets]))}
+    for t, a in zip(plan.fed, arrays, strict=True):
+        parts[f"feed {t.name}"] = Part("array", str(TensorType(a.shape, a.dtype)))
+    parts["the setting backend"] = Part("setting", backend)
+    return parts
 
 
 def _is_none(x: Any) -> bool:

@@ -16,20 +16,27 @@ import numpy as np
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.op import Op, registry
 from minigrad.source import UNKNOWN, function_line
-from minigrad.text.words import RESERVED, op_name, spell_const, spell_element, spell_operands
+from minigrad.text.words import RESERVED, Spell, op_name, spell_const, spell_element, spell_operands
 from minigrad.types import SHORT, Dim, TensorType
 
 
-def to_text(graph: Graph, *, lines: bool = True, names: bool = True, signed: Iterable[Any] = ()) -> str:
+def to_text(
+    graph: Graph,
+    *,
+    lines: bool = True,
+    names: bool = True,
+    signed: Iterable[Any] = (),
+    spell: Spell = spell_const,
+) -> str:
     """The graph as Python text.
 
     `lines` adds the user's line to each node's comment. `names` keeps the inputs' own names where they can be names
     in Python; without it (and without lines) equal graphs have equal texts. `signed`: the records of the passes the
-    graph has been through, one comment line each at the top.
+    graph has been through, one comment line each at the top. `spell` gives the text of a constant.
     """
     rows = [str(record) for record in signed]
     name = graph.name if names and graph.name.isidentifier() and not keyword.iskeyword(graph.name) else "f"
-    rows += _Printer(graph, lines, names).rows(name)
+    rows += _Printer(graph, lines, names, spell).rows(name)
     return "\n".join(rows) + "\n"
 
 
@@ -42,8 +49,8 @@ def rows(graph: Graph) -> tuple[dict[Var, str], dict[int, str]]:
 class _Printer:
     """One function of the text."""
 
-    def __init__(self, graph: Graph, lines: bool, names: bool) -> None:
-        self.graph, self.lines, self.names = graph, lines, names
+    def __init__(self, graph: Graph, lines: bool, names: bool, spell: Spell) -> None:
+        self.graph, self.lines, self.names, self.spell = graph, lines, names, spell
         self.name: dict[Var, str] = {}
         self.taken: set[str] = set()
         for i, v in enumerate(graph.inputs):
@@ -71,7 +78,7 @@ class _Printer:
         yield f"    return {outputs}" if outputs else "    return ()"
 
     def node(self, n: Node) -> str:
-        call = f"{self.op(n.op)}({', '.join(spell_operands(n.op, n.ins, self.name))})"
+        call = f"{self.op(n.op)}({', '.join(spell_operands(n.op, n.ins, self.name, self.spell))})"
         if n.op.many:
             outs = ", ".join(self.name[v] for v in n.outs) + ("," if len(n.outs) == 1 else "")
         else:
@@ -82,7 +89,7 @@ class _Printer:
         return f"{row}  # {types}{place}".rstrip(" #")
 
     def atom(self, a: Atom) -> str:
-        return self.name[a] if isinstance(a, Var) else spell_const(a.array)
+        return self.name[a] if isinstance(a, Var) else self.spell(a.array)
 
     def op(self, op: Op) -> str:
         """A row by its name; another op by its class and parameters."""
@@ -123,5 +130,5 @@ class _Printer:
         while name in self.taken or name in RESERVED or name in registry:
             name, k = f"{field}_{k}", k + 1
         self.taken.add(name)
-        self.before += ["@graph", *_Printer(held, self.lines, self.names).rows(name)]
+        self.before += ["@graph", *_Printer(held, self.lines, self.names, self.spell).rows(name)]
         return name

@@ -12,7 +12,7 @@ import math
 import zlib
 from collections.abc import Callable, Sequence
 from inspect import signature
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -160,6 +160,9 @@ def spell_element(x: Any) -> str:
     return "nan" if np.isnan(x) else str(x)  # 0.1, -0.0, 1e-08, -inf
 
 
+Spell: TypeAlias = "Callable[[ndarray], str]"
+
+
 def spell_const(array: ndarray) -> str:
     """A constant as a call of `const` or `const64`, exact to the bit."""
     t = TensorType(array.shape, array.dtype)
@@ -195,7 +198,7 @@ def _plain_nan(x: Any) -> Any:
     return x.dtype.type(complex(*(math.nan if np.isnan(part) else float(part) for part in (x.real, x.imag))))
 
 
-def spell_operands(op: Op, ins: Sequence[Any], names: dict[Var, str]) -> list[str]:
+def spell_operands(op: Op, ins: Sequence[Any], names: dict[Var, str], spell: Spell = spell_const) -> list[str]:
     """Operands by name; scalar constants as Python literals where the op would make the same constant of them."""
     text = [names[a] if isinstance(a, Var) else "" for a in ins]
     values: list[Any] = [a if isinstance(a, Var) else Array(a.array) for a in ins]
@@ -207,7 +210,7 @@ def spell_operands(op: Op, ins: Sequence[Any], names: dict[Var, str]) -> list[st
         if literal is not None and _gives(op, trial, ins):
             values, text[i] = trial, repr(literal)
         else:
-            text[i] = spell_const(a.array)
+            text[i] = spell(a.array)
     return text
 
 

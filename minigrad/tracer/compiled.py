@@ -19,8 +19,16 @@ from minigrad.control import Call, call
 from minigrad.errors import ShapeError
 from minigrad.graph import Graph, run
 from minigrad.op import EVALUATE, Array, Value, interpreter, ndarray
+from minigrad.recompiles import Part, Signature, Watch, count, remade
 from minigrad.text import to_text
-from minigrad.tracer.arguments import argument_names, argument_value, argument_values, require_callable
+from minigrad.tracer.arguments import (
+    argument_names,
+    argument_value,
+    argument_values,
+    name_of,
+    positional_names,
+    require_callable,
+)
 from minigrad.tracer.staging import NOT_A_TENSOR, Staged, Statics, stage
 from minigrad.types import SHORT, TensorType
 
@@ -74,6 +82,7 @@ class Jit:
         self._quick: dict[Any, Entry] = {}  # the same entries, for calls with nothing but arrays, by a cheaper key
         self._has_statics = bool(statics)
         self._lock = Lock()
+        self._watch = Watch(f"jit: {name_of(f)}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         key: list[Any] = [self.backend or config.backend.get()]
@@ -104,12 +113,19 @@ class Jit:
         key = (backend, structure, static_key, *parts)
         entry = self._entries.get(key)
         captured: list[Value] = []
+        runs = eager and all(type(x) is Array for x in values)
         if entry is None:
-            staged = self._stage(dynamic, named, static_key, [x.type for x in values])
-            entry, captured = Entry(staged, backend), staged.captured
-            if not captured:  # a graph that closes over traced values is good for this call only
-                entry = self._entries.setdefault(key, entry)
-        if eager and all(type(x) is Array for x in values):
+            first = not self._watch.seen
+            with self._watch.miss(self._signature(dynamic, named, static_key, structure, backend, values)):
+                staged = self._stage(dynamic, named, static_key, [x.type for x in values])
+                entry, captured = Entry(staged, backend), staged.captured
+                if not captured:  # a graph that closes over traced values is good for this call only
+                    entry = self._entries.setdefault(key, entry)
+                if runs:
+                    _ = entry.executable  # compiled here, where its time counts
+            if first:
+                remade.first_miss(self.f, self, self._watch.what)
+        if runs:
             if quick is not None:
                 self._quick[quick] = entry
             return entry.run([x.array for x in values])  # type: ignore[attr-defined]
@@ -134,7 +150,21 @@ class Jit:
     def _stage(self, args: tuple[Any, ...], kwargs: dict[str, Any], static_key: Any, types: Any = None) -> Staged:
         with self._lock:
             self.trace_count += 1
+        count(traces=1)
         return stage("jit", self.f, self.statics, args, kwargs, static_key, types)
+
+    def _signature(
+        self, args: Any, kwargs: Any, static_key: Any, structure: tree.TreeDef, backend: str, values: list[Value]
+    ) -> Signature:
+        """The parts of the key, by the names the user knows them by."""
+        names = argument_names(self.f, args, kwargs)
+        parts = {f"argument {name}": Part("array", str(x.type)) for name, x in zip(names, values, strict=True)}
+        for place, kind, x in static_key:
+            name = positional_names(self.f, place + 1)[place] if isinstance(place, int) else place
+            parts[f"static argument {name}"] = Part("static", f"{x!r:.60} ({kind.__name__})")
+        parts["the arguments' containers"] = Part("structure", str(structure))
+        parts["the setting backend"] = Part("setting", backend)
+        return parts
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)

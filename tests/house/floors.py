@@ -15,7 +15,9 @@ class Floor(NamedTuple):
 # From the ground up. A module may import from its own floor and from those below it.
 FLOORS = (
     Floor(
-        "ground", ("sizes", "types", "tree", "containers", "errors", "source", "config", "lazy"), libraries=("numpy",)
+        "ground",
+        ("sizes", "types", "tree", "containers", "errors", "source", "config", "lazy", "recompiles"),
+        libraries=("numpy",),
     ),
     Floor("language", ("op", "graph", "text", "draw")),
     Floor("vocabulary", ("ops",)),

@@ -1,0 +1,89 @@
+"""What a compiled program depends on: the key it is kept under.
+
+Floor 4. The graph as it was before any pass, exact to the bit, constants included; minigrad's own sources; the versions
+of what compiles and runs it; the processor; the settings. If any of it differs, so does the key.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import sys
+from functools import cache
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minigrad import config
+from minigrad.backends import native
+from minigrad.errors import BackendError
+from minigrad.graph import Graph
+from minigrad.lazy import lazy_module
+from minigrad.op import ndarray
+from minigrad.text import to_text
+from minigrad.text.words import spell_const
+
+binding: Any = lazy_module("llvmlite.binding")
+
+_SPELLED = 64  # elements of a constant that are written out; more are hashed
+# The rest of minigrad (front-ends, the command line) only decides which graph there is.
+_ROOMS = ("*.py", "text/*.py", "ops/**/*.py", "interpreters/**/*.py", "control/**/*.py", "passes/**/*.py",
+          "loops/**/*.py", "backends/**/*.py")  # fmt: skip
+
+
+def key(graph: Graph, backend: str, optimize: bool) -> str | None:
+    """The key of this graph on this machine; None for a graph that holds Python functions, which have no text."""
+    text = to_text(graph, lines=False, names=False, spell=_spell)
+    if "host(" in text:
+        return None
+    settings = (backend, optimize, config.check_graphs.get(), config.num_threads.get())
+    return hashlib.blake2b(repr((text, settings, surroundings())).encode(), digest_size=20).hexdigest()
+
+
+def _spell(array: ndarray) -> str:
+    if array.size <= _SPELLED:
+        return spell_const(array)
+    digest = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=20).hexdigest()
+    return f"const({array.shape}, {array.dtype}, {digest})"
+
+
+@cache
+def surroundings() -> tuple[Any, ...]:
+    """Everything but the graph and the settings. LLVM itself is not asked: its library takes long to load."""
+    return (_sources(), versions(), native.layout(), platform.machine(), sys.platform, processor())
+
+
+def versions() -> tuple[Any, ...]:
+    """Of Python, NumPy and llvmlite; and which library of LLVM's, since llvmlite may be built with another one."""
+    found = find_spec("llvmlite")
+    if found is None or found.origin is None:
+        raise BackendError("llvm: llvmlite is not installed")
+    home = Path(found.origin).parent
+    files = sorted((home / "binding").glob("*llvmlite.*"))
+    libraries = [(p.name, p.stat().st_size, p.stat().st_mtime_ns) for p in files]
+    return (sys.version, np.__version__, (home / "_version.py").read_bytes(), libraries)
+
+
+def processor() -> tuple[str, ...]:
+    """What this machine's processor is and can do."""
+    try:
+        with open("/proc/cpuinfo", "rb") as file:
+            first = file.read(1 << 13).decode(errors="replace").partition("\n\n")[0]
+    except OSError:  # not Linux
+        return (binding.get_host_cpu_name(), binding.get_host_cpu_features().flatten())
+    # the names of these lines on x86 and on ARM; others change from moment to moment
+    told = ("vendor_id", "cpu family", "model", "model name", "stepping", "flags", "Features", "CPU implementer",
+            "CPU architecture", "CPU variant", "CPU part", "CPU revision")  # fmt: skip
+    return tuple([line for line in first.splitlines() if line.partition(":")[0].strip() in told])
+
+
+def _sources() -> str:
+    """A hash of minigrad itself: an edited copy is another compiler, whatever its version says."""
+    home = Path(__file__).parents[1]
+    found = hashlib.blake2b(digest_size=20)
+    for path in sorted({p for pattern in _ROOMS for p in home.glob(pattern)}):
+        found.update(f"\n{path.relative_to(home)}\n".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()

@@ -1,0 +1,166 @@
+"""Between the llvm backend and the cache: a compiled program as an entry, and back.
+
+Floor 4. An entry holds object code, constants, and where the operands of foreign kernels lie. The ops of foreign
+kernels are not in it: they are taken from the graph that is being compiled, which has equal ones. So a program comes
+back without a pass being run, unless a pass has made such an op (by simplifying a graph it holds); otherwise the graph
+after the passes is made again only when somebody asks for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from minigrad import passes
+from minigrad.backends import cache, native
+from minigrad.backends.cache import Entry
+from minigrad.backends.llvm import CALLBACK, Compiled, Foreign, LlvmExecutable, Operand, Program
+from minigrad.graph import Const, Graph, Node, subgraphs
+from minigrad.op import ndarray
+from minigrad.passes.inline import inline
+from minigrad.passes.schedule import Schedule, schedule
+from minigrad.types import SHORT, TensorType, as_dtype
+
+_CARRIED = 4096  # bytes of a constant that are kept with the program; of larger ones only which it was, if it was given
+_LARGEST = 64 * cache.MEBIBYTE  # more takes longer to write and read than to compile
+
+
+class Restored(LlvmExecutable):
+    """An executable from the cache."""
+
+    def __init__(self, graph: Graph, optimize: bool, program: Program, code: native.Native) -> None:
+        super().__init__(graph, program, code)
+        self._given, self._optimize = graph, optimize
+
+    @cached_property
+    def _passed(self) -> tuple[Graph, list[passes.PassRecord]]:
+        return passes.run(self._given) if self._optimize else (self._given, [])
+
+    @property
+    def graph(self) -> Graph:
+        return self._passed[0]
+
+    @property
+    def history(self) -> list[passes.PassRecord]:
+        return self._passed[1]
+
+    @cached_property
+    def schedule(self) -> Schedule:
+        return schedule(inline(self.graph))
+
+
+def load(key: str, graph: Graph, optimize: bool) -> Restored | None:
+    """The executable for a graph, if the cache has it."""
+    store = cache.store()
+    entry = store.load(key) if store else None
+    if entry is None:
+        return None
+    about, payload = entry.description, entry.payload
+    given = _constants(graph) if any("given" in c for c in about["constants"]) else []
+    constants = []
+    start = about["code"]
+    for c in about["constants"]:
+        t = _type(c["type"])
+        if "given" in c:
+            constants.append(np.ascontiguousarray(given[c["given"]]))
+        else:
+            stop = start + t.size * t.dtype.itemsize
+            constants.append(np.frombuffer(payload[start:stop], t.dtype).reshape(t.shape).copy())  # aligned
+            start = stop
+    nodes: list[Node] = []
+    if about["foreign"]:
+        nodes = list(_nodes(passes.run(graph)[0] if about["passed"] else graph))
+        labels = dict(enumerate(n.op.label for n in nodes))
+        if any(labels.get(f["node"]) != f["op"] for f in about["foreign"]):  # a pass that gives other graphs at times
+            return None
+    foreign = [Foreign(nodes[f["node"]], _operands(f["ins"]), _operands(f["outs"])) for f in about["foreign"]]
+    code = native.Native(payload[: about["code"]], tuple(about["symbols"]), CALLBACK)
+    return Restored(graph, optimize, Program(constants, about["arena"], foreign, about["kernels"]), code)
+
+
+def save(key: str, graph: Graph, executable: Compiled) -> None:
+    """Keep an executable that was compiled for a graph."""
+    store = cache.store()
+    if store is None:
+        return
+    program, code = executable.program, executable.native
+    numbers, passed = _numbers(program, graph), False
+    if numbers is None:
+        numbers, passed = _numbers(program, executable.graph), True
+    constants, carried = _described(program, graph)
+    if numbers is None or sum(map(len, carried)) > _LARGEST:
+        return
+    foreign = [
+        {"node": number, "op": f.node.op.label, "ins": list(map(_place, f.ins)), "outs": list(map(_place, f.outs))}
+        for number, f in zip(numbers, program.foreign, strict=True)
+    ]
+    description = {
+        "code": len(code.image),
+        "symbols": code.symbols,
+        "constants": constants,
+        "arena": program.arena,
+        "kernels": program.kernels,
+        "foreign": foreign,
+        "passed": passed,
+    }
+    store.save(key, Entry(description, b"".join([code.image, *carried])))
+
+
+def _described(program: Program, graph: Graph) -> tuple[list[dict[str, Any]], list[bytes]]:
+    """The constants: what is said of each, and the bytes of those that are not large constants of the graph."""
+    known = {id(a): k for k, a in enumerate(_constants(graph)) if a.nbytes > _CARRIED}
+    described: list[dict[str, Any]] = []
+    carried = []
+    for a in program.constants:
+        about: dict[str, Any] = {"type": _spelled(TensorType(a.shape, a.dtype))}
+        if id(a) in known:
+            about["given"] = known[id(a)]
+        else:
+            carried.append(a.tobytes())
+        described.append(about)
+    return described, carried
+
+
+def _numbers(program: Program, graph: Graph) -> list[int] | None:
+    """For each foreign kernel the number of a node of the graph with an equal op; None if there is none."""
+    if not program.foreign:
+        return []
+    found: dict[Any, int] = {}
+    for k, n in enumerate(_nodes(graph)):
+        found.setdefault((n.op, n.line), k)
+        found.setdefault(n.op, k)
+    numbers = [found.get((f.node.op, f.node.line), found.get(f.node.op)) for f in program.foreign]
+    return None if None in numbers else numbers  # type: ignore[return-value]
+
+
+def _nodes(graph: Graph) -> Iterator[Node]:
+    """All nodes, those of held graphs after their holder."""
+    for n in graph.nodes:
+        yield n
+        for held in subgraphs(n.op):
+            yield from _nodes(held)
+
+
+def _constants(graph: Graph) -> list[ndarray]:
+    """The constants of a graph, in its order."""
+    atoms = [a for n in _nodes(graph) for a in n.ins] + list(graph.outputs)
+    return [a.array for a in atoms if isinstance(a, Const)]
+
+
+def _spelled(t: TensorType) -> list[Any]:
+    return [SHORT[t.dtype], *t.shape]
+
+
+def _type(spelled: list[Any]) -> TensorType:
+    return TensorType(tuple(spelled[1:]), as_dtype(spelled[0]))
+
+
+def _place(operand: Operand) -> list[Any]:
+    return [operand.array, operand.start, _spelled(operand.type)]
+
+
+def _operands(places: list[Any]) -> tuple[Operand, ...]:
+    return tuple([Operand(array, start, _type(spelled)) for array, start, spelled in places])
