@@ -42,7 +42,7 @@ def to_text(
 
 def rows(graph: Graph) -> tuple[dict[Var, str], dict[int, str]]:
     """What the text calls each value, and the row of each node (by its identity), without the user's line."""
-    printer = _Printer(graph, lines=False, names=True)
+    printer = _Printer(graph, lines=False, names=True, spell=spell_const)
     return printer.name, {id(n): printer.node(n) for n in graph.nodes}
 
 
