@@ -57,7 +57,6 @@ def reasons(f, *calls):
         ),
     ],
 )
-@pytest.mark.filterwarnings("ignore::minigrad.errors.RecompileWarning")  # one function for each case
 def test_a_miss_names_what_changed_and_what_to_do(calls, reason, fix) -> None:
     assert reasons(jit(lambda x: x), *calls) == [(reason, fix)]
 

@@ -10,9 +10,6 @@ import minigrad.numpy as jnp
 import minigrad.tracer as jax
 from minigrad.tracer import lax
 
-# jit inside of what is called again and again is meant here
-pytestmark = pytest.mark.filterwarnings("ignore::minigrad.errors.RecompileWarning")
-
 A = np.array([[0.3, -0.2, 0.5], [0.1, 0.4, -0.3], [-0.6, 0.2, 0.1]])
 X = np.array([0.7, -0.4, 1.1])
 V = np.array([0.2, 1.0, -0.5])

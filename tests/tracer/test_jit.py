@@ -146,7 +146,6 @@ def test_make_graph_eval_shape_and_labels():
     assert jax.make_jaxpr is jax.make_graph
 
 
-@pytest.mark.filterwarnings("ignore::minigrad.errors.RecompileWarning")  # many sizes are meant
 def test_four_threads_call_one_function():
     f = jax.jit(lambda x: jnp.sum(jnp.sin(x) * x))
     grad = jax.jit(jax.grad(f))
