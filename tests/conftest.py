@@ -1,4 +1,4 @@
-"""What holds for every test: graphs are checked after each pass, and a test process uses one BLAS thread."""
+"""What holds for every test: graphs are checked, numba's kernels run as Python, BLAS has one thread in a test process."""
 
 import os
 
@@ -6,6 +6,8 @@ import pytest
 
 # before minigrad and NumPy are loaded, which read them then
 os.environ.setdefault("MINIGRAD_CHECK", "1")
+# compiling with numba takes 0.1 s a kernel and more: its kernels run as Python, except in tests of the compiled ones
+os.environ.setdefault("MINIGRAD_JIT", "0")
 # several processes with as many threads as cores would wait for one another
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
