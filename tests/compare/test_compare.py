@@ -83,7 +83,7 @@ def test_json_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
     written = json.loads(data.read_text())
     by_name = {(r["name"], r["backend"]): r for r in written["results"]}
     assert len(by_name["session", "numpy"]["losses"]) == written["steps"] == 20
-    assert by_name["tape compiled", "llvm"]["status"] == "not built yet"
+    assert {r["status"] for r in written["results"] if r["name"] == "tape compiled"} == {"not built yet"}
     assert by_name["tracer jit", "numpy"]["nodes"] > by_name["tracer jit", "numpy"]["kernels"] > 0
     text = page.read_text()
     assert "http" not in re.sub(r"http://www\.w3\.org/\S+|http://purl\.org/\S+", "", text), "nothing is fetched"
