@@ -59,7 +59,7 @@ def mapped(f: Callable[[Any], Any], tree: Any) -> Any:
 
 
 # ── training steps ───────────────────────────────────────────────────────────────────────────────
-RATES = {"sgd": 0.05, "adam": 1e-3}
+RATES = {"sgd": 0.01, "adam": 1e-3}
 ADAM_EPS = (
     1e-6  # not the usual 1e-8: Adam's first steps are ±rate, with the sign of what may be a rounding error of 1e-9
 )
