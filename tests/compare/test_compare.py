@@ -94,7 +94,7 @@ def test_json_and_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: 
 
 
 def test_ctrl_c_prints_what_is_there_and_leaves_the_terminal_whole() -> None:
-    command = [sys.executable, "-m", "minigrad", "compare", "--steps", "100000"]
+    command = [sys.executable, "-m", "minigrad", "compare", "--steps", "100000", "--backends", "numpy"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     time.sleep(4)
     process.send_signal(signal.SIGINT)
