@@ -14,7 +14,6 @@ import numpy as np
 from minigrad.errors import ArgumentError, ConcretizationError, DtypeError, ValueTypeError
 from minigrad.op import Array, Value, ndarray
 
-
 # Deciding by numbers (`if x > 0`), counting with them (`range(n)`) and showing them changes no derivative.
 STAYING = frozenset({"bool()", "int()", "format()"})
 
