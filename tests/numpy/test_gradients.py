@@ -33,7 +33,7 @@ from tests.numpy.cases import CASES, draw
 DTYPES = ("float64", "complex128")
 SIZES = {"a": 3, "b": 2, "c": 2, "d": 2}
 LANES = 2
-SAMPLE = 12  # the default run takes every so-manieth
+SAMPLE = 13  # the default run takes every so-manieth; odd, so that both alone and over lanes are in it
 # What has no derivative with respect to some float operand, on purpose.
 WITHOUT = {"nextafter"}  # its derivative is taken to be 0, as it moves in steps
 
