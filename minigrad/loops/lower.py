@@ -217,7 +217,7 @@ class _Rows:
         return stage
 
     def is_long(self, root: Root) -> bool:
-        return root.kind == "reduce" or self.kernel.row_size(root) > 1
+        return root.kind == "reduce" or self.kernel.row_size(root) != 1  # 0 too: its loop runs not at all
 
 
 @dataclass
