@@ -7,7 +7,7 @@ into rows of its result, which stay in the cache, so that memory is always read 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeAlias
 
@@ -169,7 +169,7 @@ class _Rows:
     def statements(self) -> list[Statement]:
         """First what is added up over the rows is cleared; then the rows."""
         rows = self.kernel.rows
-        stages = [self.stage(k) for k in range(max(self.stages.values()) + 1)]
+        stages = [stage for k in range(max(self.stages.values()) + 1) for stage in self.loops(k)]
         runs = merged([a for stage in stages for a in stage.addresses()], range(len(rows)), rows)
         cleared = [s for r in self.kernel.roots if r.across for s in self.cleared(r)]
         inside = [s for stage in stages for s in stage.statements(runs, self.rows)]
@@ -182,14 +182,24 @@ class _Rows:
         kept = [k for k in range(len(runs)) if renamed(to, runs).coefficient(k)]
         return _around([Store(self.target[root], renamed(to, runs), start)], kept, sizes)
 
-    def stage(self, number: int) -> _Stage:
-        """The roots of one stage: those with one element a row, then those of the loop over the row."""
+    def loops(self, number: int) -> Iterator[_Stage]:
+        """The roots of one stage: those with one element a row, then one loop for each extent that a row has."""
+        roots = [r for r in self.kernel.roots if self.stages[r] == number]
+        by_extents: dict[tuple[int, ...], list[Root]] = {}
+        for r in filter(self.is_long, roots):
+            by_extents.setdefault(r.extents, []).append(r)
+        short = [r for r in roots if not self.is_long(r)]
+        first, *others = by_extents.values() or [[]]
+        yield self.loop([*short, *first])
+        yield from map(self.loop, others)
+
+    def loop(self, roots: list[Root]) -> _Stage:
+        """One loop over a row, and what comes before it and after it."""
         body, stage = self.body, _Stage()
         # what belongs to the whole row is still there, the rest is computed or loaded again: its loop is over
         body.values = {key: x for key, x in body.values.items() if _is_of_row(key[1], self.rows)}
         body.loads = stage.loads
-        roots = [r for r in self.kernel.roots if self.stages[r] == number]
-        for root in sorted(roots, key=self.is_long):
+        for root in roots:
             value, to = body.part(root.parts[0]), root.parts[0].target
             if self.is_long(root):
                 stage.extents = root.extents

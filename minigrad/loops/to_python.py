@@ -123,10 +123,9 @@ class _Printer:
                 case Store():
                     value = self.value(s.value)
                     self.line(f"b{s.buffer}[{_index(s.address)}] = {value}")
-                case Let() if self.uses[s.value.serial] == 1 and isinstance(following, Store):
-                    assert following.value is s.value, "what is let here is stored here"
                 case Let():
-                    if not self.value(s.value).isidentifier():
+                    stored = isinstance(following, Store) and following.value is s.value  # and so it is computed there
+                    if not (stored and self.uses[s.value.serial] == 1) and not self.value(s.value).isidentifier():
                         self.name(s.value)
                 case Start():
                     name = self.accumulators.setdefault(s.accumulator, f"acc{len(self.accumulators)}")

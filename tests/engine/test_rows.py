@@ -1,0 +1,51 @@
+"""Kernels that go row by row: rows of size 0, and rows of several lengths in one kernel."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+import minigrad.numpy as mnp
+from minigrad import backends
+from minigrad.interpreters.build import trace
+from minigrad.ops.table import ROWS
+from minigrad.testing.inventory import row_case
+from minigrad.testing.laws import compiled_is_eager
+from minigrad.types import TensorType
+
+SHAPES = [((2, 1), (2, 0), ()), ((2, 0), (1, 1), (2, 1)), ((0,), (1,), ()), ((3, 1), (1, 0), (3, 1))]
+
+
+@pytest.mark.parametrize("shapes", SHAPES)
+def test_clip_and_its_gradient_over_nothing(shapes: tuple[tuple[int, ...], ...]) -> None:
+    case = row_case(ROWS["clip"], shapes)
+    compiled_is_eager(case.op, case.operands, np.random.default_rng(0))
+
+
+def sums_of_two_lengths(x: Any, y: Any) -> Any:
+    """Rows of 12 and of 4: the loop over one must not run over the other."""
+    return mnp.sum(x, axis=1) * mnp.sum(y, axis=1), mnp.max(x, axis=1) - mnp.min(y, axis=1)
+
+
+def maps_of_two_lengths(x: Any, y: Any) -> Any:
+    shift = mnp.sum(x, axis=1, keepdims=True)
+    return x - shift, y + shift, mnp.sum(y * shift, axis=1)
+
+
+def value_alone_and_stored(x: Any, y: Any) -> Any:
+    """One element a row that is not stored, next to one that is."""
+    scale = mnp.sum(x * x, axis=1) + mnp.sum(y, axis=1)
+    return y / scale[:, None], mnp.sum(y / scale[:, None], axis=1) * 2.0, mnp.sqrt(scale * scale)
+
+
+@pytest.mark.parametrize("backend", [b for b in backends.available() if b != "numpy"])
+@pytest.mark.parametrize("f", [sums_of_two_lengths, maps_of_two_lengths, value_alone_and_stored])
+def test_rows_of_several_lengths(f: Callable[..., Any], backend: str) -> None:
+    random = np.random.default_rng(0)
+    given = [random.standard_normal((3, n)) for n in (12, 4)]
+    graph, _ = trace(f, [TensorType(x.shape, x.dtype) for x in given])
+    expected = backends.compile(graph, "numpy")([x.copy() for x in given])
+    found = backends.compile(graph, backend)([x.copy() for x in given])
+    for y, wanted in zip(found, expected, strict=True):
+        np.testing.assert_allclose(y, wanted, rtol=1e-12)
