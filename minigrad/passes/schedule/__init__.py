@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from minigrad.graph import Graph
 from minigrad.passes.schedule import group
+from minigrad.passes.schedule.explain import explain
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import layout
 from minigrad.passes.schedule.parts import (
@@ -31,6 +32,7 @@ __all__ = [
     "Part",
     "Root",
     "Schedule",
+    "explain",
     "schedule",
 ]
 
