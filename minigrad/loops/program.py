@@ -13,7 +13,8 @@ from typing import Any
 
 from minigrad.graph import Atom
 from minigrad.loops.lower import lower, signature
-from minigrad.loops.to_llvm import Module, function, literal, register
+from minigrad.loops.parallel import function
+from minigrad.loops.to_llvm import Module, literal, register
 from minigrad.passes.plan import Plan
 from minigrad.passes.schedule.matmul import MatMul
 from minigrad.passes.schedule.parts import CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel
