@@ -21,6 +21,7 @@ from minigrad.passes.schedule.parts import (
     Root,
     Schedule,
 )
+from minigrad.passes.schedule.places import compared
 
 __all__ = [
     "CopyKernel",
@@ -37,5 +38,5 @@ __all__ = [
 
 def schedule(graph: Graph) -> Schedule:
     """The kernels for a graph."""
-    graph = layout(graph)
+    graph = layout(compared(graph))
     return group.schedule(graph, Inliner(graph))

@@ -15,12 +15,33 @@ from minigrad.loops.index import Affine, Indices, identity
 from minigrad.passes.schedule.matmul import MatMul
 
 
+@dataclass(frozen=True)
+class Position:
+    """A position along `axis`: element `at` of a tensor, brought into 0 .. highest."""
+
+    axis: int
+    tensor: Atom
+    at: Indices
+    highest: int
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place in a tensor: `rest` plus the positions. `dropped`: what lies beyond is neither read nor written."""
+
+    shape: tuple[int, ...]
+    rest: Indices
+    positions: tuple[Position, ...]
+    dropped: bool
+
+
 @dataclass(eq=False)
 class Part:
     """One loop space: at each of its points `value` is computed, by way of `steps`, and goes to `target`.
 
     `steps` are the nodes computed on the way with the element each gives, consumers first. `reads` are the stored
-    values it loads, with the elements (nothing in place of the indices: anywhere).
+    values it loads, with the elements (nothing in place of the indices: anywhere). With `put` the target is that place,
+    and the value is combined with what stands there.
     """
 
     extents: tuple[int, ...]
@@ -29,6 +50,8 @@ class Part:
     steps: list[tuple[Node, Indices]] = field(default_factory=list)
     reads: list[tuple[Atom, Indices]] = field(default_factory=list)
     cost: int = 0
+    put: Spot | None = None
+    combine: str = "set"
 
 
 @dataclass(eq=False)
