@@ -137,10 +137,9 @@ class Row(Elementwise, listed=False):
 
     def admit(self, arrays: list[ndarray]) -> bool:
         dtype = arrays[0].dtype
-        for a in arrays:
-            if a.dtype is not dtype:
-                return False
-        return dtype.kind in self.takes and len(arrays) == self.operands
+        if dtype is not arrays[-1].dtype or dtype.kind not in self.takes or len(arrays) != self.operands:
+            return False
+        return len(arrays) < 3 or all(a.dtype is dtype for a in arrays)
 
     def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
         if len(xs) != self.operands:
