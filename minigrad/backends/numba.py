@@ -19,6 +19,7 @@ import numpy as np
 
 from minigrad import config
 from minigrad.backends.inputs import Inputs
+from minigrad.backends.outputs import Outputs
 from minigrad.control.plan import explain
 from minigrad.errors import BackendError
 from minigrad.graph import Graph, Node, Var
@@ -60,7 +61,7 @@ class NumbaExecutable:
         self._run = self.namespace["run"]
         self._kept = made.work
         self._inputs = Inputs(graph)
-        self._outputs = [(v.type.shape, v.type.dtype) for v in graph.outputs]
+        self._outputs = Outputs(graph)
         self._constants = [np.ascontiguousarray(a).reshape(-1) for a in self._plan.constants]
         self._reference = [_Reference(k.node) for k in self.schedule.kernels if isinstance(k, ForeignKernel)]
         self._work: list[list[ndarray]] = []  # what no call is using
@@ -73,7 +74,7 @@ class NumbaExecutable:
     def __call__(self, arrays: list[ndarray]) -> list[ndarray]:
         """The outputs, in arrays of their own."""
         inputs = [a.reshape(-1) for a in self._inputs.contiguous(arrays)]
-        outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
+        outputs = self._outputs.arrays()
         work = self._work.pop() if self._work else _room(self._plan, self._kept)
         with np.errstate(all="ignore"):
             self._run(inputs, [y.reshape(-1) for y in outputs], work, self._constants, self._reference)
