@@ -10,6 +10,7 @@ from __future__ import annotations
 from minigrad.control import Cond, Scan, While
 from minigrad.graph import Graph, subgraphs
 from minigrad.passes.schedule import group
+from minigrad.passes.schedule.explain import explain
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import layout
 from minigrad.passes.schedule.parts import (
@@ -35,6 +36,7 @@ __all__ = [
     "Part",
     "Root",
     "Schedule",
+    "explain",
     "schedule",
 ]
 

@@ -222,11 +222,16 @@ Kernel: TypeAlias = LoopKernel | LibraryKernel | ForeignKernel | ControlKernel |
 
 @dataclass(eq=False)
 class Schedule:
-    """The kernels of a graph in the order they run. `alias`: reshapes that only rename the memory of another value."""
+    """The kernels of a graph in the order they run. `alias`: reshapes that only rename the memory of another value.
+
+    `why`: the reason why a value is stored. `apart`: (what loads, what it loads, why they are not one kernel).
+    """
 
     graph: Graph
     kernels: list[Kernel]
     alias: dict[Var, Atom]
+    why: dict[Atom, str] = field(default_factory=dict)
+    apart: list[tuple[Root, Root, str]] = field(default_factory=list)
 
     def base(self, a: Atom) -> Atom:
         """The value whose memory this one is."""
