@@ -12,13 +12,13 @@ import math
 from minigrad.graph import Atom, Const, Graph, Node, Var, repeated_element
 from minigrad.loops import bodies
 from minigrad.loops.index import Indices, address, identity, variable
-from minigrad.ops.along import TakeAlongAxis
-from minigrad.ops.gather import Gather
 from minigrad.ops.movement import Concatenate, Pad, Reshape, Sum
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
-from minigrad.passes.schedule.moves import MOVES, broadcast, moved, positions
+from minigrad.passes.schedule.moves import MOVES, broadcast, moved
 from minigrad.passes.schedule.parts import Part, Root
+from minigrad.passes.schedule.places import PUTS, TAKES, fits, spot
+from minigrad.passes.schedule.places import parts as puts
 
 REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
 _BUDGET = 300  # additions' worth of work in one part
@@ -40,8 +40,8 @@ def kind(n: Node) -> str:
         return "join"
     if is_library_call(n):
         return "library"
-    if isinstance(n.op, TakeAlongAxis) or (isinstance(n.op, Gather) and n.op.beyond == "clip"):
-        return "take"
+    if isinstance(n.op, TAKES + PUTS):
+        return ("take" if isinstance(n.op, TAKES) else "join") if fits(n) else "foreign"
     return "map" if bodies.is_native(n.op, dtypes) else "foreign"
 
 
@@ -116,14 +116,15 @@ class Inliner:
         self._use(n.ins[0], part, part.value[1])
 
     def _join(self, n: Node) -> None:
-        """Each piece in loops of its own, stored where it belongs; what pads is written before."""
-        shape = n.out.type.shape
+        """Each piece in loops of its own, stored where it belongs; what pads, or is put upon, is written before."""
         self._read(n.out, self._uses.get(n.out, {}))
-        parts = _padded(n) if isinstance(n.op, Pad) else _side_by_side(n)
+        pieces = _padded if isinstance(n.op, Pad) else puts if isinstance(n.op, PUTS) else _side_by_side
+        parts = pieces(n)
         self.roots[n.out] = Root(n, "join", parts)
         for part in parts:
             self._use(*part.value[:1], part, part.value[1])
-        assert all(len(p.extents) == len(shape) for p in parts)
+            for p in part.put.positions if part.put else ():
+                self._use(p.tensor, part, p.at)
 
     def _step(self, n: Node, part: Part, view: Indices) -> None:
         """Compute an element of a node within a part."""
@@ -134,12 +135,11 @@ class Inliner:
                 self._use(a, part, broadcast(view, a.type.shape))
             return
         if self.kinds[id(n)] == "take":
-            x, indices = n.ins
             part.cost += _TAKE
-            part.reads.append((x, ()))  # anywhere in x
-            self._store(n, x)
-            for place in positions(n.op, view, indices.type):  # type: ignore[arg-type]
-                self._use(indices, part, place)
+            part.reads.append((n.ins[0], ()))  # anywhere in it
+            self._store(n, n.ins[0])
+            for p in spot(n, view).positions:
+                self._use(p.tensor, part, p.at)
             return
         at = moved(n.op, view, n.out.type.shape, n.ins[0].type.shape, part.extents)
         assert at is not None, "an affine reshape"
