@@ -10,20 +10,20 @@ import sys
 
 from minigrad.loops import pool, to_llvm
 from minigrad.loops.nest import Nest
-from minigrad.loops.split import Own, Split, combination, pieces, split
+from minigrad.loops.split import WORTH, Own, Split, combination, pieces, split, work
 from minigrad.loops.to_llvm import Module
 
 _LINE = 64  # bytes
 _AVAILABLE = sys.platform != "win32"  # threads are woken by POSIX's means
 
 
-def function(nest: Nest, module: Module) -> str:
-    """The parameters and the body of the function for a nest, which may run on several threads."""
-    if not _AVAILABLE:
-        return to_llvm.function(nest, module)
-    found = [(piece, split(piece)) for piece in pieces(nest)]
+def function(nest: Nest, module: Module) -> tuple[str, int]:
+    """The parameters and the body of the function for a nest, which may run on several threads; and its work."""
+    total = work(nest.body, set())
+    worth = _AVAILABLE and total >= WORTH
+    found = [(piece, split(piece)) for piece in pieces(nest)] if worth else []
     if not any(s for _, s in found):
-        return to_llvm.function(nest, module)
+        return to_llvm.function(nest, module), total
     module.declarations[pool.WORKER] = pool.text()
     buffers = ", ".join([f"ptr %b{k}" for k in range(len(nest.buffers))])
     lines = ["entry:"]
@@ -32,7 +32,7 @@ def function(nest: Nest, module: Module) -> str:
             lines.append(f"  call void @{_defined(to_llvm.function(piece, module), module)}({buffers})")
         else:
             lines += _driver(piece, how, module, f"%d{k}")
-    return f"({buffers}) #0 {{\n" + "\n".join([*lines, "  ret void"]) + "\n}"
+    return f"({buffers}) #0 {{\n" + "\n".join([*lines, "  ret void"]) + "\n}", total
 
 
 def _defined(text: str, module: Module) -> str:

@@ -13,7 +13,7 @@ from minigrad.loops.index import Affine, variable
 from minigrad.loops.nest import Loop, Nest, Start, Statement, Store, Update, statements
 from minigrad.loops.scalar import Scalar, load, needed
 
-_WORTH = 1 << 20  # scalar operations: 20 µs; to wake a thread takes longer than the half of less
+WORTH = 1 << 20  # scalar operations: 20 µs; to wake a thread takes longer than the half of less
 _GRAIN = 1 << 18  # of a block: 5 µs, far more than it takes to hand one over
 _BLOCKS = 64
 _LINE = 64  # elements: blocks of a loop over single elements do not share lines of the cache
@@ -51,7 +51,7 @@ def split(nest: Nest) -> Split | None:
     """How to divide a nest; None if it cannot be divided, or is not worth it."""
     loops = [s for s in nest.body if isinstance(s, Loop)]
     total = work(nest.body, set())
-    if not loops or total < _WORTH:
+    if not loops or total < WORTH:
         return None
     loop = max(loops, key=lambda s: work((s,), set()))
     own = _own(nest, loop)
