@@ -155,7 +155,7 @@ def some_of(*topics: str) -> Callable[[object], frozenset[str]]:
 
 backend = Setting(
     "backend",
-    "numpy",
+    "llvm",
     env="MINIGRAD_BACKEND",
     parse=one_of("numpy", "numba", "llvm"),
     doc="what compiled graphs become: NumPy calls, numba kernels or one native function",
