@@ -2,7 +2,7 @@
 
 Floor 3. Forward mode carries the tangents along. Reverse mode needs a record of every step: with concrete values the
 loop is simply run step by step under Python (the record grows as it goes); where values are not known yet and a
-`bound` is given it becomes a scan of masked steps; without a bound one op runs there and back (first order only).
+`bound` is given it becomes a scan of masked steps; without a bound one op, `WhileBack`, runs there and back.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ from minigrad.errors import ConcretizationError, ShapeError
 from minigrad.graph import Graph, Var, run
 from minigrad.interpreters import reverse
 from minigrad.interpreters.build import trace
-from minigrad.op import EVALUATE, Array, NoGradient, Value, using
+from minigrad.op import EVALUATE, Array, Value, using
 from minigrad.ops.elementwise import convert, greater, less, mul, sin, where
-from minigrad.ops.kinds import Draw, Samples, zeros
+from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand, Sum
 from minigrad.types import BOOL, FLOAT64, INT64, TensorType
 
@@ -72,22 +72,9 @@ class While(Holding):
         return carry
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
-        k, n = self.consts, len(self.body.inputs)
-        grown = tuple(d is not None for d in dots)
-        while True:
-            graph, has = jvp_graph(self.body, grown, grown[k:])
-            if has == grown[k:]:
-                break
-            grown = (*grown[:k], *has)
-        moved = [zeros(x.type) if g and d is None else d for g, d, x in zip(grown, dots, xs, strict=True)]
-        in_consts, in_carry = sum(grown[:k]), sum(grown[k:])
-        tangents = range(n, n + in_consts + in_carry)
-        order = [*range(k), *tangents[:in_consts], *range(k, n), *tangents[in_consts:]]
-        body = reorder(graph, order, range(len(graph.outputs)))
-        cond = _ignoring(self.cond, order, [v.type for v in body.inputs])
-        given = pick(grown, moved)
-        outs = While(cond, body, k + in_consts, self.bound)(*xs[:k], *given[:in_consts], *xs[k:], *given[in_consts:])
-        return place(has, outs[len(y) :])
+        loop, grown = _with_tangents(self, tuple(d is not None for d in dots))
+        outs = loop(*_beside(self.consts, xs, _tangents(xs, dots, grown), grown))
+        return place(grown[self.consts :], outs[len(y) :])
 
     def pullback(self, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
         reached = _reached(self, tuple(wanted))
@@ -100,19 +87,9 @@ class While(Holding):
         return _there_and_back(self, xs, tuple(wanted), reached)
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        k, grown = self.consts, tuple(mapped)
-        while True:
-            cond, (lane_cond,) = batch_graph(self.cond, grown, size)
-            force = (True,) * len(grown[k:]) if lane_cond else grown[k:]
-            body, has = batch_graph(self.body, grown, size, force)
-            if has == grown[k:]:
-                break
-            grown = (*grown[:k], *has)
-        lanes = [x if m or not g else Expand((size, *x.shape))(x) for x, m, g in zip(xs, mapped, grown, strict=True)]
-        if lane_cond:
-            cond, body = _per_lane(cond, body, k)
-        outs = While(cond, body, k, self.bound)(*lanes)
-        return tuple(y if m else Expand((size, *y.shape))(y) for y, m in zip(outs, has, strict=True))
+        loop, grown = _over_lanes(self, tuple(mapped), size)
+        outs = loop(*_lanes(xs, mapped, grown, size))
+        return tuple(_lanes(outs, grown[self.consts :], (True,) * len(outs), size))
 
     @classmethod
     def samples(cls) -> Samples:
@@ -123,11 +100,58 @@ class While(Holding):
             yield cls(cond, body, 1, bound), (Draw((2,)), Draw((), "int64", (-1, 3)), Draw((2,)))
 
 
+def _with_tangents(op: While, dotted: Mask) -> tuple[While, Mask]:
+    """The loop that carries tangents along, and of which operands: the dotted ones and the carries they reach.
+
+    It takes (consts, their tangents, carry, its tangents), as `_beside` puts them.
+    """
+    k, n, grown = op.consts, len(op.body.inputs), dotted
+    while True:
+        graph, has = jvp_graph(op.body, grown, grown[k:])
+        if has == grown[k:]:
+            break
+        grown = (*grown[:k], *has)
+    order = _beside(k, range(n), range(n, n + sum(grown)), grown)
+    body = reorder(graph, order, range(len(graph.outputs)))
+    cond = _ignoring(op.cond, order, [v.type for v in body.inputs])
+    return While(cond, body, k + sum(grown[:k]), op.bound), grown
+
+
+def _beside(consts: int, values: Sequence[Any], tangents: Sequence[Any], grown: Mask) -> list[Any]:
+    """(consts, their tangents, carry, its tangents)."""
+    first = sum(grown[:consts])
+    return [*values[:consts], *tangents[:first], *values[consts:], *tangents[first:]]
+
+
+def _tangents(xs: Sequence[Value], dots: Sequence[Any], grown: Mask) -> list[Any]:
+    return filled(pick(grown, dots), [x.type for x in pick(grown, xs)])
+
+
 def _ignoring(cond: Graph, order: Sequence[int], types: Sequence[TensorType]) -> Graph:
     """The condition with further inputs that it does not look at (the tangents)."""
     n = len(cond.inputs)
     inputs = [cond.inputs[i] if i < n else Var(t) for i, t in zip(order, types, strict=True)]
     return Graph(inputs, cond.nodes, cond.outputs, cond.name)
+
+
+def _over_lanes(op: While, mapped: Mask, size: int) -> tuple[While, Mask]:
+    """The loop over lanes, and which operands have lanes in it: the mapped ones and the carries they reach."""
+    k, grown = op.consts, mapped
+    while True:
+        cond, (lane_cond,) = batch_graph(op.cond, grown, size)
+        force = (True,) * len(grown[k:]) if lane_cond else grown[k:]
+        body, has = batch_graph(op.body, grown, size, force)
+        if has == grown[k:]:
+            break
+        grown = (*grown[:k], *has)
+    if lane_cond:
+        cond, body = _per_lane(cond, body, k)
+    return While(cond, body, k, op.bound), grown
+
+
+def _lanes(xs: Sequence[Any], mapped: Sequence[bool], grown: Sequence[bool], size: int) -> list[Any]:
+    """Those of xs that are to have lanes and have none, repeated."""
+    return [x if m or not g else Expand((size, *x.shape))(x) for x, m, g in zip(xs, mapped, grown, strict=True)]
 
 
 def _per_lane(cond: Graph, body: Graph, consts: int) -> tuple[Graph, Graph]:
@@ -202,17 +226,14 @@ def _bounded(op: While, xs: Sequence[Value], wanted: Mask) -> Any:
 class WhileBack(Holding):
     """The way back through an unbounded While: runs it again, keeping the record, and walks it backward.
 
-    (consts, carry, ȳs of the float carry) -> x̄s of the wanted operands.
+    (consts, carry, ȳs of the float carry) -> x̄s of the wanted operands: x̄ = J(x)ᵀ ȳ, where J is the loop's Jacobian.
+    Its own derivatives are ways back through the loop that carries tangents along, F: (x, ẋ) -> (y, J(x) ẋ).
     """
 
     cond: Graph
     body: Graph
     consts: int
     wanted: Mask
-    no_gradient = NoGradient(
-        "a while loop without a bound has only first derivatives where its values are not known: give it max_steps",
-        refuse=True,
-    )
 
     def out_type(self, *types: TensorType) -> tuple[TensorType, ...]:
         return tuple(pick(self.wanted, types[: len(self.wanted)]))
@@ -225,6 +246,39 @@ class WhileBack(Holding):
             _, pull = _run_and_record(loop, values[:n], self.wanted, _reached(loop, self.wanted))
             bars = pull(place(differentiable(types), values[n:]))
         return [b.array for b in filled(pick(self.wanted, bars), pick(self.wanted, self.body.in_types))]
+
+    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
+        # d(Jᵀ ȳ) = Jᵀ dȳ + (∂ₓ J ẋ)ᵀ ȳ: the way back through F from (dȳ, ȳ)
+        n = len(self.body.inputs)
+        return self._through(xs, dots[:n], dots[n:], self.wanted)[1]()
+
+    def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
+        # ⟨z, Jᵀ ȳ⟩ = ⟨J z, ȳ⟩: for ȳ the tangents of F along z, for x the way back through F from (0, ȳ)
+        n, floats = len(self.body.inputs), differentiable(self.body.out_types)
+        along, back = self._through(xs, place(self.wanted, y_bar), [None] * sum(floats), tuple(wanted[:n]))
+        x_bars = place(wanted[:n], back()) if any(wanted[:n]) else [None] * n
+        return [*x_bars, *(pick(floats, along()) if any(wanted[n:]) else [None] * sum(floats))]
+
+    def _through(
+        self, xs: Sequence[Value], dots: Sequence[Any], y_dots: Sequence[Any], wanted: Mask
+    ) -> tuple[Callable[[], list[Any]], Callable[[], Any]]:
+        """F at x and ẋ = dots: how to get its tangents, and the wanted x̄s from the cotangents (y_dots, ȳ)."""
+        k, n, floats = self.consts, len(self.body.inputs), differentiable(self.body.out_types)
+        xs, y_bars = xs[:n], xs[n:]
+        loop, grown = _with_tangents(While(self.cond, self.body, k), tuple(d is not None for d in dots))
+        args = _beside(k, xs, _tangents(xs, dots, grown), grown)
+        mask = tuple(_beside(k, wanted, (False,) * sum(grown), grown))
+        bars = [*filled(y_dots, [b.type for b in y_bars]), *pick(pick(floats, grown[k:]), y_bars)]
+        back = WhileBack(loop.cond, loop.body, loop.consts, mask)
+        return lambda: place(grown[k:], loop(*args)[n - k :]), lambda: back(*args, *bars)
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        # every lane has x̄s of its own, so what they belong to has lanes too
+        n, k = len(self.body.inputs), self.consts
+        of_lanes = tuple(m or w or i >= k for i, (m, w) in enumerate(zip(mapped[:n], self.wanted, strict=True)))
+        loop, grown = _over_lanes(While(self.cond, self.body, k), of_lanes, size)
+        lanes = _lanes(xs, mapped, (*grown, *(True,) * (len(xs) - n)), size)
+        return WhileBack(loop.cond, loop.body, k, self.wanted)(*lanes)
 
     @classmethod
     def samples(cls) -> Samples:

@@ -225,7 +225,8 @@ def while_loop(
 ) -> Any:
     """The value after: `while cond_fun(val): val = body_fun(val)`.
 
-    At most max_steps steps are taken where it is given; with it, reverse mode works inside `jit` to any order.
+    At most max_steps steps are taken where it is given; inside `jit`, reverse mode then records each step once
+    instead of running the loop a second time.
 
     >>> int(while_loop(lambda n: n < 100, lambda n: n * 2, 1))
     128

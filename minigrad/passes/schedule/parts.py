@@ -10,9 +10,31 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from minigrad.control import Scan, While
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.loops.index import Affine, Indices, identity
 from minigrad.passes.schedule.matmul import MatMul
+from minigrad.types import TensorType
+
+
+@dataclass(frozen=True)
+class Position:
+    """A position along `axis`: element `at` of a tensor, brought into 0 .. highest."""
+
+    axis: int
+    tensor: Atom
+    at: Indices
+    highest: int
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place in a tensor: `rest` plus the positions. `dropped`: what lies beyond is neither read nor written."""
+
+    shape: tuple[int, ...]
+    rest: Indices
+    positions: tuple[Position, ...]
+    dropped: bool
 
 
 @dataclass(eq=False)
@@ -20,7 +42,8 @@ class Part:
     """One loop space: at each of its points `value` is computed, by way of `steps`, and goes to `target`.
 
     `steps` are the nodes computed on the way with the element each gives, consumers first. `reads` are the stored
-    values it loads, with the elements (nothing in place of the indices: anywhere).
+    values it loads, with the elements (nothing in place of the indices: anywhere). With `put` the target is that place,
+    and the value is combined with what stands there.
     """
 
     extents: tuple[int, ...]
@@ -29,6 +52,8 @@ class Part:
     steps: list[tuple[Node, Indices]] = field(default_factory=list)
     reads: list[tuple[Atom, Indices]] = field(default_factory=list)
     cost: int = 0
+    put: Spot | None = None
+    combine: str = "set"
 
 
 @dataclass(eq=False)
@@ -149,6 +174,33 @@ class ForeignKernel:
 
 
 @dataclass(eq=False)
+class ControlKernel:
+    """A scan, while or cond: the schedules of the graphs it holds, run by a loop or a branch of the program."""
+
+    node: Node
+    held: tuple[Schedule, ...]
+
+    def reads(self) -> Iterator[Atom]:
+        yield from self.node.ins
+
+    def writes(self) -> list[Var]:
+        return list(self.node.outs)
+
+    def spares(self) -> list[TensorType]:
+        """What it keeps besides: the condition of a while, and of each carry the one before or after, in turns."""
+        match self.node.op:
+            case Scan(carry=carry):
+                return [v.type for v in self.node.outs[:carry]]
+            case While(cond=cond):
+                return [*cond.out_types, *(v.type for v in self.node.outs)]
+        return []
+
+    def __str__(self) -> str:
+        inside = "; ".join(", ".join(map(str, s.kernels)) for s in self.held)
+        return f"{self.node.op.label}: ({inside})"
+
+
+@dataclass(eq=False)
 class CopyKernel:
     """A value that is an output as it is (an input, a constant, another output): copied."""
 
@@ -165,22 +217,35 @@ class CopyKernel:
         return f"copy to output {self.output}"
 
 
-Kernel: TypeAlias = LoopKernel | LibraryKernel | ForeignKernel | CopyKernel
+Kernel: TypeAlias = LoopKernel | LibraryKernel | ForeignKernel | ControlKernel | CopyKernel
 
 
 @dataclass(eq=False)
 class Schedule:
-    """The kernels of a graph in the order they run. `alias`: reshapes that only rename the memory of another value."""
+    """The kernels of a graph in the order they run. `alias`: reshapes that only rename the memory of another value.
+
+    `why`: the reason why a value is stored. `apart`: (what loads, what it loads, why they are not one kernel).
+    """
 
     graph: Graph
     kernels: list[Kernel]
     alias: dict[Var, Atom]
+    why: dict[Atom, str] = field(default_factory=dict)
+    apart: list[tuple[Root, Root, str]] = field(default_factory=list)
 
     def base(self, a: Atom) -> Atom:
         """The value whose memory this one is."""
         while isinstance(a, Var) and a in self.alias:
             a = self.alias[a]
         return a
+
+    def every(self) -> Iterator[Kernel]:
+        """The kernels, each that holds others before those."""
+        for kernel in self.kernels:
+            yield kernel
+            if isinstance(kernel, ControlKernel):
+                for held in kernel.held:
+                    yield from held.every()
 
     def __str__(self) -> str:
         return "\n".join(f"{k}: {kernel}" for k, kernel in enumerate(self.kernels))
