@@ -13,6 +13,7 @@ import numpy as np
 
 from minigrad.backends import native
 from minigrad.backends.inputs import Inputs
+from minigrad.backends.outputs import Outputs
 from minigrad.control.plan import explain
 from minigrad.graph import Graph, Node
 from minigrad.loops.program import program
@@ -32,13 +33,13 @@ class LlvmExecutable:
         self.nodes = program.kernels
         self._run = code.run
         self._inputs = Inputs(graph)
-        self._outputs = [(t.shape, t.dtype) for t in graph.out_types]
+        self._outputs = Outputs(graph)
         self._arenas: list[ndarray] = []  # those no call is using
 
     def __call__(self, arrays: list[ndarray]) -> list[ndarray]:
         """The outputs, in arrays of their own."""
         inputs = self._inputs.contiguous(arrays)
-        outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
+        outputs = self._outputs.arrays()
         arena = self._arenas.pop() if self._arenas else _aligned(self.program.arena)
         values = [*self.program.constants, *inputs, *outputs, arena]
         if self.program.foreign:

@@ -19,6 +19,7 @@ import numpy as np
 
 from minigrad import config
 from minigrad.backends.inputs import Inputs
+from minigrad.backends.outputs import Outputs
 from minigrad.control.plan import explain
 from minigrad.errors import BackendError
 from minigrad.graph import Graph, Node
@@ -60,7 +61,7 @@ class NumbaExecutable:
         self._run = self.namespace["run"]
         self._places = made.work
         self._inputs = Inputs(graph)
-        self._outputs = [(v.type.shape, v.type.dtype) for v in graph.outputs]
+        self._outputs = Outputs(graph)
         self._constants = [np.ascontiguousarray(a).reshape(-1) for a in planned.constants]
         self._arena = planned.arena
         self._reference = [_Reference(k.node) for k in self.schedule.every() if isinstance(k, ForeignKernel)]
@@ -74,7 +75,7 @@ class NumbaExecutable:
     def __call__(self, arrays: list[ndarray]) -> list[ndarray]:
         """The outputs, in arrays of their own."""
         inputs = [a.reshape(-1) for a in self._inputs.contiguous(arrays)]
-        outputs = [np.empty(shape, dtype) for shape, dtype in self._outputs]
+        outputs = self._outputs.arrays()
         work = self._work.pop() if self._work else _room(self._arena, self._places)
         with np.errstate(all="ignore"):
             self._run(inputs, [y.reshape(-1) for y in outputs], work, self._constants, self._reference)

@@ -9,6 +9,7 @@ memory and one bit in a register.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -149,7 +150,9 @@ class _Printer:
         value, dtype = self.value(s.value), s.value.dtype
         if dtype.kind == "b":
             value = self.emit(f"zext i1 {value} to i8")
-        pointer = self.pointer(s.buffer, s.address, dtype)
+        for x in s.at:
+            self.value(x)
+        pointer = self.pointer(s.buffer, s.address, dtype, s.at, s.steps)
         self.lines.append(f"  store {memory(dtype)} {value}, ptr {pointer}, align {dtype.itemsize}")
 
     def update(self, s: Update) -> None:
@@ -160,8 +163,14 @@ class _Printer:
         self.lines.append(f"  store {register(dtype)} {new}, ptr {slot}")
 
     # ── addresses ────────────────────────────────────────────────────────────────────────────────
-    def pointer(self, buffer: int, address: Affine, dtype: DType) -> str:
-        return self.emit(f"getelementptr inbounds {memory(dtype)}, ptr %b{buffer}, i64 {self.affine(address)}")
+    def pointer(
+        self, buffer: int, address: Affine, dtype: DType, at: Sequence[Scalar] = (), steps: Sequence[int] = ()
+    ) -> str:
+        offset = self.affine(address)
+        for place, step in zip(at, steps, strict=True):
+            term = self.emit(f"mul nsw i64 {self.known[place.serial]}, {step}")
+            offset = self.emit(f"add nsw i64 {offset}, {term}")
+        return self.emit(f"getelementptr inbounds {memory(dtype)}, ptr %b{buffer}, i64 {offset}")
 
     def affine(self, address: Affine) -> str:
         """The sum, outer variables first, so that its beginning can be lifted out of the inner loops."""
@@ -190,11 +199,7 @@ class _Printer:
     def compute(self, x: Scalar) -> str:
         if x.op == "load":
             buffer, address, *steps = x.what
-            offset = self.affine(address)
-            for place, step in zip(x.args, steps[0] if steps else ()):
-                term = self.emit(f"mul nsw i64 {self.known[place.serial]}, {step}")
-                offset = self.emit(f"add nsw i64 {offset}, {term}")
-            at = self.emit(f"getelementptr inbounds {memory(x.dtype)}, ptr %b{buffer}, i64 {offset}")
+            at = self.pointer(buffer, address, x.dtype, x.args, *steps)
             name = self.emit(f"load {memory(x.dtype)}, ptr {at}, align {x.dtype.itemsize}")
             return self.emit(f"trunc i8 {name} to i1") if x.dtype.kind == "b" else name
         if x.op == "accumulator":

@@ -208,7 +208,11 @@ def test_singular_matrices() -> None:
     near(jax.grad(la.det)(np.zeros((1, 1))), [[1]])
     assert [part.item() for part in la.slogdet(np.zeros((2, 2)))] == [0, -np.inf]
     assert la.matrix_rank(np.ones((3, 2))).item() == 1
-    assert la.matrix_rank(np.diag([1.0, 1e-3]), rtol=0.1).item() == 1
+    small = np.diag([1.0, 1e-3])
+    assert la.matrix_rank(small, rtol=0.1).item() == la.matrix_rank(small, tol=0.1).item() == 1
+    assert la.lstsq(small, np.ones(2), rcond=0.1).rank.item() == 1
+    assert la.lstsq(small, np.ones(2), None).solution.shape == (2,)
+    near(la.pinv(small, rcond=0.1), np.diag([1.0, 0.0]))
 
 
 def test_pinv_of_one_rank() -> None:
@@ -279,7 +283,7 @@ ERRORS = [
         ShapeError,
         "multi_dot: takes two matrices or more, vectors only at the ends, got f64[3,3], f64[3], f64[3,3]",
     ),
-    (lambda: la.pinv(EYE, rtol=-1), ArgumentError, "pinv: rtol must be a number, 0 or more, got -1"),
+    (lambda: la.pinv(EYE, rtol=-1), ArgumentError, "pinv: a tolerance must be a number, 0 or more, got -1"),
     (
         lambda: jax.grad(lambda x: la.svd(x)[1].sum())(np.ones((3, 2))),
         NotDifferentiableError,

@@ -303,3 +303,18 @@ def test_errors(call: Any, kind: type[MinigradError], text: str) -> None:
         call()
     assert f"{caught.value}\n".startswith(text + "\n")
     assert isinstance(mnp.ones(1), Array)
+
+
+def test_the_largest_of_nothing_is_the_initial_value() -> None:
+    assert mnp.max(np.zeros((0, 2)), axis=0, initial=3).tolist() == [3, 3]
+    with pytest.raises(ArgumentError, match="max: where= may leave nothing over, which has no max"):
+        mnp.max(np.ones(2), where=np.array([True, False]))
+
+
+def test_nan_is_one_element_or_many() -> None:
+    x = np.array([np.nan, 1.0, np.nan])
+    assert len(mnp.unique(x)) == len(np.unique(x)) == 2
+    assert len(mnp.unique(x, equal_nan=False)) == len(mnp.unique_values(x)) == 3
+    np.testing.assert_array_equal(jax.jit(lambda x: mnp.unique(x, size=3))(x), [1, np.nan, np.nan])
+    values, counts = mnp.unique(np.array([[1, 2], [1, 2], [0, 5]]), return_counts=True, axis=0)
+    assert values.tolist() == [[0, 5], [1, 2]] and counts.tolist() == [1, 2]

@@ -10,6 +10,7 @@ from __future__ import annotations
 from minigrad.control import Cond, Scan, While
 from minigrad.graph import Graph, subgraphs
 from minigrad.passes.schedule import group
+from minigrad.passes.schedule.explain import explain
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import layout
 from minigrad.passes.schedule.parts import (
@@ -23,6 +24,7 @@ from minigrad.passes.schedule.parts import (
     Root,
     Schedule,
 )
+from minigrad.passes.schedule.places import compared
 
 __all__ = [
     "ControlKernel",
@@ -34,13 +36,14 @@ __all__ = [
     "Part",
     "Root",
     "Schedule",
+    "explain",
     "schedule",
 ]
 
 
 def schedule(graph: Graph) -> Schedule:
     """The kernels for a graph."""
-    graph = layout(graph)
+    graph = layout(compared(graph))
     result = group.schedule(graph, Inliner(graph))
     result.kernels = [_holding(kernel) for kernel in result.kernels]
     return result
