@@ -46,9 +46,7 @@ def agree(g: Graph, inputs: list[np.ndarray]) -> None:
             outputs = backends.compile(g, backend, optimize=optimize)(inputs)
             for y, want in zip(outputs, wanted, strict=True):
                 assert y.dtype == want.dtype
-                np.testing.assert_allclose(
-                    y, want, 1e-5 if y.dtype == "f4" else 1e-9, 1e-5 if y.dtype == "f4" else 1e-9
-                )
+                np.testing.assert_allclose(y, want, 1e-5, 1e-6)
             for i, y in enumerate(outputs):
                 assert not any(np.shares_memory(y, other) for other in (*inputs, *outputs[:i]))
     for a, b in zip(inputs, kept, strict=True):
