@@ -166,13 +166,13 @@ class _Program:
         ins, outs = ([self.pointer(a) for a in atoms] for atoms in (node.ins, node.outs))
         match node.op:
             case Scan():
-                self.scan(node.op, plans[0], ins, outs, spares)
+                self.scan(node.op, plans, ins, outs, spares)
             case While():
                 self.repeat(node.op, plans[0], plans[1], ins, outs, spares)
             case Cond():
                 self.branch(node.ins[0].type, plans, ins, outs)
 
-    def scan(self, op: Scan, body: Plan, ins: list[str], outs: list[str], spares: list[str]) -> None:
+    def scan(self, op: Scan, bodies: list[Plan], ins: list[str], outs: list[str], spares: list[str]) -> None:
         consts, start, xs = op.split(ins)
         end, ys = outs[: op.carry], outs[op.carry :]
         types = op.body.out_types
@@ -188,7 +188,7 @@ class _Program:
             [self.slice(p, step, t) for p, t in zip(pointers, ts)]
             for pointers, ts in ((xs, x_types), (ys, types[op.carry :]))
         )
-        self.kernels(_Scope(body, [*consts, *now, *xs], [*new, *ys]))
+        self.kernels(_Scope(bodies[0], [*consts, *now, *xs], [*new, *ys]))
         following = self.next(i)
         last = self.emit(f"icmp eq i64 {following}, {op.length}")
         self.lines.append(f"  br i1 {last}, label %done{i[2:]}, label %loop{i[2:]}")
