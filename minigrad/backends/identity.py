@@ -34,8 +34,8 @@ _ROOMS = ("*.py", "text/*.py", "ops/**/*.py", "interpreters/**/*.py", "control/*
 
 
 def key(graph: Graph, backend: str, optimize: bool) -> str | None:
-    """The key of this graph on this machine; None for a graph that holds Python functions, which have no text."""
-    text = to_text(graph, lines=False, names=False, spell=_spell)
+    """The key of this graph on this machine; None for a graph that runs Python functions, which have no text."""
+    text = to_text(graph, lines=False, names=False, rules=False, spell=_spell)
     if "host(" in text:
         return None
     settings = (backend, optimize, config.check_graphs.get())
