@@ -11,6 +11,7 @@ from typing import Any
 
 from minigrad.errors import ArgumentError, ImmutableError
 from minigrad.numpy import (
+    creation,
     cumulative,
     elementwise,
     indexing,
@@ -130,3 +131,4 @@ def install(cls: type) -> None:
 
 
 install(Value)
+Value.from_list = staticmethod(creation.from_list)
