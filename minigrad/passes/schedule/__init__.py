@@ -51,6 +51,8 @@ def schedule(graph: Graph) -> Schedule:
 
 def _holding(kernel: Kernel) -> Kernel:
     """Control flow as kernels that hold others: until now it was foreign like all that holds graphs."""
-    if isinstance(kernel, ForeignKernel) and isinstance(kernel.node.op, Scan | While | Cond):
-        return ControlKernel(kernel.node, tuple(map(schedule, subgraphs(kernel.node.op))))
-    return kernel
+    op = kernel.node.op if isinstance(kernel, ForeignKernel) else None
+    if not isinstance(kernel, ForeignKernel) or not isinstance(op, Scan | While | Cond):
+        return kernel
+    never = isinstance(op, Scan) and op.length == 0
+    return ControlKernel(kernel.node, () if never else tuple(map(schedule, subgraphs(op))))

@@ -147,7 +147,7 @@ class Inliner:
 
     def _use(self, a: Atom, part: Part, view: Indices) -> None:
         if isinstance(a, Const):
-            if repeated_element(a.array) is None and a.array.size:
+            if repeated_element(a.array) is None:
                 part.reads.append((a, view))
         elif a not in self.makers or self.kinds[id(self.makers[a])] == "foreign":
             part.reads.append((a, view))
