@@ -9,7 +9,15 @@ import math
 from collections.abc import Iterable, Iterator
 
 from minigrad.graph import Atom, Node
-from minigrad.passes.schedule.parts import CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel, Schedule
+from minigrad.passes.schedule.parts import (
+    ControlKernel,
+    CopyKernel,
+    ForeignKernel,
+    Kernel,
+    LibraryKernel,
+    LoopKernel,
+    Schedule,
+)
 from minigrad.types import TensorType
 
 _WIDTH = 72  # of a line of the user's
@@ -73,6 +81,9 @@ class _Explained:
                 why = "pads and concatenations are put together in memory"
             to = f", for {'kernels' if ',' in readers else 'kernel'} {readers}" if readers else ""
             yield f"- stores {_named(root.node)}{to}: {why or 'it is an output'}"
+        if isinstance(kernel, ControlKernel):
+            for held in kernel.held:
+                yield from _Explained(held).lines()
         if isinstance(kernel, LoopKernel):
             roots = set(kernel.roots)
             for reader, mate, reason in self.schedule.apart:
@@ -93,6 +104,8 @@ def _title(kernel: Kernel) -> str:
             return f"library call {kernel.call}"
         case ForeignKernel():
             return f"call of the reference {kernel.node.op.label}"
+        case ControlKernel():
+            return f"{kernel.node.op.label}, its graphs"
     return str(kernel)
 
 
