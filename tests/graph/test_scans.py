@@ -216,6 +216,19 @@ def test_costly_values_are_saved() -> None:
     assert len(there.body.outputs) > there.carry + 1
 
 
+def test_values_of_a_branch_are_saved() -> None:
+    """Nodes with several outputs are not made again."""
+
+    def f(x: Any, w: Any) -> Any:
+        def step(x: Any) -> list[Any]:
+            a, b = branch(e.less(x[0], 0.0), [lambda x: [e.sin(x), e.exp(x)], lambda x: [e.cos(x), e.tanh(x)]], [x])
+            return [a * b * w]
+
+        return scan(step, [x], [], 4)[0]
+
+    rewritten(graph_of(gradient(f, (0, 1)), "f64[2]", "f64[2]", "f64[2]"))
+
+
 def test_held_scans_too() -> None:
     """A scan in the body of a scan."""
     inner = lambda c, w: scan(lambda a: [a * e.exp(w)], [c], [], 2)[0]
