@@ -10,6 +10,7 @@ from collections import Counter
 
 from minigrad.control import Scan
 from minigrad.graph import Graph, Node
+from minigrad.passes.dce import dce
 from minigrad.passes.rewrite import Sweep, inside, rebuilt
 from minigrad.passes.scan import rules
 from minigrad.passes.scan.apart import Apart
@@ -40,7 +41,7 @@ def scans(graph: Graph, used: Counter[str] | None = None) -> Graph:
         else:
             sweep.keep(n)
     after = sweep.graph()
-    return after if after is graph else simplify(after, used)
+    return after if after is graph else simplify(dce(after, used), used)
 
 
 def _rewrite(n: Node, sweep: Sweep, used: Counter[str]) -> None:

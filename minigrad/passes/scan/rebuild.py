@@ -62,7 +62,7 @@ class _Source:
         if start is None:
             return None
         for m in reversed(self.nodes):
-            if needed.isdisjoint(m.outs) or m.out in self.here:
+            if not any(v in needed and v not in self.here for v in m.outs):
                 continue
             native = isinstance(m.op, MOVES) or bodies.is_native(m.op, [a.type.dtype for a in m.ins])
             work += 0 if isinstance(m.op, MOVES) else bodies.cost(m.op)
