@@ -1,9 +1,9 @@
 """Between the llvm backend and the cache: a compiled program as an entry, and back.
 
-Floor 4. An entry holds object code, constants, and where the operands of foreign kernels lie. The ops of foreign
-kernels are not in it: they are taken from the graph that is being compiled, which has equal ones. So a program comes
-back without a pass being run, unless a pass has made such an op (by simplifying a graph it holds); otherwise the graph
-after the passes is made again only when somebody asks for it.
+Floor 4. An entry holds object code and constants. The nodes of foreign kernels are not in it: they are taken from the
+graph that is being compiled, which has equal ones. So a program comes back without a pass being run, unless a pass has
+made such a node (by simplifying a graph it holds); otherwise the graph after the passes is made again only when
+somebody asks for it.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 from minigrad import passes
 from minigrad.backends import cache, native
 from minigrad.backends.cache import Entry
-from minigrad.backends.llvm import CALLBACK, Compiled, Foreign, LlvmExecutable, Operand, Program
+from minigrad.backends.llvm import CALLBACK, Compiled, LlvmExecutable, Program
 from minigrad.graph import Const, Graph, Node, subgraphs
 from minigrad.op import ndarray
 from minigrad.passes.inline import inline
@@ -76,7 +76,7 @@ def load(key: str, graph: Graph, optimize: bool) -> Restored | None:
         labels = dict(enumerate(n.op.label for n in nodes))
         if any(labels.get(f["node"]) != f["op"] for f in about["foreign"]):  # a pass that gives other graphs at times
             return None
-    foreign = [Foreign(nodes[f["node"]], _operands(f["ins"]), _operands(f["outs"])) for f in about["foreign"]]
+    foreign = [nodes[f["node"]] for f in about["foreign"]]
     code = native.Native(payload[: about["code"]], tuple(about["symbols"]), CALLBACK)
     return Restored(graph, optimize, Program(constants, about["arena"], foreign, about["kernels"]), code)
 
@@ -93,10 +93,7 @@ def save(key: str, graph: Graph, executable: Compiled) -> None:
     constants, carried = _described(program, graph)
     if numbers is None or sum(map(len, carried)) > _LARGEST:
         return
-    foreign = [
-        {"node": number, "op": f.node.op.label, "ins": list(map(_place, f.ins)), "outs": list(map(_place, f.outs))}
-        for number, f in zip(numbers, program.foreign, strict=True)
-    ]
+    foreign = [{"node": k, "op": n.op.label} for k, n in zip(numbers, program.foreign, strict=True)]
     description = {
         "code": len(code.image),
         "symbols": code.symbols,
@@ -125,15 +122,19 @@ def _described(program: Program, graph: Graph) -> tuple[list[dict[str, Any]], li
 
 
 def _numbers(program: Program, graph: Graph) -> list[int] | None:
-    """For each foreign kernel the number of a node of the graph with an equal op; None if there is none."""
+    """For each foreign kernel the number of a node that computes the same in the graph; None if there is none."""
     if not program.foreign:
         return []
     found: dict[Any, int] = {}
     for k, n in enumerate(_nodes(graph)):
-        found.setdefault((n.op, n.line), k)
-        found.setdefault(n.op, k)
-    numbers = [found.get((f.node.op, f.node.line), found.get(f.node.op)) for f in program.foreign]
+        found.setdefault((n.op, _types(n), n.line), k)
+        found.setdefault((n.op, _types(n)), k)
+    numbers = [found.get((n.op, _types(n), n.line), found.get((n.op, _types(n)))) for n in program.foreign]
     return None if None in numbers else numbers  # type: ignore[return-value]
+
+
+def _types(n: Node) -> tuple[TensorType, ...]:
+    return tuple([a.type for a in n.ins])
 
 
 def _nodes(graph: Graph) -> Iterator[Node]:
@@ -156,11 +157,3 @@ def _spelled(t: TensorType) -> list[Any]:
 
 def _type(spelled: list[Any]) -> TensorType:
     return TensorType(tuple(spelled[1:]), as_dtype(spelled[0]))
-
-
-def _place(operand: Operand) -> list[Any]:
-    return [operand.array, operand.start, _spelled(operand.type)]
-
-
-def _operands(places: list[Any]) -> tuple[Operand, ...]:
-    return tuple([Operand(array, start, _type(spelled)) for array, start, spelled in places])

@@ -5,6 +5,7 @@ Floor 4. A call makes the outputs, takes an arena that no other call is using, a
 
 from __future__ import annotations
 
+import ctypes
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +15,7 @@ from minigrad.backends import native
 from minigrad.backends.inputs import Inputs
 from minigrad.backends.outputs import Outputs
 from minigrad.control.plan import explain
-from minigrad.graph import Atom, Graph, Node
+from minigrad.graph import Graph, Node
 from minigrad.loops.program import program
 from minigrad.op import ndarray
 from minigrad.passes.inline import inline
@@ -80,84 +81,53 @@ class Compiled(LlvmExecutable):
 
 # ── what native code needs beside itself ─────────────────────────────────────────────────────────
 @dataclass(frozen=True)
-class Operand:
-    """Where a value lies in a call's arrays: all of `array`, or (-1) from byte `start` of the arena, the last one."""
-
-    array: int
-    start: int
-    type: TensorType
-
-    def find(self, values: list[ndarray]) -> ndarray:
-        t = self.type
-        if self.array >= 0:
-            return values[self.array].reshape(t.shape)
-        return values[-1][self.start : self.start + t.size * t.dtype.itemsize].view(t.dtype).reshape(t.shape)
-
-    @classmethod
-    def of(cls, a: Atom, plan: Plan) -> Operand:
-        place, constants = plan.place(a), len(plan.constants)
-        match place.kind:
-            case "arena":
-                return cls(-1, place.at, a.type)
-            case "constant":
-                return cls(place.at, 0, a.type)
-            case "input":
-                return cls(constants + place.at, 0, a.type)
-        return cls(constants + len(plan.schedule.graph.inputs) + place.at, 0, a.type)
-
-
-@dataclass(frozen=True)
-class Foreign:
-    """One foreign kernel: its node, and where its operands and results are."""
-
-    node: Node
-    ins: tuple[Operand, ...]
-    outs: tuple[Operand, ...]
-
-    def run(self, values: list[ndarray]) -> None:
-        y = self.node.op.impl(*[a.find(values) for a in self.ins])
-        for v, result in zip(self.outs, y if self.node.op.many else (y,), strict=True):
-            v.find(values)[...] = result
-
-
-@dataclass(frozen=True)
 class Program:
-    """The constants, the size of the arena, the kernels that are called back, and how many kernels there are."""
+    """The constants, the size of the arena, the nodes of the kernels that are called back, and how many kernels."""
 
     constants: list[ndarray]
     arena: int
-    foreign: list[Foreign]
+    foreign: list[Node]
     kernels: int
 
     @classmethod
     def of(cls, plan: Plan) -> Program:
-        kernels = plan.schedule.kernels
+        kernels = list(plan.schedule.every())
         nodes = [k.node for k in kernels if isinstance(k, ForeignKernel)]
-        foreign = [
-            Foreign(n, *(tuple([Operand.of(a, plan) for a in atoms]) for atoms in (n.ins, n.outs))) for n in nodes
-        ]
-        return cls([np.ascontiguousarray(a) for a in plan.constants], plan.arena, foreign, len(kernels))
+        return cls([np.ascontiguousarray(a) for a in plan.constants], plan.arena, nodes, len(kernels))
 
 
 # ── the callback into the reference ──────────────────────────────────────────────────────────────
 class _Frame:
     """A call in progress."""
 
-    def __init__(self, foreign: list[Foreign], values: list[ndarray]) -> None:
+    def __init__(self, foreign: list[Node], values: list[ndarray]) -> None:
         self.foreign, self.values = foreign, values
         self.error: Exception | None = None
         self.node: Any = None
+
+    def run(self, node: Node, addresses: int) -> None:
+        atoms = (*node.ins, *node.outs)
+        found = (ctypes.c_size_t * len(atoms)).from_address(addresses)
+        arrays = [self.array(a.type, at) for a, at in zip(atoms, found)]
+        y = node.op.impl(*arrays[: len(node.ins)])
+        for out, result in zip(arrays[len(node.ins) :], y if node.op.many else (y,), strict=True):
+            out[...] = result
+
+    def array(self, t: TensorType, at: int) -> ndarray:
+        memory: Any = (ctypes.c_char * max(t.size * t.dtype.itemsize, 1)).from_address(at)
+        memory.owner = self.values  # lives as long as the array does
+        return np.ndarray(t.shape, t.dtype, memory)
 
 
 _frames: dict[int, _Frame] = {}  # by the identity of the list of arrays, which is all that native code knows
 
 
-def _call_back(values: int, k: int) -> int:
+def _call_back(values: int, k: int, addresses: int) -> int:
     frame = _frames[values]
     try:
-        frame.foreign[k].run(frame.values)
+        frame.run(frame.foreign[k], addresses)
     except BaseException as error:
-        frame.error, frame.node = error, frame.foreign[k].node  # type: ignore[assignment]
+        frame.error, frame.node = error, frame.foreign[k]  # type: ignore[assignment]
         return 1
     return 0
 

@@ -27,7 +27,7 @@ _lock = Lock()  # LLVM's contexts are not for several threads at once
 _serial = count()
 IMPORTED = ("sgemm", "dgemm", FOREIGN)  # symbols that are not the process's own
 Entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.py_object)  # releases the GIL while it runs
-Foreign = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_size_t, ctypes.c_int64)
+Foreign = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_size_t, ctypes.c_int64, ctypes.c_size_t)
 
 
 def address(callback: Any) -> int:

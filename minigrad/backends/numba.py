@@ -22,13 +22,13 @@ from minigrad.backends.inputs import Inputs
 from minigrad.backends.outputs import Outputs
 from minigrad.control.plan import explain
 from minigrad.errors import BackendError
-from minigrad.graph import Graph, Node, Var
+from minigrad.graph import Graph, Node
 from minigrad.lazy import lazy_module
 from minigrad.loops.prelude import PythonFunction
 from minigrad.loops.python_program import program
 from minigrad.op import ndarray
 from minigrad.passes.inline import inline
-from minigrad.passes.plan import ALIGNMENT, Plan, plan
+from minigrad.passes.plan import ALIGNMENT, plan
 from minigrad.passes.schedule import ForeignKernel, schedule
 from minigrad.types import SHORT, DType
 
@@ -49,8 +49,8 @@ class NumbaExecutable:
         self.history: list[Any] = []
         self.seconds = 0.0
         self.schedule = schedule(inline(graph))
-        self._plan = plan(self.schedule)
-        made = program(self._plan)
+        planned = plan(self.schedule)
+        made = program(planned)
         self.source = made.text
         self.filename = _remember(graph.name, made.text)
         self.namespace = _defined(made.text, self.filename)
@@ -59,11 +59,12 @@ class NumbaExecutable:
             self._compiled = {name: _native(f, dtypes) for name, (f, dtypes) in made.kernels.items()}
             self.namespace.update({name: found.entry_point for name, found in self._compiled.items()})
         self._run = self.namespace["run"]
-        self._kept = made.work
+        self._places = made.work
         self._inputs = Inputs(graph)
         self._outputs = Outputs(graph)
-        self._constants = [np.ascontiguousarray(a).reshape(-1) for a in self._plan.constants]
-        self._reference = [_Reference(k.node) for k in self.schedule.kernels if isinstance(k, ForeignKernel)]
+        self._constants = [np.ascontiguousarray(a).reshape(-1) for a in planned.constants]
+        self._arena = planned.arena
+        self._reference = [_Reference(k.node) for k in self.schedule.every() if isinstance(k, ForeignKernel)]
         self._work: list[list[ndarray]] = []  # what no call is using
 
     @property
@@ -75,7 +76,7 @@ class NumbaExecutable:
         """The outputs, in arrays of their own."""
         inputs = [a.reshape(-1) for a in self._inputs.contiguous(arrays)]
         outputs = self._outputs.arrays()
-        work = self._work.pop() if self._work else _room(self._plan, self._kept)
+        work = self._work.pop() if self._work else _room(self._arena, self._places)
         with np.errstate(all="ignore"):
             self._run(inputs, [y.reshape(-1) for y in outputs], work, self._constants, self._reference)
         self._work.append(work)
@@ -95,11 +96,11 @@ class _Reference:
             explain(error, self.node)
 
 
-def _room(plan: Plan, kept: list[tuple[Var, int]]) -> list[ndarray]:
-    """Flat arrays at the plan's places in a new arena."""
-    whole = np.empty(plan.arena + ALIGNMENT, np.uint8)
+def _room(arena: int, work: list[tuple[int, int, DType]]) -> list[ndarray]:
+    """Flat arrays in a new arena."""
+    whole = np.empty(arena + ALIGNMENT, np.uint8)
     start = -whole.ctypes.data % ALIGNMENT
-    return [np.ndarray((size,), v.type.dtype, whole, start + plan.places[v].at) for v, size in kept]
+    return [np.ndarray((size,), dtype, whole, start + at) for at, size, dtype in work]
 
 
 # ── the text as functions ────────────────────────────────────────────────────────────────────────

@@ -2,25 +2,36 @@
 
 Floor 4. `program(plan)` gives the module's text. Its function takes one argument, a Python list of arrays (constants,
 inputs, outputs, arena), and reads their addresses itself: that is far quicker than asking for them in Python. Kernels
-with the same text are one function, so a model of equal layers compiles one of them. BLAS and the callback into the
-reference are symbols that whoever links the program supplies.
+with the same text are one function, so a model of equal layers compiles one of them. Control flow is blocks of this
+function around the kernels it holds: slices are addresses that move with the loop's counter, and a carry has two
+places that change roles after each step. BLAS and the callback into the reference are symbols that whoever links the
+program supplies.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
+from minigrad.control import Cond, Scan, While
 from minigrad.graph import Atom
+from minigrad.loops.library import matmul
 from minigrad.loops.lower import lower, signature
-from minigrad.loops.to_llvm import Module, function, literal, register
-from minigrad.passes.plan import Plan
-from minigrad.passes.schedule.matmul import MatMul
-from minigrad.passes.schedule.parts import CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel
-from minigrad.types import FLOAT32
+from minigrad.loops.to_llvm import Module, function, register
+from minigrad.passes.plan import Place, Plan
+from minigrad.passes.schedule.parts import (
+    ControlKernel,
+    CopyKernel,
+    ForeignKernel,
+    Kernel,
+    LibraryKernel,
+    LoopKernel,
+)
+from minigrad.types import TensorType
 
 ENTRY = "program"
-FOREIGN = "minigrad_foreign"  # (list, number of the foreign kernel) -> not 0 if it raised
+FOREIGN = "minigrad_foreign"  # (list, number of the foreign kernel, addresses of its values) -> not 0 if it raised
 
 
 @dataclass(frozen=True)
@@ -39,34 +50,62 @@ def program(plan: Plan, layout: Layout) -> str:
 
 
 @dataclass
-class _Program:
+class _Scope:
+    """A plan whose kernels are being written, and where its graph's inputs and outputs are here."""
+
     plan: Plan
-    layout: Layout
-    module: Module = field(default_factory=Module)
-    functions: dict[str, str] = field(default_factory=dict)  # text -> name
-    lines: list[str] = field(default_factory=list)
-    pointers: dict[int, str] = field(default_factory=dict)  # of the arrays in the list
-    lowered: dict[Any, tuple[str, list[int]]] = field(default_factory=dict)  # by signature
-    foreign: int = 0
+    inputs: Sequence[str]
+    outputs: Sequence[str]
+
+
+class _Program:
+    def __init__(self, plan: Plan, layout: Layout) -> None:
+        self.layout, self.module = layout, Module()
+        self.functions: dict[str, str] = {}  # text -> name
+        self.slots: list[str] = []  # memory the function keeps on the stack
+        self.lines: list[str] = []
+        self.block, self.count = "entry", 0
+        self.lowered: dict[Any, tuple[str, list[int]]] = {}  # by signature
+        self.foreign = 0
+        constants, graph = len(plan.constants), plan.schedule.graph
+        self.arena = constants + len(graph.inputs) + len(graph.outputs)
+        arrays = [f"%data{k}" for k in range(constants, self.arena)]
+        self.scope = _Scope(plan, arrays[: len(graph.inputs)], arrays[len(graph.inputs) :])
 
     def text(self) -> str:
-        for kernel in self.plan.schedule.kernels:
-            self.kernel(kernel)
+        self.kernels(self.scope)
         head = [
             f"  %items.at = getelementptr i8, ptr %values, i64 {self.layout.items}",
             "  %items = load ptr, ptr %items.at",
         ]
-        for k in sorted(self.pointers):
+        for k in range(self.arena + 1):
             head += [
                 f"  %object{k}.at = getelementptr i8, ptr %items, i64 {8 * k}",
                 f"  %object{k} = load ptr, ptr %object{k}.at",
                 f"  %data{k}.at = getelementptr i8, ptr %object{k}, i64 {self.layout.data}",
                 f"  %data{k} = load ptr, ptr %data{k}.at",
             ]
-        main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *head, *self.lines, "  ret i32 0", "}"]
+        lines = [*self.slots, *head, *self.lines]
+        main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *lines, "  ret i32 0", "}"]
         kernels = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
         attributes = 'attributes #0 = { nounwind "no-trapping-math"="true" }'
         return "\n".join([*self.module.declarations.values(), *kernels, *main, attributes, ""])
+
+    def emit(self, text: str) -> str:
+        self.count += 1
+        self.lines.append(f"  %r{self.count} = {text}")
+        return f"%r{self.count}"
+
+    def begin(self, block: str) -> None:
+        self.lines.append(f"{block}:")
+        self.block = block
+
+    # ── kernels ──────────────────────────────────────────────────────────────────────────────────
+    def kernels(self, scope: _Scope) -> None:
+        outer, self.scope = self.scope, scope
+        for kernel in scope.plan.schedule.kernels:
+            self.kernel(kernel)
+        self.scope = outer
 
     def kernel(self, kernel: Kernel) -> None:
         match kernel:
@@ -76,112 +115,162 @@ class _Program:
             case LibraryKernel():
                 self.call(matmul(kernel.call, self.module, self.layout.integer), [kernel.node.out, *kernel.operands])
             case ForeignKernel():
-                self.call_back()
+                self.call_back(kernel)
             case CopyKernel():
-                if kernel.source.type.size:
-                    self.copy(kernel)
+                self.copy(self.scope.outputs[kernel.output], self.pointer(kernel.source), kernel.source.type)
+            case ControlKernel():
+                self.control(kernel)
 
     def call(self, text: str, buffers: list[Atom]) -> None:
         name = self.functions.setdefault(text, f"kernel{len(self.functions)}")
-        self.lines.append(f"  call void @{name}({', '.join(f'ptr {self.pointer(a)}' for a in buffers)})")
+        arguments = ", ".join([f"ptr {self.pointer(a)}" for a in buffers])
+        self.lines.append(f"  call void @{name}({arguments})")
 
     def loops(self, kernel: LoopKernel) -> None:
         """Call the function of a kernel; a kernel like an earlier one is not lowered again."""
-        key, values = signature(kernel, self.plan.schedule)
+        schedule = self.scope.plan.schedule
+        key, values = signature(kernel, schedule)
         if key not in self.lowered:
-            nest, buffers = lower(kernel, self.plan.schedule)
+            nest, buffers = lower(kernel, schedule)
             place = {a: k for k, a in enumerate(values)}
             self.lowered[key] = function(nest, self.module), [place[a] for a in buffers]
         text, places = self.lowered[key]
         self.call(text, [values[k] for k in places])
 
-    def call_back(self) -> None:
+    def call_back(self, kernel: ForeignKernel) -> None:
         k, self.foreign = self.foreign, self.foreign + 1
-        self.module.declarations[FOREIGN] = f"declare i32 @{FOREIGN}(ptr, i64)"
-        self.lines += [
-            f"  %raised{k} = call i32 @{FOREIGN}(ptr %values, i64 {k})",
-            f"  %fine{k} = icmp eq i32 %raised{k}, 0",
-            f"  br i1 %fine{k}, label %after{k}, label %stop{k}",
-            f"stop{k}:",
-            f"  ret i32 %raised{k}",
-            f"after{k}:",
-        ]
+        values = [self.pointer(a) for a in (*kernel.reads(), *kernel.writes())]
+        self.module.declarations[FOREIGN] = f"declare i32 @{FOREIGN}(ptr, i64, ptr)"
+        self.slots.append(f"  %frame{k} = alloca [{len(values)} x ptr]")
+        for j, pointer in enumerate(values):
+            at = self.emit(f"getelementptr ptr, ptr %frame{k}, i64 {j}")
+            self.lines.append(f"  store ptr {pointer}, ptr {at}")
+        raised = self.emit(f"call i32 @{FOREIGN}(ptr %values, i64 {k}, ptr %frame{k})")
+        fine = self.emit(f"icmp eq i32 {raised}, 0")
+        self.lines.append(f"  br i1 {fine}, label %after{k}, label %stop{k}")
+        self.begin(f"stop{k}")
+        self.lines.append(f"  ret i32 {raised}")
+        self.begin(f"after{k}")
 
-    def copy(self, kernel: CopyKernel) -> None:
-        t = kernel.source.type
-        name = "llvm.memcpy.p0.p0.i64"
-        self.module.declarations[name] = f"declare void @{name}(ptr, ptr, i64, i1)"
-        into = self.array(self.first_output + kernel.output)
-        size = t.size * t.dtype.itemsize
-        self.lines.append(f"  call void @{name}(ptr {into}, ptr {self.pointer(kernel.source)}, i64 {size}, i1 false)")
+    def copy(self, into: str, source: str, t: TensorType) -> None:
+        """Copy a value; onto itself is fine."""
+        if t.size:
+            name = "llvm.memcpy.p0.p0.i64"
+            self.module.declarations[name] = f"declare void @{name}(ptr, ptr, i64, i1)"
+            self.lines.append(f"  call void @{name}(ptr {into}, ptr {source}, i64 {_bytes(t)}, i1 false)")
 
-    # ── the caller's list: constants, inputs, outputs, arena ─────────────────────────────────────
-    @property
-    def first_output(self) -> int:
-        return len(self.plan.constants) + len(self.plan.schedule.graph.inputs)
+    # ── control flow ─────────────────────────────────────────────────────────────────────────────
+    def control(self, kernel: ControlKernel) -> None:
+        plans, places = self.scope.plan.held[kernel]
+        node, spares = kernel.node, [self.address(place) for place in places]
+        ins, outs = ([self.pointer(a) for a in atoms] for atoms in (node.ins, node.outs))
+        match node.op:
+            case Scan():
+                self.scan(node.op, plans[0], ins, outs, spares)
+            case While():
+                self.repeat(node.op, plans[0], plans[1], ins, outs, spares)
+            case Cond():
+                self.branch(node.ins[0].type, plans, ins, outs)
 
-    def array(self, k: int) -> str:
-        return self.pointers.setdefault(k, f"%data{k}")
+    def scan(self, op: Scan, body: Plan, ins: list[str], outs: list[str], spares: list[str]) -> None:
+        consts, start, xs = op.split(ins)
+        end, ys = outs[: op.carry], outs[op.carry :]
+        types = op.body.out_types
+        if op.length == 0:
+            for to, source, t in zip(end, start, types):
+                self.copy(to, source, t)
+            return
+        # the last step shall write where the result belongs
+        i, now, new = self.loop(start, *((end, spares) if op.length % 2 else (spares, end)))
+        step = self.emit(f"sub nsw i64 {op.length - 1}, {i}") if op.reverse else i
+        x_types = op.body.in_types[op.consts + op.carry :]
+        xs, ys = (
+            [self.slice(p, step, t) for p, t in zip(pointers, ts)]
+            for pointers, ts in ((xs, x_types), (ys, types[op.carry :]))
+        )
+        self.kernels(_Scope(body, [*consts, *now, *xs], [*new, *ys]))
+        following = self.next(i)
+        last = self.emit(f"icmp eq i64 {following}, {op.length}")
+        self.lines.append(f"  br i1 {last}, label %done{i[2:]}, label %loop{i[2:]}")
+        self.begin(f"done{i[2:]}")
 
+    def repeat(self, op: While, cond: Plan, body: Plan, ins: list[str], outs: list[str], spares: list[str]) -> None:
+        consts, (test, *others) = ins[: op.consts], spares
+        i, now, new = self.loop(ins[op.consts :], outs, others)
+        k = i[2:]
+        if op.bound is not None:
+            within = self.emit(f"icmp ult i64 {i}, {op.bound}")
+            self.lines.append(f"  br i1 {within}, label %test{k}, label %done{k}")
+            self.begin(f"test{k}")
+        self.kernels(_Scope(cond, [*consts, *now], [test]))
+        going = self.emit(f"load i8, ptr {test}")
+        going = self.emit(f"icmp ne i8 {going}, 0")
+        self.lines.append(f"  br i1 {going}, label %body{k}, label %done{k}")
+        self.begin(f"body{k}")
+        self.kernels(_Scope(body, [*consts, *now], new))
+        self.next(i)
+        self.lines.append(f"  br label %loop{k}")
+        self.begin(f"done{k}")
+        for to, source, t in zip(outs, now, op.body.out_types):
+            self.copy(to, source, t)
+
+    def loop(self, start: Sequence[str], first: Sequence[str], second: Sequence[str]) -> tuple[str, Any, Any]:
+        """Begin a loop: its counter, where the carries are in this step, and where their new values go.
+
+        They start where they are given; then `first` and `second` take turns.
+        """
+        self.count += 1
+        k, before = self.count, self.block
+        self.lines.append(f"  br label %loop{k}")
+        self.begin(f"loop{k}")
+        self.lines.append(f"  %i{k} = phi i64 [0, %{before}], [%n{k}, %next{k}]")
+        now, new, old = ([f"%{what}{k}.{j}" for j in range(len(start))] for what in ("now", "new", "old"))
+        for names, begins, later in ((now, start, new), (new, first, old), (old, second, new)):
+            for name, begin, then in zip(names, begins, later):
+                self.lines.append(f"  {name} = phi ptr [{begin}, %{before}], [{then}, %next{k}]")
+        return f"%i{k}", now, new
+
+    def next(self, i: str) -> str:
+        """The end of a step: the counter of the next."""
+        self.lines.append(f"  br label %next{i[2:]}")
+        self.begin(f"next{i[2:]}")
+        self.lines.append(f"  %n{i[2:]} = add nuw nsw i64 {i}, 1")
+        return f"%n{i[2:]}"
+
+    def slice(self, pointer: str, step: str, t: TensorType) -> str:
+        offset = self.emit(f"mul nsw i64 {step}, {_bytes(t)}")
+        return self.emit(f"getelementptr i8, ptr {pointer}, i64 {offset}")
+
+    def branch(self, index: TensorType, branches: list[Plan], ins: list[str], outs: list[str]) -> None:
+        t, self.count = register(index.dtype), self.count + 1
+        k, number = self.count, self.emit(f"load {t}, ptr {ins[0]}")
+        if index.dtype.kind == "i":
+            below = self.emit(f"icmp slt {t} {number}, 0")
+            number = self.emit(f"select i1 {below}, {t} 0, {t} {number}")
+        cases = [f"{t} {j}, label %case{k}.{j}" for j in range(len(branches) - 1)]
+        self.lines.append(f"  switch {t} {number}, label %case{k}.{len(cases)} [{' '.join(cases)}]")
+        for j, plan in enumerate(branches):
+            self.begin(f"case{k}.{j}")
+            self.kernels(_Scope(plan, ins[1:], outs))
+            self.lines.append(f"  br label %done{k}")
+        self.begin(f"done{k}")
+
+    # ── addresses ────────────────────────────────────────────────────────────────────────────────
     def pointer(self, a: Atom) -> str:
         """The address of a value."""
-        place = self.plan.place(a)
+        return self.address(self.scope.plan.place(a))
+
+    def address(self, place: Place) -> str:
         match place.kind:
             case "constant":
-                return self.array(place.at)
+                return f"%data{place.at}"
             case "input":
-                return self.array(len(self.plan.constants) + place.at)
+                return self.scope.inputs[place.at]
             case "output":
-                return self.array(self.first_output + place.at)
-        arena = self.array(self.first_output + len(self.plan.schedule.graph.outputs))
-        name = f"%at{len(self.lines)}"
-        self.lines.append(f"  {name} = getelementptr i8, ptr {arena}, i64 {place.at}")
-        return name
+                return self.scope.outputs[place.at]
+        return self.emit(f"getelementptr i8, ptr %data{self.arena}, i64 {place.at}")
 
 
-def matmul(call: MatMul, module: Module, bits: int) -> str:
-    """A function c, a, b -> nothing that calls BLAS, once per lane.
-
-    BLAS stores columns, we rows: it is asked for cᵀ = bᵀ·aᵀ, and reads our rows as its columns.
-    """
-    t = register(call.dtype)
-    gemm = "sgemm" if call.dtype == FLOAT32 else "dgemm"
-    module.declarations[gemm] = f"declare void @{gemm}({', '.join(['ptr'] * 13)})"
-
-    def number(x: int) -> str:
-        module.declarations[f"@int.{x}"] = f"@int.{x} = private constant i{bits} {x}"
-        return f"ptr @int.{x}"
-
-    def real(x: int) -> str:
-        name = f"@{t}.{x}"
-        module.declarations[name] = f"{name} = private constant {t} {literal(x, call.dtype)}"
-        return f"ptr {name}"
-
-    def letter(transposed: bool) -> str:
-        name = f"@letter.{'T' if transposed else 'N'}"
-        module.declarations[name] = f"{name} = private constant i8 {ord('T' if transposed else 'N')}"
-        return f"ptr {name}"
-
-    lines, pointers = ["entry:"], ["%b0", "%b1", "%b2"]
-    close: list[str] = []
-    for k, (count, *steps) in enumerate(call.lanes):
-        before = f"lane{k - 1}" if k else "entry"
-        lines += [f"  br label %lane{k}", f"lane{k}:", f"  %i{k} = phi i64 [0, %{before}], [%n{k}, %next{k}]"]
-        moved = []
-        for j, (pointer, step) in enumerate(zip(pointers, (steps[2], steps[0], steps[1]))):
-            lines.append(f"  %o{k}.{j} = mul nsw i64 %i{k}, {step}")
-            lines.append(f"  %p{k}.{j} = getelementptr {t}, ptr {pointer}, i64 %o{k}.{j}")
-            moved.append(f"%p{k}.{j}")
-        pointers = moved
-        close = [
-            f"  br label %next{k}", f"next{k}:", f"  %n{k} = add nuw nsw i64 %i{k}, 1",
-            f"  %c{k} = icmp eq i64 %n{k}, {count}", f"  br i1 %c{k}, label %done{k}, label %lane{k}",
-            f"done{k}:", *close,
-        ]  # fmt: skip
-    c, a, b = (f"ptr {p}" for p in pointers)
-    arguments = [
-        letter(call.b.transposed), letter(call.a.transposed), number(call.n), number(call.m), number(call.k), real(1),
-        b, number(call.b.leading), a, number(call.a.leading), real(0), c, number(call.n),
-    ]  # fmt: skip
-    lines += [f"  call void @{gemm}({', '.join(arguments)})", *close, "  ret void"]
-    return "(ptr %b0, ptr %b1, ptr %b2) #0 {\n" + "\n".join(lines) + "\n}"
+def _bytes(t: TensorType) -> int:
+    nbytes: int = t.size * t.dtype.itemsize
+    return nbytes

@@ -2,98 +2,122 @@
 
 Floor 4. `program(plan)` gives the text and what is needed to run it. Above each kernel stand the nodes it fuses, under
 the user's lines that made them. Kernels that differ in nothing but the arrays they are given are one function. Arrays
-are flat; contractions are NumPy's calls of BLAS, what has no lowering is the op's NumPy implementation, handed in.
+are flat; contractions are NumPy's calls of BLAS, what has no lowering is the op's NumPy implementation, handed in. Each
+graph held by a loop or a branch has a function like `run`; a carry has two arrays that change roles after each step.
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from minigrad.graph import Atom, Graph, Node, Var
+from minigrad.control import Cond, Scan, While
+from minigrad.graph import Atom, Node, Var
 from minigrad.loops import to_python
 from minigrad.loops.lower import lower, signature
 from minigrad.loops.nest import Nest
 from minigrad.loops.prelude import PythonFunction
-from minigrad.passes.plan import Plan
-from minigrad.passes.schedule.matmul import MatMul, Matrix
-from minigrad.passes.schedule.parts import CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel
+from minigrad.loops.python_library import STRIDED, matmul, reshaped
+from minigrad.passes.plan import Place, Plan
+from minigrad.passes.schedule.parts import ControlKernel, CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel
 from minigrad.source import UNKNOWN, Line
 from minigrad.text import rows
 from minigrad.types import LONG, DType
 
-_OURS = re.compile(r"np|inf|nan|run|inputs|outputs|work|constants|reference|([tibc]|acc|kernel|out|reference)\d+|"
+_OURS = re.compile(r"np|inf|nan|run|inputs|outputs|work|constants|reference|step|now|new|old|y|last|"
+                   r"([tibc]|acc|kernel|out|reference|spare|graph)\d+|"
                    r"(plus|times|maximum|minimum|quotient|remainder|strided|.*_\w\d+)|" + "|".join(LONG))  # fmt: skip
-_STRIDED = '''\
-def strided(x, shape, strides):
-    """A view of a flat array by the steps (in elements) along each axis."""
-    return np.ndarray(shape, x.dtype, x, 0, [x.itemsize * step for step in strides])
-'''
 
 
 @dataclass(eq=False)
 class Program:
-    """The text, the kernels in it by name with the dtypes of their arrays, the values in the arena and their sizes."""
+    """The text, the kernels in it by name with the dtypes of their arrays, and the arrays in the arena."""
 
     text: str
     kernels: dict[str, tuple[PythonFunction, tuple[DType, ...]]]
-    work: list[tuple[Var, int]]
+    work: list[tuple[int, int, DType]]  # byte, elements
 
 
 def program(plan: Plan) -> Program:
     """The Python of a planned schedule."""
-    return _Program(plan).program()
+    shared = _Shared()
+    texts = _Function(plan, "run", shared).texts()
+    helpers = dict.fromkeys(f.text for f in to_python.flat(f for k, _ in shared.found for f in k.uses))
+    texts = [*helpers, *shared.functions, *texts]
+    if any("strided(" in text for text in texts):
+        texts.insert(0, STRIDED)
+    text = "\n\n".join([_imports("\n".join(texts)), *texts])
+    return Program(text, {name: key for key, name in shared.found.items()}, shared.work)
 
 
 @dataclass
-class _Program:
-    plan: Plan
-    names: dict[Var, str] = field(default_factory=dict)
-    rows: dict[int, str] = field(default_factory=dict)
+class _Shared:
+    """What the functions of one program have in common."""
+
     found: dict[Any, str] = field(default_factory=dict)  # (function, dtypes) -> what it is called
     lowered: dict[Any, tuple[str, list[int]]] = field(default_factory=dict)  # by signature
     functions: list[str] = field(default_factory=list)  # the kernels' texts
-    lines: list[str] = field(default_factory=list)  # of run
+    work: list[tuple[int, int, DType]] = field(default_factory=list)
+    graphs: int = 0
     foreign: int = 0
 
-    @property
-    def graph(self) -> Graph:
-        return self.plan.schedule.graph
 
-    def program(self) -> Program:
+class _Function:
+    """`run`, or the function of a held graph: its kernels called in order."""
+
+    def __init__(self, plan: Plan, called: str, shared: _Shared) -> None:
+        self.plan, self.called, self.shared = plan, called, shared
+        self.graph = plan.schedule.graph
         names, self.rows = rows(self.graph)
         self.names = {v: f"{name}_" if _OURS.fullmatch(name) else name for v, name in names.items()}
-        for kernel in self.plan.schedule.kernels:
-            self.kernel(kernel)
-        work = [v for v, place in self.plan.places.items() if place.kind == "arena" and isinstance(v, Var)]
-        run = [*self.head(work), *(f"    {line}" for line in self.lines)]
-        helpers = dict.fromkeys(f.text for f in to_python.flat(f for k, _ in self.found for f in k.uses))
-        texts = [*helpers, *self.functions, "\n".join([*run, ""])]
-        if any("strided(" in line for line in self.lines):
-            texts.insert(0, _STRIDED)
-        text = "\n\n".join([_imports("\n".join(texts)), *texts])
-        kernels = [k for k in self.plan.schedule.kernels if isinstance(k, LoopKernel)]
+        self.lines: list[str] = []
+        self.held: list[str] = []  # the texts of the graphs held here
+        self.constants: dict[str, int] = {}  # those used here
+        self.references: dict[str, int] = {}
+        self.work: dict[str, int] = {}
+        kernels = [k for k in plan.schedule.kernels if isinstance(k, LoopKernel)]
         one_row = {r.out: k.row_size(r) for k in kernels for r in k.scratch}
-        sizes = [(v, one_row.get(v, v.type.size)) for v in work]
-        return Program(text, {name: key for key, name in self.found.items()}, sizes)
+        for v, place in plan.places.items():
+            if place.kind == "arena" and isinstance(v, Var):
+                self.room(self.names[v], place, one_row.get(v, v.type.size), v.type.dtype)
+        self.spares = {
+            kernel: [
+                self.room(f"spare{len(self.work)}", place, t.size, t.dtype)
+                for t, place in zip(kernel.spares(), places, strict=True)
+            ]
+            for kernel, (_, places) in plan.held.items()
+        }
+        for kernel in plan.schedule.kernels:
+            self.kernel(kernel)
 
-    def head(self, work: list[Var]) -> list[str]:
+    def texts(self) -> list[str]:
+        """Its text, after those of the graphs it holds."""
+        return [*self.held, "\n".join([*self.head(), *(f"    {line}" for line in self.lines), ""])]
+
+    def head(self) -> list[str]:
         outputs = [
             next((self.names[v] for v, p in self.plan.places.items()
                   if isinstance(v, Var) and (p.kind, p.at) == ("output", k)), f"out{k}")
             for k in range(len(self.graph.outputs))
         ]  # fmt: skip
         return [
-            "def run(inputs, outputs, work, constants, reference):",
+            f"def {self.called}(inputs, outputs, work, constants, reference):",
             f'    """{self.graph.name}: all arrays are flat."""',
             *_unpacked("inputs", [self.names[v] for v in self.graph.inputs]),
             *_unpacked("outputs", outputs),
-            *_unpacked("work", [self.names[v] for v in work]),
-            *_unpacked("constants", [f"c{k}" for k in range(len(self.plan.constants))]),
-            *_unpacked("reference", [f"reference{k}" for k in range(self.foreign)]),
+            *_picked("work", self.work),
+            *_picked("constants", self.constants),
+            *_picked("reference", self.references),
         ]
+
+    def room(self, name: str, place: Place, size: int, dtype: DType) -> str:
+        """An array in the arena."""
+        self.work[name] = len(self.shared.work)
+        self.shared.work.append((place.at, size, dtype))
+        return name
 
     # ── kernels ──────────────────────────────────────────────────────────────────────────────────
     def kernel(self, kernel: Kernel) -> None:
@@ -102,33 +126,36 @@ class _Program:
                 if any(v.type.size for v in kernel.writes()):
                     self.loops(kernel)
             case LibraryKernel():
-                self.line(kernel.node, self.matmul(kernel))
+                names = [self.name(a) for a in (kernel.node.out, *kernel.operands)]
+                self.line(kernel.node, matmul(kernel.call, kernel.operands, *names))
             case ForeignKernel():
                 self.call_back(kernel.node)
+            case ControlKernel():
+                self.control(kernel)
             case CopyKernel():
                 self.lines.append(f"out{kernel.output}[:] = {self.name(kernel.source)}")
 
     def loops(self, kernel: LoopKernel) -> None:
         """Call the function of a kernel; a kernel like an earlier one is not lowered again."""
         same, values = signature(kernel, self.plan.schedule)
-        if same not in self.lowered:
+        if same not in self.shared.lowered:
             nest, buffers = lower(kernel, self.plan.schedule, to_python.meaning)
             place = {a: k for k, a in enumerate(values)}
-            self.lowered[same] = self.function(nest, buffers, kernel), [place[a] for a in buffers]
-        name, places = self.lowered[same]
+            self.shared.lowered[same] = self.function(nest, buffers, kernel), [place[a] for a in buffers]
+        name, places = self.shared.lowered[same]
         self.lines.append(f"{name}({', '.join(self.name(values[k]) for k in places)})")
 
     def function(self, nest: Nest, buffers: list[Atom], kernel: LoopKernel) -> str:
         """The name of the function for a nest; printed, if there is none with its text."""
         function = to_python.kernel(nest)
         key = function, nest.buffers
-        if key not in self.found:
-            self.found[key] = name = f"kernel{len(self.found)}"
+        if key not in self.shared.found:
+            self.shared.found[key] = name = f"kernel{len(self.shared.found)}"
             names = [self.name(a) for a in buffers]
             text = re.sub(r"\bb(\d+)\b", lambda m: names[int(m[1])], function.text)
             text = text.replace("def kernel(", f"def {name}(", 1)
-            self.functions.append("\n".join([*self.cited(_nodes(kernel)), text]))
-        return self.found[key]
+            self.shared.functions.append("\n".join([*self.cited(_nodes(kernel)), text]))
+        return self.shared.found[key]
 
     def cited(self, nodes: list[Node]) -> list[str]:
         """The nodes as comments, under the lines of the user that made them."""
@@ -146,22 +173,11 @@ class _Program:
         """A line of run for one node, cited before it."""
         self.lines += [*self.cited([n]), text]
 
-    def matmul(self, kernel: LibraryKernel) -> str:
-        call, (a, b) = kernel.call, (self.name(x) for x in kernel.operands)
-        counts = [n for n, *_ in call.lanes]
-        left = _view(a, kernel.operands[0], call.m, call.k, call.a, call, 1)
-        right = _view(b, kernel.operands[1], call.k, call.n, call.b, call, 2)
-        out = _reshaped(self.name(kernel.node.out), [*counts, call.m, call.n])
-        if _in_order(call):
-            return f"np.{'matmul' if counts else 'dot'}({left}, {right}, out={out})"
-        strides = [s for *_, s in call.lanes] + [call.n, 1]
-        out = f"strided({self.name(kernel.node.out)}, {(*counts, call.m, call.n)}, {tuple(strides)})"
-        return f"np.matmul({left}, {right}, out={out})"
-
     def call_back(self, n: Node) -> None:
-        k, self.foreign = self.foreign, self.foreign + 1
-        call = f"reference{k}({', '.join(_reshaped(self.name(a), a.type.shape) for a in n.ins)})"
-        outs = [f"{_reshaped(self.name(v), v.type.shape)}[...]" for v in n.outs]
+        k, self.shared.foreign = self.shared.foreign, self.shared.foreign + 1
+        self.references[f"reference{k}"] = k
+        call = f"reference{k}({', '.join(reshaped(self.name(a), a.type.shape) for a in n.ins)})"
+        outs = [f"{reshaped(self.name(v), v.type.shape)}[...]" for v in n.outs]
         if n.op.many:
             targets = ", ".join(outs) + "," * (len(outs) == 1)
             self.line(n, f"{targets} = {call}" if outs else call)
@@ -171,7 +187,63 @@ class _Program:
     def name(self, a: Atom) -> str:
         """The variable of `run` that holds a value's memory."""
         base = self.plan.schedule.base(a)
-        return self.names[base] if isinstance(base, Var) else f"c{self.plan.place(a).at}"
+        if isinstance(base, Var):
+            return self.names[base]
+        k = self.plan.place(a).at
+        self.constants[f"c{k}"] = k
+        return f"c{k}"
+
+    # ── control flow ─────────────────────────────────────────────────────────────────────────────
+    def control(self, kernel: ControlKernel) -> None:
+        node, spares = kernel.node, self.spares[kernel]
+        graphs = [self.function_of(plan) for plan in self.plan.held[kernel][0]]
+        ins, outs = [self.name(a) for a in node.ins], [self.name(v) for v in node.outs]
+        self.lines += self.cited([node])
+        match node.op:
+            case Scan():
+                self.scan(node.op, graphs[0], ins, outs, spares)
+            case While():
+                self.repeat(node.op, graphs, ins, outs, spares)
+            case Cond():
+                chosen = f"[{', '.join(graphs)}][min(max({ins[0]}[0], 0), {len(graphs) - 1})]"
+                self.lines += _applied(chosen, _list(ins[1:]), _list(outs), 0)
+
+    def function_of(self, plan: Plan) -> str:
+        """The name of the function for a held graph, which is written here."""
+        name, self.shared.graphs = f"graph{self.shared.graphs}", self.shared.graphs + 1
+        self.held += _Function(plan, name, self.shared).texts()
+        return name
+
+    def scan(self, op: Scan, body: str, ins: list[str], outs: list[str], spares: list[str]) -> None:
+        consts, start, xs = op.split(ins)
+        end, ys = outs[: op.carry], outs[op.carry :]
+        # the last step shall write where the result belongs
+        first, second = (end, spares) if op.length % 2 else (spares, end)
+        steps = f"range({op.length})"
+        xs = [_slice(x, t.size) for x, t in zip(xs, op.body.in_types[op.consts + op.carry :], strict=True)]
+        ys = [_slice(y, t.size) for y, t in zip(ys, op.body.out_types[op.carry :], strict=True)]
+        self.lines += [
+            f"now, new, old = {_list(start)}, {_list(first)}, {_list(second)}",
+            f"for step in {f'reversed({steps})' if op.reverse else steps}:",
+            *_applied(body, _list([*consts, "*now", *xs]), _list(["*new", *ys])),
+            "    now, new, old = new, old, new",
+        ]
+        if not op.length:
+            self.lines += [f"{y}[:] = {x}" for y, x in zip(end, start, strict=True)]
+
+    def repeat(self, op: While, graphs: list[str], ins: list[str], outs: list[str], spares: list[str]) -> None:
+        (test, *others), values = spares, _list([*ins[: op.consts], "*now"])
+        self.lines += [
+            f"now, new, old = {_list(ins[op.consts :])}, {_list(outs)}, {_list(others)}",
+            "while True:" if op.bound is None else f"for step in range({op.bound}):",
+            *_applied(graphs[0], values, f"[{test}]"),
+            f"    if not {test}[0]:",
+            "        break",
+            *_applied(graphs[1], values, "new"),
+            "    now, new, old = new, old, new",
+            f"for y, last in zip({_list(outs)}, now):",
+            "    y[:] = last",
+        ]
 
 
 def _nodes(kernel: LoopKernel) -> list[Node]:
@@ -198,30 +270,25 @@ def _unpacked(what: str, names: list[str]) -> list[str]:
     return [*lines[:-1], f"{lines[-1]} = {what}"]
 
 
-def _reshaped(name: str, shape: Any) -> str:
-    return name if len(shape) == 1 else f"{name}.reshape({', '.join(map(str, shape)) or '()'})"
+def _picked(what: str, places: dict[str, int]) -> list[str]:
+    """Some items of a list by names: a stretch of it at once, if they follow each other."""
+    numbers = list(places.values())
+    if numbers and numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return _unpacked(f"{what}[{numbers[0] or ''}:{numbers[-1] + 1}]", list(places))
+    return [f"    {name} = {what}[{k}]" for name, k in places.items()]
 
 
-def _in_order(call: MatMul) -> bool:
-    """Do the lanes of the result follow each other as they are counted?"""
-    step = call.m * call.n
-    for count, *_, s in reversed(call.lanes):
-        if s != step:
-            return False
-        step *= count
-    return True
+def _list(names: Iterable[str]) -> str:
+    return f"[{', '.join(names)}]"
 
 
-def _view(name: str, a: Atom, rows: int, columns: int, matrix: Matrix, call: MatMul, side: int) -> str:
-    """An operand as NumPy sees it: reshaped and turned where that is all, else by its strides."""
-    counts, lanes = [lane[0] for lane in call.lanes], [lane[side] for lane in call.lanes]
-    stored = (columns, rows) if matrix.transposed else (rows, columns)
-    plain = [*counts, *stored]
-    natural, step = True, stored[0] * stored[1]
-    for count, s in zip(reversed(counts), reversed(lanes), strict=True):
-        natural, step = natural and s == step, step * count
-    if natural and matrix.leading == stored[1] and step == a.type.size:
-        turned = ".swapaxes(-1, -2)" if counts else ".T"
-        return _reshaped(name, plain) + (turned if matrix.transposed else "")
-    steps = (1, matrix.leading) if matrix.transposed else (matrix.leading, 1)
-    return f"strided({name}, {(*counts, rows, columns)}, {(*lanes, *steps)})"
+def _slice(name: str, size: int) -> str:
+    """What a step of a scan sees of a stack."""
+    return f"{name}[{size}*step:{size}*step + {size}]" if size != 1 else f"{name}[step:step + 1]"
+
+
+def _applied(function: str, inputs: str, outputs: str, depth: int = 1) -> list[str]:
+    text = f"{function}({inputs}, {outputs}, work, constants, reference)"
+    return textwrap.wrap(
+        text, 104, initial_indent="    " * depth, subsequent_indent="    " * (depth + 1), break_long_words=False
+    )

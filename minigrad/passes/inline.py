@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from collections import Counter
 
-from minigrad.control import Call, Checkpoint, CustomJvp, CustomVjp
-from minigrad.graph import Atom, Graph, Node, Var
+from minigrad.control import Call, Checkpoint, Cond, CustomJvp, CustomVjp, Scan, While
+from minigrad.graph import Atom, Graph, Node, Var, map_subgraphs
+from minigrad.passes.rewrite import rebuilt
 
 _HELD = (Call, Checkpoint, CustomJvp, CustomVjp)
+_ENTERED = (Scan, While, Cond)  # whose graphs are compiled with the rest
 
 
 def inline(graph: Graph, used: Counter[str] | None = None) -> Graph:
     """The graph without calls."""
     used = Counter() if used is None else used
-    if not any(isinstance(n.op, _HELD) for n in graph.nodes):
+    if not any(isinstance(n.op, (*_HELD, *_ENTERED)) for n in graph.nodes):
         return graph
     now: dict[Var, Atom] = {}
     nodes: list[Node] = []
@@ -28,7 +30,8 @@ def inline(graph: Graph, used: Counter[str] | None = None) -> Graph:
     for n in graph.nodes:
         ins = tuple([atom(a) for a in n.ins])
         if not isinstance(n.op, _HELD):
-            nodes.append(Node(n.op, ins, n.outs, n.line))
+            op = map_subgraphs(n.op, lambda g: inline(g, used)) if isinstance(n.op, _ENTERED) else n.op
+            nodes.append(rebuilt(n, op, ins))
             continue
         used["y = call f(x) -> y = f(x)"] += 1
         held = inline(n.op.graph, used)

@@ -1,17 +1,18 @@
 """plan: where every value lives. Inputs and outputs are the caller's arrays; what is between shares one arena.
 
 Floor 4. A value's place in the arena is free again after the last kernel that reads it. Places are aligned to 64 bytes,
-and no kernel writes where it reads.
+and no kernel writes where it reads. Loops and branches have their temporaries in the same arena.
 """
 
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from minigrad.graph import Atom, Const, Var
 from minigrad.op import ndarray
-from minigrad.passes.schedule.parts import CopyKernel, Kernel, LoopKernel, Schedule
+from minigrad.passes.schedule.parts import ControlKernel, CopyKernel, Kernel, LoopKernel, Schedule
+from minigrad.types import TensorType
 
 ALIGNMENT = 64
 
@@ -26,21 +27,32 @@ class Place:
 
 @dataclass(eq=False)
 class Plan:
-    """The places of all values a schedule stores, the constants among them, and the size of the arena."""
+    """The places of all values a schedule stores, and what the program as a whole needs: constants, an arena's size.
+
+    `held`: the plans of a kernel's schedules, in the same arena, and its spare places there. Their inputs and outputs
+    are for the kernel to place: slices of its operands and results, what it carries.
+    """
 
     schedule: Schedule
     places: dict[Atom, Place]
     constants: list[ndarray]
-    arena: int
+    held: dict[ControlKernel, tuple[list[Plan], list[Place]]] = field(default_factory=dict)
+    arena: int = 0
 
     def place(self, a: Atom) -> Place:
         return self.places[self.schedule.base(a)]
 
 
 def plan(schedule: Schedule) -> Plan:
-    """Places for everything, the arena filled first fit."""
+    """Places for everything."""
+    arena = _Arena()
+    result = _plan(schedule, [], arena)
+    result.arena = arena.end
+    return result
+
+
+def _plan(schedule: Schedule, constants: list[ndarray], arena: _Arena) -> Plan:
     places: dict[Atom, Place] = {v: Place("input", k) for k, v in enumerate(schedule.graph.inputs)}
-    constants: list[ndarray] = []
     copied = {kernel.output for kernel in schedule.kernels if isinstance(kernel, CopyKernel)}
     for k, a in enumerate(schedule.graph.outputs):
         if k not in copied:
@@ -53,28 +65,27 @@ def plan(schedule: Schedule) -> Plan:
             if isinstance(base, Const) and base not in places:
                 places[base] = Place("constant", len(constants))
                 constants.append(base.array)
-    arena = _fill(schedule, places, last)
-    return Plan(schedule, places, constants, arena)
+    result = Plan(schedule, places, constants)
+    _fill(result, last, arena)
+    return result
 
 
-def _fill(schedule: Schedule, places: dict[Atom, Place], last: dict[Atom, int]) -> int:
-    """Places in the arena for what has none yet; the bytes it takes."""
-    free: list[tuple[int, int]] = []  # (start, size), sorted, never touching
+def _fill(plan: Plan, last: dict[Atom, int], arena: _Arena) -> None:
+    """Places in the arena for what has none yet, and for what kernels hold, while everything around it lives."""
     dying: dict[int, list[tuple[int, int]]] = {}
-    end = 0
-    for k, kernel in enumerate(schedule.kernels):
+    for k, kernel in enumerate(plan.schedule.kernels):
         for v in kernel.writes():
-            if v in places:
-                continue
-            size = _size(v, kernel)
-            start = _first_fit(free, size)
-            if start is None:
-                start, end = end, end + size
-            places[v] = Place("arena", start)
-            dying.setdefault(last[v], []).append((start, size))
+            if v not in plan.places:
+                gap = arena.take(_size(v, kernel))
+                plan.places[v] = Place("arena", gap[0])
+                dying.setdefault(last[v], []).append(gap)
+        if isinstance(kernel, ControlKernel):
+            spares = [arena.take(_bytes(t.size, t)) for t in kernel.spares()]
+            inside = [_plan(held, plan.constants, arena) for held in kernel.held]
+            plan.held[kernel] = inside, [Place("arena", start) for start, _ in spares]
+            dying.setdefault(k, []).extend(spares)
         for gap in dying.pop(k, ()):
-            _release(free, gap)
-    return end
+            arena.release(gap)
 
 
 def _size(v: Var, kernel: Kernel) -> int:
@@ -82,22 +93,34 @@ def _size(v: Var, kernel: Kernel) -> int:
     size = v.type.size
     if isinstance(kernel, LoopKernel):
         size = next((kernel.row_size(r) for r in kernel.scratch if r.out is v), size)
-    nbytes: int = max(size, 1) * v.type.dtype.itemsize
+    return _bytes(size, v.type)
+
+
+def _bytes(size: int, t: TensorType) -> int:
+    nbytes: int = max(size, 1) * t.dtype.itemsize
     return -(-nbytes // ALIGNMENT) * ALIGNMENT
 
 
-def _first_fit(free: list[tuple[int, int]], size: int) -> int | None:
-    for i, (start, gap) in enumerate(free):
-        if gap >= size:
-            free[i : i + 1] = [(start + size, gap - size)] if gap > size else []
-            return start
-    return None
+class _Arena:
+    """Gaps (start, size) are taken first fit and given back."""
 
+    def __init__(self) -> None:
+        self.end = 0
+        self._free: list[tuple[int, int]] = []  # sorted, never touching
 
-def _release(free: list[tuple[int, int]], gap: tuple[int, int]) -> None:
-    insort(free, gap)
-    i = free.index(gap)
-    if i + 1 < len(free) and sum(free[i]) == free[i + 1][0]:
-        free[i : i + 2] = [(free[i][0], free[i][1] + free[i + 1][1])]
-    if i and sum(free[i - 1]) == free[i][0]:
-        free[i - 1 : i + 1] = [(free[i - 1][0], free[i - 1][1] + free[i][1])]
+    def take(self, size: int) -> tuple[int, int]:
+        for i, (start, gap) in enumerate(self._free):
+            if gap >= size:
+                self._free[i : i + 1] = [(start + size, gap - size)] if gap > size else []
+                return start, size
+        self.end += size
+        return self.end - size, size
+
+    def release(self, gap: tuple[int, int]) -> None:
+        free = self._free
+        insort(free, gap)
+        i = free.index(gap)
+        if i + 1 < len(free) and sum(free[i]) == free[i + 1][0]:
+            free[i : i + 2] = [(free[i][0], free[i][1] + free[i + 1][1])]
+        if i and sum(free[i - 1]) == free[i][0]:
+            free[i - 1 : i + 1] = [(free[i - 1][0], free[i - 1][1] + free[i][1])]

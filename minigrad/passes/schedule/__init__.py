@@ -2,16 +2,18 @@
 
 Floor 4. Elementwise and movement ops join their readers by index substitution (`inline`), stored values of one loop
 space share a kernel (`group`), contractions are calls of BLAS (`matmul`), reductions take what they sum in, and what
-has no lowering runs through its NumPy implementation.
+has no lowering runs through its NumPy implementation. A loop or a branch is a kernel that holds schedules.
 """
 
 from __future__ import annotations
 
-from minigrad.graph import Graph
+from minigrad.control import Cond, Scan, While
+from minigrad.graph import Graph, subgraphs
 from minigrad.passes.schedule import group
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import layout
 from minigrad.passes.schedule.parts import (
+    ControlKernel,
     CopyKernel,
     ForeignKernel,
     Kernel,
@@ -23,6 +25,7 @@ from minigrad.passes.schedule.parts import (
 )
 
 __all__ = [
+    "ControlKernel",
     "CopyKernel",
     "ForeignKernel",
     "Kernel",
@@ -38,4 +41,13 @@ __all__ = [
 def schedule(graph: Graph) -> Schedule:
     """The kernels for a graph."""
     graph = layout(graph)
-    return group.schedule(graph, Inliner(graph))
+    result = group.schedule(graph, Inliner(graph))
+    result.kernels = [_holding(kernel) for kernel in result.kernels]
+    return result
+
+
+def _holding(kernel: Kernel) -> Kernel:
+    """Control flow as kernels that hold others: until now it was foreign like all that holds graphs."""
+    if isinstance(kernel, ForeignKernel) and isinstance(kernel.node.op, Scan | While | Cond):
+        return ControlKernel(kernel.node, tuple(map(schedule, subgraphs(kernel.node.op))))
+    return kernel

@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from minigrad.control import Scan, While
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.loops.index import Affine, Indices, identity
 from minigrad.passes.schedule.matmul import MatMul
+from minigrad.types import TensorType
 
 
 @dataclass(eq=False)
@@ -149,6 +151,33 @@ class ForeignKernel:
 
 
 @dataclass(eq=False)
+class ControlKernel:
+    """A scan, while or cond: the schedules of the graphs it holds, run by a loop or a branch of the program."""
+
+    node: Node
+    held: tuple[Schedule, ...]
+
+    def reads(self) -> Iterator[Atom]:
+        yield from self.node.ins
+
+    def writes(self) -> list[Var]:
+        return list(self.node.outs)
+
+    def spares(self) -> list[TensorType]:
+        """What it keeps besides: the condition of a while, and of each carry the one before or after, in turns."""
+        match self.node.op:
+            case Scan(carry=carry):
+                return [v.type for v in self.node.outs[:carry]]
+            case While(cond=cond):
+                return [*cond.out_types, *(v.type for v in self.node.outs)]
+        return []
+
+    def __str__(self) -> str:
+        inside = "; ".join(", ".join(map(str, s.kernels)) for s in self.held)
+        return f"{self.node.op.label}: ({inside})"
+
+
+@dataclass(eq=False)
 class CopyKernel:
     """A value that is an output as it is (an input, a constant, another output): copied."""
 
@@ -165,7 +194,7 @@ class CopyKernel:
         return f"copy to output {self.output}"
 
 
-Kernel: TypeAlias = LoopKernel | LibraryKernel | ForeignKernel | CopyKernel
+Kernel: TypeAlias = LoopKernel | LibraryKernel | ForeignKernel | ControlKernel | CopyKernel
 
 
 @dataclass(eq=False)
@@ -181,6 +210,14 @@ class Schedule:
         while isinstance(a, Var) and a in self.alias:
             a = self.alias[a]
         return a
+
+    def every(self) -> Iterator[Kernel]:
+        """The kernels, each that holds others before those."""
+        for kernel in self.kernels:
+            yield kernel
+            if isinstance(kernel, ControlKernel):
+                for held in kernel.held:
+                    yield from held.every()
 
     def __str__(self) -> str:
         return "\n".join(f"{k}: {kernel}" for k, kernel in enumerate(self.kernels))

@@ -1,0 +1,60 @@
+"""Contractions printed as Python: NumPy's calls of BLAS on views of flat arrays.
+
+Floor 4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from minigrad.graph import Atom
+from minigrad.passes.schedule.matmul import MatMul, Matrix
+
+STRIDED = '''\
+def strided(x, shape, strides):
+    """A view of a flat array by the steps (in elements) along each axis."""
+    return np.ndarray(shape, x.dtype, x, 0, [x.itemsize * step for step in strides])
+'''
+
+
+def matmul(call: MatMul, operands: Sequence[Atom], out: str, a: str, b: str) -> str:
+    """The line for a contraction of two operands."""
+    counts = [n for n, *_ in call.lanes]
+    left = _view(a, operands[0], call.m, call.k, call.a, call, 1)
+    right = _view(b, operands[1], call.k, call.n, call.b, call, 2)
+    if _in_order(call):
+        whole = reshaped(out, [*counts, call.m, call.n])
+        return f"np.{'matmul' if counts else 'dot'}({left}, {right}, out={whole})"
+    strides = [s for *_, s in call.lanes] + [call.n, 1]
+    whole = f"strided({out}, {(*counts, call.m, call.n)}, {tuple(strides)})"
+    return f"np.matmul({left}, {right}, out={whole})"
+
+
+def reshaped(name: str, shape: Any) -> str:
+    return name if len(shape) == 1 else f"{name}.reshape({', '.join(map(str, shape)) or '()'})"
+
+
+def _in_order(call: MatMul) -> bool:
+    """Do the lanes of the result follow each other as they are counted?"""
+    step = call.m * call.n
+    for count, *_, s in reversed(call.lanes):
+        if s != step:
+            return False
+        step *= count
+    return True
+
+
+def _view(name: str, a: Atom, rows: int, columns: int, matrix: Matrix, call: MatMul, side: int) -> str:
+    """An operand as NumPy sees it: reshaped and turned where that is all, else by its strides."""
+    counts, lanes = [lane[0] for lane in call.lanes], [lane[side] for lane in call.lanes]
+    stored = (columns, rows) if matrix.transposed else (rows, columns)
+    plain = [*counts, *stored]
+    natural, step = True, stored[0] * stored[1]
+    for count, s in zip(reversed(counts), reversed(lanes), strict=True):
+        natural, step = natural and s == step, step * count
+    if natural and matrix.leading == stored[1] and step == a.type.size:
+        turned = ".swapaxes(-1, -2)" if counts else ".T"
+        return reshaped(name, plain) + (turned if matrix.transposed else "")
+    steps = (1, matrix.leading) if matrix.transposed else (matrix.leading, 1)
+    return f"strided({name}, {(*counts, rows, columns)}, {(*lanes, *steps)})"
