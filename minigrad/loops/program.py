@@ -16,8 +16,9 @@ from typing import Any
 
 from minigrad.control import Cond, Scan, While
 from minigrad.graph import Atom
-from minigrad.loops.library import matmul
+from minigrad.loops.library import matmul, patches
 from minigrad.loops.lower import lower, signature
+from minigrad.loops.patches import clear, fill
 from minigrad.loops.to_llvm import Module, function, register
 from minigrad.passes.plan import Place, Plan
 from minigrad.passes.schedule.parts import (
@@ -27,6 +28,7 @@ from minigrad.passes.schedule.parts import (
     Kernel,
     LibraryKernel,
     LoopKernel,
+    PatchKernel,
 )
 from minigrad.types import TensorType
 
@@ -114,6 +116,8 @@ class _Program:
                     self.loops(kernel)
             case LibraryKernel():
                 self.call(matmul(kernel.call, self.module, self.layout.integer), [kernel.node.out, *kernel.operands])
+            case PatchKernel():
+                self.convolution(kernel)
             case ForeignKernel():
                 self.call_back(kernel)
             case CopyKernel():
@@ -122,9 +126,20 @@ class _Program:
                 self.control(kernel)
 
     def call(self, text: str, buffers: list[Atom]) -> None:
-        name = self.functions.setdefault(text, f"kernel{len(self.functions)}")
+        name = self.named(text)
         arguments = ", ".join([f"ptr {self.pointer(a)}" for a in buffers])
         self.lines.append(f"  call void @{name}({arguments})")
+
+    def named(self, text: str) -> str:
+        """The name of the function of this text."""
+        return self.functions.setdefault(text, f"kernel{len(self.functions)}")
+
+    def convolution(self, kernel: PatchKernel) -> None:
+        call = kernel.call
+        filling = self.named(function(fill(call), self.module))
+        clearing = self.named(function(clear(call), self.module)) if call.summed else None
+        text = patches(call, self.module, self.layout.integer, filling, clearing)
+        self.call(text, [*kernel.writes(), *kernel.operands])
 
     def loops(self, kernel: LoopKernel) -> None:
         """Call the function of a kernel; a kernel like an earlier one is not lowered again."""
