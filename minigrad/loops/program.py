@@ -90,7 +90,8 @@ class _Program:
         lines = [*self.slots, *head, *self.lines]
         main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *lines, "  ret i32 0", "}"]
         kernels = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
-        attributes = 'attributes #0 = { nounwind "no-trapping-math"="true" }'
+        # inlined into one function, many kernels would take LLVM more than linear time
+        attributes = 'attributes #0 = { noinline nounwind "no-trapping-math"="true" }'
         return "\n".join([*self.module.declarations.values(), *kernels, *main, attributes, ""])
 
     def emit(self, text: str) -> str:

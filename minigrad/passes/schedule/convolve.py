@@ -32,8 +32,8 @@ def convolution(s: Sweep, op: Conv, x: Atom, w: Atom) -> Atom:
     x = _bordered(s, op, x, [dilated(k, r) for k, r in zip(window, op.rhs_dilation, strict=True)], places)
     if op.groups == 1 and math.prod(window) == 1:  # a matrix for each place
         x = _every(s, x, places, op.stride)
-        kernel = s.emit(Reshape(w.type.shape[:2]), w)
-        return s.emit(DotGeneral(((1,), (0,))), kernel, x)
+        y = s.emit(DotGeneral(((1,), (0,))), w, x)
+        return s.emit(Reshape((w.type.shape[0], n, *places)), y)
     if op.groups == 1 and math.prod(places) == 1:  # one window
         x = _every(s, x, window, op.rhs_dilation)
         axes = tuple(range(2, rank + 2))
@@ -70,32 +70,44 @@ def _every(s: Sweep, x: Atom, sizes: Sequence[int], steps: Sequence[int], starts
 
 
 def _spread(s: Sweep, op: Conv, x: Atom, w: Atom) -> Atom:
-    """A convolution of x spread out, without its zeros.
-
-    Output q meets tap k at element (q + k·gap - low) / step of x, if that is whole: the outputs with the same remainder
-    by the step meet the same taps, and are a convolution with a kernel of those alone.
-    """
+    """A convolution of x spread out, without its zeros: outputs as far apart as its elements meet the same taps."""
     outer, sizes = (w.type.shape[0], x.type.shape[1]), op.out_type(_outermost(x.type), w.type).shape[2:]
-    steps, parts = op.lhs_dilation, []
-    for f in phases(steps):
-        many = [of_phase(*a) for a in zip(sizes, f, steps, strict=True)]
-        offsets = [start - low for start, (low, _) in zip(f, op.padding, strict=True)]
-        taps = list(starmap(meeting, zip(w.type.shape[2:], op.rhs_dilation, offsets, steps, strict=True)))
-        found = [t for t in taps if t is not None]
-        if len(found) < len(taps) or 0 in many:
-            parts.append(uniform_const(s, 0, TensorType((*outer, *many), x.type.dtype)))
-            continue
-        kernel = s.emit(
-            Slice((0, 0, *(k for k, _, _ in found)), w.type.shape, (1, 1, *(apart for _, apart, _ in found))), w
-        )
-        gaps = tuple(r * apart // step for r, (_, apart, _), step in zip(op.rhs_dilation, found, steps, strict=True))
-        padding = []
-        for d, (_, _, first) in enumerate(found):
-            span = many[d] + (kernel.type.shape[d + 2] - 1) * gaps[d]
-            padding.append((-first, span - x.type.shape[d + 2] + first))
-        unit = (1,) * len(steps)
-        parts.append(convolution(s, Conv(unit, tuple(padding), unit, gaps, op.groups), x, kernel))
-    return s.emit(Interleave(steps, sizes), *parts)
+    steps, places = op.lhs_dilation, phases(op.lhs_dilation)
+    many = {f: [of_phase(*a) for a in zip(sizes, f, steps, strict=True)] for f in places}
+    found = {f: y for f in places if 0 not in many[f] and (y := _of_phase(s, op, x, w, f, many[f])) is not None}
+    if len(found) == 1:
+        ((f, y),) = found.items()
+        ends = (start + dilated(m, step) for start, m, step in zip(f, many[f], steps, strict=True))
+        high = (size - end for size, end in zip(sizes, ends, strict=True))
+        return s.emit(Pad((0, 0, *f), (0, 0, *high), (0, 0, *(step - 1 for step in steps))), y, _zero(x))
+    for f in places:
+        if f not in found:
+            found[f] = uniform_const(s, 0, TensorType((*outer, *many[f]), x.type.dtype))
+    return s.emit(Interleave(steps, sizes), *(found[f] for f in places))
+
+
+def _of_phase(s: Sweep, op: Conv, x: Atom, w: Atom, f: Sequence[int], many: Sequence[int]) -> Atom | None:
+    """The outputs f, f + step, ...; None if they meet no tap.
+
+    Output q meets tap k at element (q + k·gap - low) / step of x, if that is whole: a convolution with every so many
+    taps.
+    """
+    window, shape, steps = w.type.shape[2:], w.type.shape, op.lhs_dilation
+    offsets = [start - low for start, (low, _) in zip(f, op.padding, strict=True)]
+    taps = list(starmap(meeting, zip(window, op.rhs_dilation, offsets, steps, strict=True)))
+    found = [t for t in taps if t is not None]
+    if len(found) < len(taps):
+        return None
+    if any(k > 0 or min(apart, size) > 1 for (k, apart, _), size in zip(found, window, strict=True)):
+        starts, apart = ([t[i] for t in found] for i in (0, 1))
+        w = s.emit(Slice((0, 0, *starts), shape, (1, 1, *apart)), w)
+    gaps = tuple(r * t[1] // step for r, t, step in zip(op.rhs_dilation, found, steps, strict=True))
+    padding = []
+    for d, (_, _, first) in enumerate(found):
+        span = many[d] + (w.type.shape[d + 2] - 1) * gaps[d]
+        padding.append((-first, span - x.type.shape[d + 2] + first))
+    unit = (1,) * len(steps)
+    return convolution(s, Conv(unit, tuple(padding), unit, gaps, op.groups), x, w)
 
 
 def _outermost(t: TensorType) -> TensorType:
