@@ -19,6 +19,8 @@ from minigrad.compare import run as comparison
 from minigrad.compare.models import MODELS
 from minigrad.errors import ArgumentError, MinigradError
 from minigrad.graph import Graph
+from minigrad.passes.inline import inline
+from minigrad.passes.schedule import explain, schedule
 from minigrad.text import to_text
 from minigrad.tracer import grad, make_graph
 from minigrad.types import TensorType, is_differentiable
@@ -98,6 +100,8 @@ def _show(options: argparse.Namespace) -> int:
     for step in passes.DEFAULT:
         graph, history = passes.run(graph, [step])
         section(f"after {history[0].name}", graph, str(history[0]))
+    print("# ── kernels " + "─" * 68)
+    print(explain(schedule(inline(graph))))
     return 0
 
 

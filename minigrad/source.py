@@ -65,7 +65,7 @@ def user_line() -> Line:
         ours = _ours.get(code.co_filename)
         if ours is None:
             ours = _ours[code.co_filename] = _is_ours(code.co_filename)
-        if not ours and not _is_generated(code):
+        if not ours and (code.co_filename != "<string>" or code.co_name != "__init__"):  # Note [Generated]
             return Line(code.co_filename, frame.f_lineno, code.co_name)
         frame = frame.f_back  # type: ignore[assignment]
     return UNKNOWN
@@ -73,13 +73,13 @@ def user_line() -> Line:
 
 def user_place() -> Place | None:
     """`user_line()` for whoever records much and seldom asks: a quarter of its price, read by `line_at`."""
-    frame = sys._getframe(1)
+    frame = sys._getframe(2)  # who asks is one of ours
     while frame is not None:
         code = frame.f_code
         ours = _ours.get(code.co_filename)
         if ours is None:
             ours = _ours[code.co_filename] = _is_ours(code.co_filename)
-        if not ours and not _is_generated(code):
+        if not ours and (code.co_filename != "<string>" or code.co_name != "__init__"):
             return code, frame.f_lasti
         frame = frame.f_back  # type: ignore[assignment]
     return None
@@ -113,16 +113,13 @@ def function_line(f: object) -> Line:
     return Line(code.co_filename, code.co_firstlineno, code.co_name)
 
 
+# Note [Generated]
+# The `__init__` that dataclasses write (our ops are dataclasses) says it comes from `<string>`; so does `python -c`.
 def _is_ours(filename: str) -> bool:
     path = os.path.abspath(filename)
     if filename.startswith(("<frozen", "<minigrad")):
         return True
     return path.startswith((_HOUSE, _NUMPY)) and not path.startswith(_GUESTS)
-
-
-def _is_generated(code: CodeType) -> bool:
-    """The `__init__` that dataclasses write (our ops are dataclasses) says it comes from `<string>`."""
-    return code.co_name == "__init__" and code.co_filename == "<string>"
 
 
 def _short(filename: str) -> str:

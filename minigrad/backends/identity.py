@@ -38,7 +38,7 @@ def key(graph: Graph, backend: str, optimize: bool) -> str | None:
     text = to_text(graph, lines=False, names=False, spell=_spell)
     if "host(" in text:
         return None
-    settings = (backend, optimize, config.check_graphs.get(), config.num_threads.get())
+    settings = (backend, optimize, config.check_graphs.get())
     return hashlib.blake2b(repr((text, settings, surroundings())).encode(), digest_size=20).hexdigest()
 
 

@@ -108,10 +108,6 @@ def _rounding(op: str) -> Body:
     return lambda x: unary(op, x) if _kind(x) == "f" else x
 
 
-def _mul(a: Scalar, b: Scalar) -> Scalar:
-    return a & b if _kind(a) == "b" else a * b
-
-
 def _is_finite(x: Scalar) -> Scalar:
     return f.absolute(x) < math.inf if _kind(x) == "f" else const(True, BOOL)
 
@@ -132,9 +128,9 @@ def _library(name: str) -> Body:
 
 
 BODIES: dict[str, Body] = {
-    "add": lambda a, b: a + b,
+    "add": lambda a, b: a | b if _kind(a) == "b" else a + b,
     "sub": lambda a, b: a - b,
-    "mul": _mul,
+    "mul": lambda a, b: a & b if _kind(a) == "b" else a * b,
     "div": lambda a, b: a / b,
     "mul_no_nan": lambda a, b: select(a.eq(0.0) | b.eq(0.0), 0.0, a * b),
     "neg": lambda x: -x,

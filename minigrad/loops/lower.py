@@ -17,13 +17,12 @@ from minigrad.graph import Atom, Const, Node, repeated_element
 from minigrad.loops import bodies
 from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed, strides
 from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update
-from minigrad.loops.scalar import Scalar, binary, const, convert, load, needed
-from minigrad.ops.along import TakeAlongAxis
-from minigrad.ops.gather import Gather
+from minigrad.loops.scalar import Scalar, binary, const, convert, load, needed, select
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Elementwise
-from minigrad.passes.schedule.moves import beside, broadcast, moved, positions
-from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule
+from minigrad.passes.schedule.moves import broadcast, moved
+from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule, Spot
+from minigrad.passes.schedule.places import TAKES, spot
 from minigrad.passes.schedule.windows import Interleave
 from minigrad.types import INT64, DType
 
@@ -65,7 +64,9 @@ def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:
     for r in kernel.roots:
         parts = tuple([
             (part.extents, part.target, name(part.value[0]), part.value[1],
-             tuple([(n.op, view, name(n.out), *map(name, n.ins)) for n, view in part.steps]))
+             tuple([(n.op, view, name(n.out), *map(name, n.ins)) for n, view in part.steps]),
+             part.combine, part.put and part.put.dropped,
+             tuple([(p.axis, p.at, p.highest, name(p.tensor)) for p in (part.put.positions if part.put else ())]))
             for part in r.parts
         ])  # fmt: skip
         rows.append((r.kind, r.node.op, name(r.out), r in kernel.stored, r in kernel.scratch, parts))
@@ -87,9 +88,23 @@ class _Body:
     def piece(self, part: Part) -> list[Statement]:
         """One part of a join: elements computed and put where they belong."""
         self.values.clear()
-        stores = [(0, part.target, self.part(part))]
-        runs, sizes = _merge(part.extents, stores)
-        return _around([Store(k, renamed(to, runs), y) for k, to, y in stores], range(len(runs)), sizes)
+        value = self.part(part)
+        at: tuple[Scalar, ...] = ()
+        steps: tuple[int, ...] = ()
+        if part.put is not None:
+            value, at, steps = self.put(part, value)
+        runs, sizes = _merge(part.extents, [(0, part.target, y) for y in (value, *at)])
+        store = Store(0, renamed(part.target, runs), value, at, steps)
+        return _around([store], range(len(runs)), sizes)
+
+    def put(self, part: Part, value: Scalar) -> tuple[Scalar, tuple[Scalar, ...], tuple[int, ...]]:
+        """What is written where the positions of a part point, and their strides."""
+        assert part.put is not None
+        at, steps, inside = self.spot(part.put)
+        old = Scalar("load", at, value.dtype, (0, part.target, steps))
+        self.loads.append(old)
+        new = value if part.combine == "set" else binary(part.combine, old, value)
+        return (new if inside is None else select(inside, new, old)), at, steps
 
     def reduce(self, root: Root) -> list[Statement]:
         part = root.parts[0]
@@ -119,7 +134,7 @@ class _Body:
         """One element of a node, from elements of its operands."""
         if isinstance(node.op, Elementwise):
             return self.meaning(node.op, [self.element(a, broadcast(view, a.type.shape)) for a in node.ins])
-        if isinstance(node.op, Gather | TakeAlongAxis):
+        if isinstance(node.op, TAKES):
             return self.taken(node, view)
         (x,) = node.ins
         at = moved(node.op, view, node.out.type.shape, x.type.shape, part.extents)
@@ -127,16 +142,23 @@ class _Body:
         return self.element(x, at)
 
     def taken(self, node: Node, view: Indices) -> Scalar:
-        """An element of x at positions that are data, clipped to its axes."""
-        (x, indices), op = node.ins, node.op
-        assert isinstance(op, Gather | TakeAlongAxis)
-        rest, axes = beside(op, view, indices.type, x.type.ndim)
-        at = [self.element(indices, p) for p in positions(op, view, indices.type)]
-        places = tuple([_clipped(p, x.type.shape[axis]) for p, axis in zip(at, axes, strict=True)])
-        steps = strides(x.type.shape)
-        what = self.buffer(x), address(rest, x.type.shape), tuple([steps[axis] for axis in axes])
-        self.loads.append(Scalar("load", places, x.type.dtype, what))
-        return self.loads[-1]
+        """An element of x at positions that are data."""
+        x, place = node.ins[0], spot(node, view)
+        at, steps, inside = self.spot(place)
+        found = Scalar("load", at, x.type.dtype, (self.buffer(x), address(place.rest, place.shape), steps))
+        self.loads.append(found)
+        return found if inside is None else select(inside, found, 0)
+
+    def spot(self, place: Spot) -> tuple[tuple[Scalar, ...], tuple[int, ...], Scalar | None]:
+        """The positions of a place, brought into its axes, their strides, and whether they were there (None: all)."""
+        at, inside, every = [], None, strides(place.shape)
+        for p in place.positions:
+            position = self.element(p.tensor, p.at)
+            at.append(_clipped(position, p.highest))
+            if place.dropped:
+                within = at[-1].eq(convert(position, INT64))
+                inside = within if inside is None else inside & within
+        return tuple(at), tuple([every[p.axis] for p in place.positions]), inside
 
     def element(self, a: Atom, at: Indices) -> Scalar:
         """An element computed before, a number, or a load."""
@@ -279,10 +301,10 @@ def _is_of_row(at: Indices, rows: int) -> bool:
     return all(v < rows for index in at for v, _ in index.terms)
 
 
-def _clipped(position: Scalar, size: int) -> Scalar:
-    """A position brought into the axis, as int64."""
-    if size - 1 <= np.iinfo(position.dtype).max:
-        position = binary("min", position, size - 1)
+def _clipped(position: Scalar, highest: int) -> Scalar:
+    """A position brought into 0 .. highest, as int64."""
+    if highest <= np.iinfo(position.dtype).max:
+        position = binary("min", position, highest)
     return convert(position if position.dtype.kind == "u" else binary("max", position, 0), INT64)
 
 

@@ -27,11 +27,13 @@ class Loop:
 
 @dataclass(frozen=True, slots=True)
 class Store:
-    """buffer[address] = value."""
+    """buffer[address] = value; positions that are data are added to the address, times their strides."""
 
     buffer: int
     address: Affine
     value: Scalar
+    at: tuple[Scalar, ...] = ()
+    steps: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +80,14 @@ def statements(body: tuple[Statement, ...], depth: int = 0) -> Iterator[tuple[in
             yield from statements(s.body, depth + 1)
 
 
+def read(s: Statement) -> tuple[Scalar, ...]:
+    """The scalars a statement by itself needs."""
+    return () if isinstance(s, Loop) else (s.value, *s.at) if isinstance(s, Store) else (s.value,)
+
+
 def operations(nest: Nest) -> int:
     """How many scalar operations stand in a kernel."""
-    values = [s.value for _, s in statements(nest.body) if not isinstance(s, Loop)]
+    values = [x for _, s in statements(nest.body) for x in read(s)]
     return sum(x.op not in ("const", "load", "accumulator") for x in needed(values))
 
 
@@ -92,7 +99,8 @@ def to_text(nest: Nest) -> str:
             case Loop(variable=v, extent=n):
                 line = f"for i{v} in range({n}):"
             case Store():
-                line = f"b{s.buffer}[{s.address}] = {show(s.value)}"
+                places = "".join(f" + {k}*{show(x)}" for x, k in zip(s.at, s.steps, strict=True))
+                line = f"b{s.buffer}[{s.address}{places}] = {show(s.value)}"
             case Let():
                 line = f"let {show(s.value)}"
             case Start():

@@ -218,7 +218,7 @@ class _Function:
         self.lines += self.cited([node])
         match node.op:
             case Scan():
-                self.scan(node.op, graphs[0], ins, outs, spares)
+                self.scan(node.op, graphs, ins, outs, spares)
             case While():
                 self.repeat(node.op, graphs, ins, outs, spares)
             case Cond():
@@ -231,9 +231,12 @@ class _Function:
         self.held += _Function(plan, name, self.shared).texts()
         return name
 
-    def scan(self, op: Scan, body: str, ins: list[str], outs: list[str], spares: list[str]) -> None:
+    def scan(self, op: Scan, bodies: list[str], ins: list[str], outs: list[str], spares: list[str]) -> None:
         consts, start, xs = op.split(ins)
         end, ys = outs[: op.carry], outs[op.carry :]
+        if not op.length:
+            self.lines += [f"{y}[:] = {x}" for y, x in zip(end, start, strict=True)]
+            return
         # the last step shall write where the result belongs
         first, second = (end, spares) if op.length % 2 else (spares, end)
         steps = f"range({op.length})"
@@ -242,11 +245,9 @@ class _Function:
         self.lines += [
             f"now, new, old = {_list(start)}, {_list(first)}, {_list(second)}",
             f"for step in {f'reversed({steps})' if op.reverse else steps}:",
-            *_applied(body, _list([*consts, "*now", *xs]), _list(["*new", *ys])),
+            *_applied(bodies[0], _list([*consts, "*now", *xs]), _list(["*new", *ys])),
             "    now, new, old = new, old, new",
         ]
-        if not op.length:
-            self.lines += [f"{y}[:] = {x}" for y, x in zip(end, start, strict=True)]
 
     def repeat(self, op: While, graphs: list[str], ins: list[str], outs: list[str], spares: list[str]) -> None:
         (test, *others), values = spares, _list([*ins[: op.consts], "*now"])

@@ -9,6 +9,7 @@ memory and one bit in a register.
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -66,16 +67,19 @@ class Module:
         return full
 
 
-def function(nest: Nest, module: Module) -> str:
+def function(nest: Nest, module: Module, span: Loop | None = None) -> str:
     """`(ptr noalias %b0, ...) { ... }`: the parameters and the body of the function for a nest.
+
+    Of the loop `span` only the passes %low .. %high − 1 are run: two more parameters, which come first.
 
     Buffers that are written are not reached by any other parameter (the plan sees to it), and what is only read may
     be reached twice without harm: so all may be `noalias`.
     """
-    printer = _Printer(nest, module)
+    printer = _Printer(nest, module, span)
     printer.block_of(nest.body)
     attributes = ("noalias nocapture" if k < nest.outputs else "noalias nocapture readonly" for k in range(1 << 30))
-    parameters = ", ".join(f"ptr {a} %b{k}" for a, k in zip(attributes, range(len(nest.buffers))))
+    parameters = ", ".join([f"ptr {a} %b{k}" for a, k in zip(attributes, range(len(nest.buffers)))])
+    parameters = f"i64 %low, i64 %high, {parameters}" if span else parameters
     lines = ["entry:", *printer.slots, *printer.lines, "  ret void"]
     return f"({parameters}) #0 {{\n" + "\n".join(lines) + "\n}"
 
@@ -83,8 +87,8 @@ def function(nest: Nest, module: Module) -> str:
 class _Printer:
     """One function being written."""
 
-    def __init__(self, nest: Nest, module: Module) -> None:
-        self.nest, self.module = nest, module
+    def __init__(self, nest: Nest, module: Module, span: Loop | None) -> None:
+        self.nest, self.module, self.span = nest, module, span
         self.lines: list[str] = []
         self.slots: list[str] = []  # where accumulators live, until LLVM finds them registers
         self.block, self.count = "entry", 0
@@ -137,9 +141,10 @@ class _Printer:
         self.block, outer, self.scope = head, self.scope, []
         self.know(("variable", s.variable), i)
         self.block_of(s.body)
-        self.lines[place] = f"  {i} = phi i64 [0, %{before}], [{step}, %{self.block}]"
+        low, high = ("%low", "%high") if s is self.span else (0, s.extent)
+        self.lines[place] = f"  {i} = phi i64 [{low}, %{before}], [{step}, %{self.block}]"
         self.lines.append(f"  {step} = add nuw nsw i64 {i}, 1")
-        self.lines.append(f"  {last} = icmp eq i64 {step}, {s.extent}")
+        self.lines.append(f"  {last} = icmp eq i64 {step}, {high}")
         self.lines.append(f"  br i1 {last}, label %{after}, label %{head}\n{after}:")
         for key in self.scope:
             del self.known[key]
@@ -149,7 +154,9 @@ class _Printer:
         value, dtype = self.value(s.value), s.value.dtype
         if dtype.kind == "b":
             value = self.emit(f"zext i1 {value} to i8")
-        pointer = self.pointer(s.buffer, s.address, dtype)
+        for x in s.at:
+            self.value(x)
+        pointer = self.pointer(s.buffer, s.address, dtype, s.at, s.steps)
         self.lines.append(f"  store {memory(dtype)} {value}, ptr {pointer}, align {dtype.itemsize}")
 
     def update(self, s: Update) -> None:
@@ -160,8 +167,14 @@ class _Printer:
         self.lines.append(f"  store {register(dtype)} {new}, ptr {slot}")
 
     # ── addresses ────────────────────────────────────────────────────────────────────────────────
-    def pointer(self, buffer: int, address: Affine, dtype: DType) -> str:
-        return self.emit(f"getelementptr inbounds {memory(dtype)}, ptr %b{buffer}, i64 {self.affine(address)}")
+    def pointer(
+        self, buffer: int, address: Affine, dtype: DType, at: Sequence[Scalar] = (), steps: Sequence[int] = ()
+    ) -> str:
+        offset = self.affine(address)
+        for place, step in zip(at, steps, strict=True):
+            term = self.emit(f"mul nsw i64 {self.known[place.serial]}, {step}")
+            offset = self.emit(f"add nsw i64 {offset}, {term}")
+        return self.emit(f"getelementptr inbounds {memory(dtype)}, ptr %b{buffer}, i64 {offset}")
 
     def affine(self, address: Affine) -> str:
         """The sum, outer variables first, so that its beginning can be lifted out of the inner loops."""
@@ -190,11 +203,7 @@ class _Printer:
     def compute(self, x: Scalar) -> str:
         if x.op == "load":
             buffer, address, *steps = x.what
-            offset = self.affine(address)
-            for place, step in zip(x.args, steps[0] if steps else ()):
-                term = self.emit(f"mul nsw i64 {self.known[place.serial]}, {step}")
-                offset = self.emit(f"add nsw i64 {offset}, {term}")
-            at = self.emit(f"getelementptr inbounds {memory(x.dtype)}, ptr %b{buffer}, i64 {offset}")
+            at = self.pointer(buffer, address, x.dtype, x.args, *steps)
             name = self.emit(f"load {memory(x.dtype)}, ptr {at}, align {x.dtype.itemsize}")
             return self.emit(f"trunc i8 {name} to i1") if x.dtype.kind == "b" else name
         if x.op == "accumulator":

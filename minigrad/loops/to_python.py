@@ -18,7 +18,7 @@ import numpy as np
 
 from minigrad.loops import bodies, prelude
 from minigrad.loops.index import Affine
-from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, statements
+from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, read, statements
 from minigrad.loops.prelude import PythonFunction
 from minigrad.loops.scalar import Scalar, needed
 from minigrad.ops.rows import Row
@@ -46,7 +46,7 @@ _EXTREMA = {"max": prelude.MAXIMUM, "min": prelude.MINIMUM}
 
 def kernel(nest: Nest) -> PythonFunction:
     """The function for a nest. It is called `kernel`, its buffers b0, b1, ...: who prints a program renames them."""
-    printer = _Printer(_uses(s.value for _, s in statements(nest.body) if not isinstance(s, Loop | Let)))
+    printer = _Printer(_uses(x for _, s in statements(nest.body) if not isinstance(s, Let) for x in read(s)))
     printer.block(nest.body)
     parameters = ", ".join(f"b{k}" for k in range(len(nest.buffers)))
     body = printer.lines or ["    pass"]
@@ -121,8 +121,12 @@ class _Printer:
                 case Loop():
                     self.loop(s)
                 case Store():
-                    value = self.value(s.value)
-                    self.line(f"b{s.buffer}[{_index(s.address)}] = {value}")
+                    for x in s.at:
+                        if not self.value(x).isidentifier():
+                            self.name(x)
+                    self.value(s.value)
+                    place = self.place(s.buffer, s.address, s.at, s.steps)
+                    self.line(f"{place} = {self.value(s.value)}")
                 case Let():
                     stored = isinstance(following, Store) and following.value is s.value  # and so it is computed there
                     if not (stored and self.uses[s.value.serial] == 1) and not self.value(s.value).isidentifier():
@@ -159,6 +163,8 @@ class _Printer:
         """The expression of a scalar; what it needs and has no name yet is computed here if it is to have one."""
         for s in needed([x]):
             if s.serial not in self.known:
+                if sum(len(self.known[a.serial][0]) for a in s.args) > _WIDTH:
+                    self.name(max(s.args, key=lambda a: len(self.known[a.serial][0])))
                 text, binds = self.compute(s)
                 self.known[s.serial] = text, binds
                 self.scope.append(s.serial)
@@ -206,11 +212,14 @@ class _Printer:
         return self.function(x)
 
     def load(self, x: Scalar) -> str:
-        """An element at an affine address, plus positions that are data times their strides."""
         buffer, address, *steps = x.what
+        return self.place(buffer, address, x.args, steps[0] if steps else ())
+
+    def place(self, buffer: int, address: Affine, at: Sequence[Scalar], steps: Sequence[int]) -> str:
+        """An element at an affine address, plus positions that are data times their strides."""
         terms = [
-            self.at(place, _PRODUCT) if step == 1 else f"{step}*{self.at(place, _MINUS)}"
-            for place, step in zip(x.args, steps[0] if steps else (), strict=True)
+            self.at(x, _PRODUCT) if step == 1 else f"{step}*{self.at(x, _MINUS)}"
+            for x, step in zip(at, steps, strict=True)
         ]
         if address.terms or address.const or not terms:
             terms.append(_index(address))

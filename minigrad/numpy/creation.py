@@ -17,7 +17,7 @@ from minigrad.errors import ArgumentError, ShapeError, ValueTypeError
 from minigrad.numpy.dtypes import check_device
 from minigrad.op import Array, Operand, Value, lift, ndarray
 from minigrad.ops import axes, movement
-from minigrad.ops.elementwise import add, convert, mul, sub, where
+from minigrad.ops.elementwise import add, convert, div, mul, sub, where
 from minigrad.ops.movement import Concatenate, Expand, Reshape
 from minigrad.types import FLOAT32, INT64, Dim, DType, as_dtype, promote, scalar_dtype
 
@@ -58,7 +58,15 @@ def asarray(obj: Any, /, dtype: Any = None, *, device: Any = None, copy: Any = N
         raise ValueTypeError(f"asarray: cannot make {found.name} of the list: {error}") from None
 
 
-array = asarray
+def array(obj: Any, /, dtype: Any = None, *, copy: Any = None, ndmin: int = 0, device: Any = None) -> Any:
+    """`asarray`; axes of size 1 are put in front until there are `ndmin`.
+
+    >>> import minigrad.numpy as mnp
+    >>> mnp.array([1, 2], ndmin=2).tolist()
+    [[1, 2]]
+    """
+    x = asarray(obj, dtype, device=device, copy=copy)
+    return x if x.ndim >= ndmin else Reshape((1,) * (ndmin - x.ndim) + x.shape)(x)
 
 
 def _from_lists(obj: Any, dtype: DType) -> ndarray:
@@ -241,7 +249,7 @@ def empty_like(x: Operand, /, dtype: Any = None, *, device: Any = None) -> Any:
 
 
 # ── ranges and matrices ──────────────────────────────────────────────────────────────────────────
-def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, *, device: Any = None) -> Any:
+def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None, device: Any = None) -> Any:
     """start, start + step, ... up to but without stop; `arange(n)` counts from 0. Integers give int64, floats float32.
 
     The size depends on the arguments' values, so they must be known: a traced value is a ConcretizationError.
@@ -269,9 +277,19 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, dtype: Any = None, *,
 
 
 def linspace(
-    start: Operand, stop: Operand, /, num: int, *, dtype: Any = None, device: Any = None, endpoint: Any = True
+    start: Operand,
+    stop: Operand,
+    /,
+    num: int = 50,
+    *,
+    dtype: Any = None,
+    device: Any = None,
+    endpoint: Any = True,
+    retstep: bool = False,
 ) -> Any:
     """`num` evenly spaced numbers from start to stop, both included unless `endpoint=False`. Differentiable in both.
+
+    With `retstep` the distance between them as well: (numbers, distance).
 
     >>> import minigrad.numpy as mnp
     >>> mnp.linspace(0, 1, 5).tolist()
@@ -279,18 +297,23 @@ def linspace(
     """
     check_device("linspace", device)
     (num,) = shape_of("linspace", num)
+    if retstep:
+        gaps = num - 1 if endpoint else num
+        step = div(sub(stop, start), gaps) if gaps > 0 else lift(math.nan)
+        return linspace(start, stop, num, dtype=dtype, endpoint=endpoint), step
     if type(start) in _SCALARS and type(stop) in _SCALARS:
         found = as_dtype(dtype) if dtype is not None else promote(float, type(start), type(stop))
         return Array(np.linspace(start, stop, num, endpoint=endpoint).astype(found))
     fraction = np.arange(num) / builtins.max(num - 1 if endpoint else num, 1)
     dtypes = [type(x) if type(x) in _SCALARS else lift(x).dtype for x in (start, stop)]
     found = promote(float, *dtypes)
-    ramp = Array(fraction.astype(found))
+    rank = builtins.max(lift(start).ndim, lift(stop).ndim)
+    ramp = Array(fraction.astype(found).reshape(num, *[1] * rank))  # the new axis is the first
     y = add(mul(start, sub(1, ramp)), mul(stop, ramp))
     return y if dtype is None else convert(y, as_dtype(dtype))
 
 
-def eye(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None, *, device: Any = None) -> Any:
+def eye(n_rows: int, n_cols: int | None = None, /, k: int = 0, *, dtype: Any = None, device: Any = None) -> Any:
     """Ones on the k-th diagonal (k > 0: above), zeros elsewhere.
 
     >>> import minigrad.numpy as mnp
@@ -351,8 +374,10 @@ def triu(x: Operand, /, k: int = 0) -> Any:
     return _triangle("triu", x, k, False)
 
 
-def meshgrid(*arrays: Operand, indexing: str = "xy") -> list[Any]:
+def meshgrid(*arrays: Operand, indexing: str = "xy", sparse: bool = False) -> list[Any]:
     """The coordinate grids of one-dimensional arrays; "xy" swaps the first two axes, "ij" does not.
+
+    `sparse` ones have size 1 along the axes that they do not depend on.
 
     >>> import minigrad.numpy as mnp
     >>> [g.tolist() for g in mnp.meshgrid(mnp.arange(2), mnp.arange(3), indexing="ij")]
@@ -374,5 +399,6 @@ def meshgrid(*arrays: Operand, indexing: str = "xy") -> list[Any]:
     for x, d in zip(xs, place, strict=True):
         line = [1] * len(xs)
         line[d] = shape[d]
-        grids.append(Expand(tuple(shape))(Reshape(tuple(line))(x)))
+        grid = Reshape(tuple(line))(x)
+        grids.append(grid if sparse else Expand(tuple(shape))(grid))
     return grids

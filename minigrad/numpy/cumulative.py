@@ -20,7 +20,7 @@ from minigrad.ops.movement import Concatenate, full, slice_axis
 from minigrad.types import promote
 
 
-def cumulative_sum(x: Operand, /, axis: int | None = None, *, dtype: Any = None, include_initial: Any = False) -> Any:
+def cumulative_sum(x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: Any = False) -> Any:
     """x₀, x₀ + x₁, ... along an axis; with `include_initial` a 0 in front. A vector needs no axis.
 
     >>> import minigrad.numpy as mnp
@@ -30,7 +30,7 @@ def cumulative_sum(x: Operand, /, axis: int | None = None, *, dtype: Any = None,
     return _running("cumulative_sum", c.CumSum, 0, x, axis, dtype, include_initial)
 
 
-def cumulative_prod(x: Operand, /, axis: int | None = None, *, dtype: Any = None, include_initial: Any = False) -> Any:
+def cumulative_prod(x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: Any = False) -> Any:
     """x₀, x₀·x₁, ... along an axis; with `include_initial` a 1 in front. A vector needs no axis.
 
     >>> import minigrad.numpy as mnp
@@ -64,7 +64,7 @@ def cumsum(x: Operand, /, axis: int | None = None, dtype: Any = None) -> Any:
     >>> mnp.cumsum(mnp.asarray([[1, 2], [3, 4]])).tolist()
     [1, 3, 6, 10]
     """
-    return cumulative_sum(ravel(x) if axis is None else x, 0 if axis is None else axis, dtype=dtype)
+    return cumulative_sum(ravel(x) if axis is None else x, axis=0 if axis is None else axis, dtype=dtype)
 
 
 def cumprod(x: Operand, /, axis: int | None = None, dtype: Any = None) -> Any:
@@ -74,7 +74,7 @@ def cumprod(x: Operand, /, axis: int | None = None, dtype: Any = None) -> Any:
     >>> mnp.cumprod(mnp.asarray([[1, 2], [3, 4]]), axis=0).tolist()
     [[1, 2], [3, 8]]
     """
-    return cumulative_prod(ravel(x) if axis is None else x, 0 if axis is None else axis, dtype=dtype)
+    return cumulative_prod(ravel(x) if axis is None else x, axis=0 if axis is None else axis, dtype=dtype)
 
 
 def cummax(x: Operand, /, axis: int = 0) -> Any:
@@ -100,9 +100,11 @@ def cummin(x: Operand, /, axis: int = 0) -> Any:
 
 
 def diff(
-    x: Operand, /, axis: int = -1, n: int = 1, prepend: Operand | None = None, append: Operand | None = None
+    x: Operand, /, n: int = 1, axis: int = -1, *, prepend: Operand | None = None, append: Operand | None = None
 ) -> Any:
     """x₁ - x₀, x₂ - x₁, ... along an axis, n times over; prepend and append are joined on first.
+
+    By position n comes before the axis, as in NumPy.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.diff(mnp.asarray([1, 4, 9])).tolist()

@@ -148,14 +148,25 @@ def square(x: Operand, /) -> Any:
     return e.mul(x, x)
 
 
-def clip(x: Operand, /, min: Operand | None = None, max: Operand | None = None) -> Any:
-    """x held between min and max (either may be None). An edge belongs to the inside, so x has the gradient there.
+def clip(
+    x: Operand,
+    /,
+    min: Operand | None = None,
+    max: Operand | None = None,
+    *,
+    a_min: Operand | None = None,
+    a_max: Operand | None = None,
+) -> Any:
+    """x held between min and max (either may be None; NumPy also calls them a_min and a_max).
+
+    An edge belongs to the inside, so x has the gradient there.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.clip(mnp.asarray([-1.0, 0.5, 3.0]), 0, 1).tolist()
     [0.0, 0.5, 1.0]
     """
     x = lift(x, "clip")
+    min, max = a_min if min is None else min, a_max if max is None else max
     if min is None and max is None:
         return x
     if x.dtype.kind in "iu" and all(b is None or type(b) is int for b in (min, max)):
@@ -274,8 +285,10 @@ def isclose(x1: Operand, x2: Operand, /, rtol: float = 1e-5, atol: float = 1e-8,
     return e.or_(close, e.and_(e.isnan(a), e.isnan(b))) if equal_nan else close
 
 
-def nan_to_num(x: Operand, /, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None) -> Any:
-    """x with nan replaced, and infinities by numbers (the dtype's largest unless given).
+def nan_to_num(
+    x: Operand, /, copy: bool = True, nan: float = 0.0, posinf: float | None = None, neginf: float | None = None
+) -> Any:
+    """x with nan replaced, and infinities by numbers (the dtype's largest unless given). Always a copy.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.nan_to_num(mnp.asarray([mnp.nan, 1.0])).tolist()

@@ -33,10 +33,10 @@ __all__ = [
 
 
 # ── what the transforms share ────────────────────────────────────────────────────────────────────
-def _scale(who: str, norm: str, n: int, inverse: bool) -> float:
+def _scale(who: str, norm: str | None, n: int, inverse: bool) -> float:
     """What a transform (an inverse one with its 1/n) is multiplied by."""
     match norm:
-        case "backward":
+        case None | "backward":
             return 1.0
         case "ortho":
             return math.sqrt(n) if inverse else 1 / math.sqrt(n)
@@ -61,7 +61,7 @@ def _scaled(y: Any, scale: float) -> Any:
     return y if scale == 1 else mul(y, scale)
 
 
-def _complex(who: str, x: Operand, n: int | None, axis: int, norm: str, inverse: bool) -> Any:
+def _complex(who: str, x: Operand, n: int | None, axis: int, norm: str | None, inverse: bool) -> Any:
     x = floating(x, who)
     place = axis_of(who, axis, x)
     n = operator.index(x.shape[place]) if n is None else n
@@ -69,7 +69,7 @@ def _complex(who: str, x: Operand, n: int | None, axis: int, norm: str, inverse:
     return _scaled(y, _scale(who, norm, n, inverse))
 
 
-def _to_real(who: str, x: Operand, n: int | None, axis: int, norm: str, inverse: bool) -> Any:
+def _to_real(who: str, x: Operand, n: int | None, axis: int, norm: str | None, inverse: bool) -> Any:
     x = floating(x, who)
     place = axis_of(who, axis, x)
     n = 2 * (operator.index(x.shape[place]) - 1) if n is None else n
@@ -77,7 +77,7 @@ def _to_real(who: str, x: Operand, n: int | None, axis: int, norm: str, inverse:
     return _scaled(y, _scale(who, norm, n, True) if inverse else n * _scale(who, norm, n, False))
 
 
-def _from_real(who: str, x: Operand, n: int | None, axis: int, norm: str, inverse: bool) -> Any:
+def _from_real(who: str, x: Operand, n: int | None, axis: int, norm: str | None, inverse: bool) -> Any:
     x = floating(x, who)
     place = axis_of(who, axis, x)
     n = operator.index(x.shape[place]) if n is None else n
@@ -100,7 +100,7 @@ def _over_axes(who: str, x: Any, s: Any, axes: Any) -> list[tuple[int | None, in
 
 
 # ── one axis ─────────────────────────────────────────────────────────────────────────────────────
-def fft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def fft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
     """y_k = Σ_j x_j·e^(-2πi·jk/n) along an axis: [.., n, ..] complex.
 
     >>> import minigrad.numpy as mnp
@@ -110,7 +110,7 @@ def fft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backwa
     return _complex("fft", x, n, axis, norm, False)
 
 
-def ifft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def ifft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
     """The inverse of `fft`.
 
     >>> import minigrad.numpy as mnp
@@ -120,7 +120,7 @@ def ifft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backw
     return _complex("ifft", x, n, axis, norm, True)
 
 
-def rfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def rfft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
     """The first n//2 + 1 terms of `fft` of real numbers; the others are their conjugates.
 
     >>> import minigrad.numpy as mnp
@@ -130,7 +130,7 @@ def rfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backw
     return _from_real("rfft", x, n, axis, norm, False)
 
 
-def irfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def irfft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
     """The inverse of `rfft`: n real numbers (an even number, 2·(terms - 1), unless given) from their terms.
 
     Imaginary parts of terms that belong to real numbers (the first, the middle one) are ignored.
@@ -142,7 +142,7 @@ def irfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "back
     return _to_real("irfft", x, n, axis, norm, True)
 
 
-def hfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def hfft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
     """The transform, n real numbers, of a signal with Hermitian symmetry, given by its first n//2 + 1 elements.
 
     >>> import minigrad.numpy as mnp
@@ -152,7 +152,7 @@ def hfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backw
     return _to_real("hfft", x, n, axis, norm, False)
 
 
-def ihfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "backward") -> Any:
+def ihfft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
     """The inverse of `hfft`: real [.., n, ..] to complex [.., n//2 + 1, ..].
 
     >>> import minigrad.numpy as mnp
@@ -163,7 +163,7 @@ def ihfft(x: Operand, /, n: int | None = None, axis: int = -1, norm: str = "back
 
 
 # ── several axes ─────────────────────────────────────────────────────────────────────────────────
-def fftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+def fftn(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
     """`fft` along several axes (None: all, or as many last ones as `s` has sizes).
 
     >>> import minigrad.numpy as mnp
@@ -173,7 +173,7 @@ def fftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward")
     return _each("fftn", fft, x, s, axes, norm)
 
 
-def ifftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+def ifftn(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
     """The inverse of `fftn`.
 
     >>> import minigrad.numpy as mnp
@@ -183,14 +183,14 @@ def ifftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward"
     return _each("ifftn", ifft, x, s, axes, norm)
 
 
-def _each(who: str, one: Callable[..., Any], x: Operand, s: Any, axes: Any, norm: str) -> Any:
+def _each(who: str, one: Callable[..., Any], x: Operand, s: Any, axes: Any, norm: str | None) -> Any:
     y = floating(x, who)
     for n, axis in _over_axes(who, y, s, axes):
         y = one(y, n=n, axis=axis, norm=norm)
     return y
 
 
-def rfftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+def rfftn(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
     """`rfft` along the last of several axes, then `fft` along the others.
 
     >>> import minigrad.numpy as mnp
@@ -208,7 +208,7 @@ def rfftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward"
     return y
 
 
-def irfftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward") -> Any:
+def irfftn(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
     """The inverse of `rfftn`; the size along the last axis is even unless `s` gives it.
 
     >>> import minigrad.numpy as mnp
@@ -225,44 +225,44 @@ def irfftn(x: Operand, /, s: Any = None, axes: Any = None, norm: str = "backward
     return irfft(y, n=n, axis=axis, norm=norm)
 
 
-def fft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), norm: str = "backward") -> Any:
+def fft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), *, norm: str | None = "backward") -> Any:
     """`fftn` along the last two axes.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.fft.fft2(mnp.ones((3, 2, 2))).shape
     (3, 2, 2)
     """
-    return fftn(x, s, axes, norm)
+    return fftn(x, s, axes, norm=norm)
 
 
-def ifft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), norm: str = "backward") -> Any:
+def ifft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), *, norm: str | None = "backward") -> Any:
     """`ifftn` along the last two axes.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.fft.ifft2(mnp.ones((3, 2, 2))).shape
     (3, 2, 2)
     """
-    return ifftn(x, s, axes, norm)
+    return ifftn(x, s, axes, norm=norm)
 
 
-def rfft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), norm: str = "backward") -> Any:
+def rfft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), *, norm: str | None = "backward") -> Any:
     """`rfftn` along the last two axes.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.fft.rfft2(mnp.ones((3, 2, 4))).shape
     (3, 2, 3)
     """
-    return rfftn(x, s, axes, norm)
+    return rfftn(x, s, axes, norm=norm)
 
 
-def irfft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), norm: str = "backward") -> Any:
+def irfft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), *, norm: str | None = "backward") -> Any:
     """`irfftn` along the last two axes.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.fft.irfft2(mnp.ones((3, 2, 3))).shape
     (3, 2, 4)
     """
-    return irfftn(x, s, axes, norm)
+    return irfftn(x, s, axes, norm=norm)
 
 
 # ── frequencies ──────────────────────────────────────────────────────────────────────────────────

@@ -116,7 +116,7 @@ def column_stack(arrays: Any, /) -> Any:
     return concat(xs, axis=1)
 
 
-def unstack(x: Operand, /, axis: int = 0) -> tuple[Any, ...]:
+def unstack(x: Operand, /, *, axis: int = 0) -> tuple[Any, ...]:
     """The slices along an axis, without it.
 
     >>> import minigrad.numpy as mnp

@@ -51,7 +51,7 @@ def vdot(x1: Operand, x2: Operand, /) -> Any:
     return contract.dot(_conjugate(Reshape((a.size,))(a)), Reshape((b.size,))(b))
 
 
-def vecdot(x1: Operand, x2: Operand, /, axis: int = -1) -> Any:
+def vecdot(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Any:
     """The inner product along an axis of both, the first conjugated; the other axes broadcast.
 
     >>> import minigrad.numpy as mnp
@@ -106,8 +106,10 @@ def tensordot(x1: Operand, x2: Operand, /, axes: Any = 2) -> Any:
     return contract.tensordot(x1, x2, axes)
 
 
-def einsum(subscripts: str, /, *operands: Operand) -> Any:
+def einsum(subscripts: str, /, *operands: Operand, optimize: Any = True) -> Any:
     """Einstein's sums: letters name axes, those missing on the right of -> are summed over.
+
+    The pairs are multiplied in the order that shrinks the work most, whatever NumPy's `optimize` says.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.einsum("ij,ij->i", mnp.ones((2, 3)), mnp.ones((2, 3))).tolist()
@@ -133,7 +135,7 @@ def kron(x1: Operand, x2: Operand, /) -> Any:
     return Reshape(tuple(n * m for n, m in zip(left, right, strict=True)))(wide)
 
 
-def cross(x1: Operand, x2: Operand, /, axis: int = -1) -> Any:
+def cross(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Any:
     """The vector product along an axis of size 3.
 
     >>> import minigrad.numpy as mnp

@@ -52,8 +52,10 @@ def size(x: Operand, /, axis: int | None = None) -> Any:
 
 
 # ── the same elements under another shape ────────────────────────────────────────────────────────
-def reshape(x: Operand, /, shape: Any, *, copy: Any = None) -> Any:
+def reshape(x: Operand, /, shape: Any, *, copy: Any = None, order: str = "C") -> Any:
     """The same elements in row-major order; one size may be -1, which stands for what is left.
+
+    In `order` "F" they are read and placed column by column: the first index changes fastest.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.reshape(mnp.arange(6), (2, -1)).tolist()
@@ -61,10 +63,18 @@ def reshape(x: Operand, /, shape: Any, *, copy: Any = None) -> Any:
     """
     x = lift(x, "reshape")
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
+    if _by_columns("reshape", order):
+        return transpose(reshape(transpose(x), sizes[::-1]))
     if -1 in sizes:
         sizes = _filled(x, sizes)
     sizes = shape_of("reshape", sizes)
     return x if sizes == x.shape else Reshape(sizes)(x)
+
+
+def _by_columns(who: str, order: str) -> bool:
+    if order not in ("C", "F"):
+        raise ArgumentError(f"{who}: unknown order {order!r}", hint="known: C, row by row; F, column by column")
+    return order == "F"
 
 
 def _filled(x: Value, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -77,14 +87,16 @@ def _filled(x: Value, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
     return tuple(rest if n == -1 else n for n in sizes)
 
 
-def ravel(x: Operand, /) -> Any:
-    """All elements in a row.
+def ravel(x: Operand, /, order: str = "C") -> Any:
+    """All elements in a row, read as by `reshape`.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.ravel(mnp.ones((2, 2))).shape
     (4,)
     """
     x = lift(x, "ravel")
+    if _by_columns("ravel", order):
+        x = transpose(x)
     return x if x.ndim == 1 else Reshape((x.size,))(x)
 
 
@@ -126,35 +138,43 @@ def squeeze(x: Operand, /, axis: Any = None) -> Any:
     return Reshape(tuple(n for d, n in enumerate(shape) if d not in gone))(x) if gone else x
 
 
-def atleast_1d(x: Operand, /) -> Any:
-    """x, a scalar as a vector of one.
+def atleast_1d(x: Operand, /, *more: Operand) -> Any:
+    """x, a scalar as a vector of one. Of several arrays, a tuple.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.atleast_1d(2.0).shape
     (1,)
     """
+    if more:
+        return tuple([atleast_1d(y) for y in (x, *more)])
     x = lift(x, "atleast_1d")
     return x if x.ndim else Reshape((1,))(x)
 
 
-def atleast_2d(x: Operand, /) -> Any:
-    """x, a vector as one row.
+def atleast_2d(x: Operand, /, *more: Operand) -> Any:
+    """x, a vector as one row. Of several arrays, a tuple.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.atleast_2d(mnp.ones(3)).shape
     (1, 3)
     """
+    if more:
+        return tuple([atleast_2d(y) for y in (x, *more)])
     x = lift(x, "atleast_2d")
     return x if x.ndim > 1 else Reshape((1, *(x.shape or (1,))))(x)
 
 
-def atleast_3d(x: Operand, /) -> Any:
+def atleast_3d(x: Operand, /, *more: Operand) -> Any:
     """x with axes added to make three: a vector [n] becomes [1, n, 1], a matrix [n, m] becomes [n, m, 1].
+
+    Of several arrays, a tuple.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.atleast_3d(mnp.ones(3)).shape
     (1, 3, 1)
     """
+    if more:
+        return tuple([atleast_3d(y) for y in (x, *more)])
     x = lift(x, "atleast_3d")
     return x if x.ndim > 2 else Reshape((*atleast_2d(x).shape, 1))(x)
 

@@ -19,6 +19,7 @@ from minigrad.numpy import (
     manipulation,
     ordering,
     reductions,
+    searching,
 )
 from minigrad.numpy.dtypes import DEVICE, astype, check_device
 from minigrad.numpy.numpy_calls import OURS, array_function, array_ufunc
@@ -32,16 +33,17 @@ FROM: dict[Any, tuple[str, ...]] = {
     cumulative: ("cumsum", "cumprod"),
     manipulation: ("ravel", "squeeze", "swapaxes"),
     joining: ("repeat",),
-    elementwise: ("clip", "round", "conj"),
+    elementwise: ("clip", "round", "conj", "conjugate"),
     linear_algebra: ("dot", "diagonal", "trace"),
     indexing: ("take", "nonzero"),
     ordering: ("sort", "argsort"),
+    searching: ("searchsorted",),
 }
 
 
-def reshape(x: Value, /, *shape: Any) -> Any:
+def reshape(x: Value, /, *shape: Any, copy: Any = None, order: str = "C") -> Any:
     """x.reshape(2, 3) or x.reshape((2, 3))."""
-    return manipulation.reshape(x, shape[0] if len(shape) == 1 else shape)
+    return manipulation.reshape(x, shape[0] if len(shape) == 1 else shape, order=order)
 
 
 def transpose(x: Value, /, *axes: Any) -> Any:
@@ -114,6 +116,8 @@ PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "device": lambda x: DEVICE,
     "real": elementwise.real,
     "imag": elementwise.imag,
+    "itemsize": lambda x: x.dtype.itemsize,
+    "nbytes": lambda x: x.size * x.dtype.itemsize,
 }
 
 

@@ -16,7 +16,12 @@ from minigrad.op import Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.axes import axes_of
 from minigrad.ops.composite import floating
-from minigrad.types import INT64, as_dtype
+from minigrad.types import INT64
+
+
+def _present(x: Any) -> Any:
+    """Which elements are not nan; None: all of them."""
+    return e.not_(e.isnan(x)) if x.dtype.kind in "fc" else None
 
 
 def _filled(x: Any, value: float) -> Any:
@@ -31,7 +36,8 @@ def nansum(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any 
     >>> mnp.nansum(mnp.asarray([1.0, mnp.nan, 2.0])).tolist()
     3.0
     """
-    return reductions.sum(_filled(lift(x, "nansum"), 0), axis, dtype=dtype, keepdims=keepdims)
+    x = lift(x, "nansum")
+    return reductions.sum(x, axis, dtype=dtype, keepdims=keepdims, where=_present(x))
 
 
 def nanprod(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
@@ -41,7 +47,8 @@ def nanprod(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any
     >>> mnp.nanprod(mnp.asarray([3.0, mnp.nan, 2.0])).tolist()
     6.0
     """
-    return reductions.prod(_filled(lift(x, "nanprod"), 1), axis, dtype=dtype, keepdims=keepdims)
+    x = lift(x, "nanprod")
+    return reductions.prod(x, axis, dtype=dtype, keepdims=keepdims, where=_present(x))
 
 
 def nancumsum(x: Operand, /, axis: int | None = None, dtype: Any = None) -> Any:
@@ -119,12 +126,6 @@ def _position(x: Any, function: Any, beyond: float, axis: Any, keepdims: Any) ->
 
 
 # ── means and what builds on them ────────────────────────────────────────────────────────────────
-def _count(x: Any, axis: Any, keepdims: Any) -> Any:
-    """How many elements are not nan, as a float."""
-    here = e.convert(e.not_(e.isnan(x)), e.real(x).dtype)
-    return reductions.sum(here, axis, keepdims=keepdims)
-
-
 def nanmean(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
     """The mean of the elements that are not nan.
 
@@ -132,35 +133,55 @@ def nanmean(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any
     >>> mnp.nanmean(mnp.asarray([1.0, mnp.nan, 2.0])).tolist()
     1.5
     """
-    x = floating(x if dtype is None else e.convert(lift(x, "nanmean"), as_dtype(dtype)), "nanmean")
-    return e.div(nansum(x, axis, keepdims=keepdims), _count(x, axis, keepdims))
+    x = lift(x, "nanmean")
+    return reductions.mean(x, axis, dtype=dtype, keepdims=keepdims, where=_present(x))
 
 
-def nanvar(x: Operand, /, axis: Any = None, *, correction: float = 0.0, keepdims: Any = False) -> Any:
-    """The variance of the elements that are not nan; nan where there are not more than `correction`.
+def nanvar(
+    x: Operand,
+    /,
+    axis: Any = None,
+    *,
+    correction: float = 0.0,
+    keepdims: Any = False,
+    ddof: float | None = None,
+    dtype: Any = None,
+) -> Any:
+    """The variance of the elements that are not nan; nan where there are not more than `correction` (or `ddof`).
 
     >>> import minigrad.numpy as mnp
     >>> mnp.nanvar(mnp.asarray([1.0, mnp.nan, 3.0])).tolist()
     1.0
     """
-    x = floating(x, "nanvar")
-    away = e.where(e.isnan(x), 0, e.sub(x, nanmean(x, axis, keepdims=True)))
-    square = e.add(e.mul(e.real(away), e.real(away)), e.mul(e.imag(away), e.imag(away)))
-    freedom = e.sub(_count(x, axis, keepdims), correction)
-    y = e.div(reductions.sum(square, axis, keepdims=keepdims), freedom)
-    return e.where(e.greater(freedom, 0), y, math.nan)
+    return _spread(reductions.var, "nanvar", x, axis, correction if ddof is None else ddof, dtype, keepdims)
 
 
-def nanstd(x: Operand, /, axis: Any = None, *, correction: float = 0.0, keepdims: Any = False) -> Any:
+def nanstd(
+    x: Operand,
+    /,
+    axis: Any = None,
+    *,
+    correction: float = 0.0,
+    keepdims: Any = False,
+    ddof: float | None = None,
+    dtype: Any = None,
+) -> Any:
     """The root of `nanvar`; where it is 0 its derivative is taken as 0.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.nanstd(mnp.asarray([1.0, mnp.nan, 3.0])).tolist()
     1.0
     """
-    square = nanvar(x, axis, correction=correction, keepdims=keepdims)
-    flat = e.equal(square, 0)
-    return e.where(flat, 0, e.sqrt(e.where(flat, 1, square)))
+    return _spread(reductions.std, "nanstd", x, axis, correction if ddof is None else ddof, dtype, keepdims)
+
+
+def _spread(function: Any, who: str, x: Operand, axis: Any, lost: float, dtype: Any, keepdims: Any) -> Any:
+    x = lift(x, who)
+    here = _present(x)
+    y = function(x, axis, correction=lost, dtype=dtype, keepdims=keepdims, where=here)
+    if here is None:
+        return y
+    return e.where(e.greater(reductions.sum(here, axis, keepdims=keepdims), lost), y, math.nan)
 
 
 # ── order statistics ─────────────────────────────────────────────────────────────────────────────

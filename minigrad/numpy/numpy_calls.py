@@ -43,7 +43,6 @@ READERS = frozenset((
     np.array2string, np.array_repr, np.array_str, np.copyto, np.may_share_memory, np.save, np.savetxt, np.savez,
     np.savez_compressed, np.shares_memory,
 ))  # fmt: skip
-RENAMED = {"ddof": "correction", "rcond": "rtol"}  # NumPy's word for an argument: the standard's
 
 
 def _pairs(theirs: Any, ours: Any) -> Iterator[tuple[Any, Callable[..., Any]]]:
@@ -100,13 +99,13 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature:
 def _call(theirs: Any, ours: Callable[..., Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> Any:
     """Ours with the arguments NumPy's was given, or an error that names the argument it does not take."""
     signature = _signature(ours)
-    words = {RENAMED[k] if k in RENAMED and k not in signature.parameters else k: v for k, v in kwargs.items()}
+    words = {k: v for k, v in kwargs.items() if k != "out" or v is not None}
     try:
         signature.bind(*args, **words)
     except TypeError as error:
         raise ArgumentError(
             f"{_spelled(theirs)} on {_of(args, kwargs)}: {error} ({OURS}.{ours.__name__}{signature})",
-            hint="NumPy's further arguments (out, where, order, ...) have no meaning for immutable arrays",
+            hint="NumPy's further arguments (out, casting, subok, ...) have no meaning for immutable arrays",
         ) from None
     return ours(*args, **words)
 

@@ -27,8 +27,12 @@ from minigrad.ops.reduce import Any_
 from minigrad.types import BOOL
 
 
-def sort(x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True) -> Any:
-    """x in rising (or falling) order along an axis; None: all elements as one row. Always stable.
+def sort(
+    x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True, kind: str | None = None
+) -> Any:
+    """x in rising (or falling) order along an axis; None: all elements as one row.
+
+    Always stable, whatever `stable` and NumPy's `kind` allow.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.sort(mnp.asarray([3, 1, 2])).tolist()
@@ -40,8 +44,10 @@ def sort(x: Operand, /, axis: int | None = -1, *, descending: Any = False, stabl
     return order.sort(x, axis=axis_of("sort", axis, x), descending=bool(descending))
 
 
-def argsort(x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True) -> Any:
-    """The positions (int64) that sort x along an axis. Always stable.
+def argsort(
+    x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True, kind: str | None = None
+) -> Any:
+    """The positions (int64) that sort x along an axis. Always stable, as `sort`.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.argsort(mnp.asarray([3, 1, 2])).tolist()
@@ -87,8 +93,10 @@ def median(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
     return _quantile("median", x, 0.5, axis, keepdims)
 
 
-def quantile(x: Operand, q: Any, /, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """The q-th quantile over axes, q in [0, 1], by linear interpolation between sorted elements.
+def quantile(x: Operand, q: Any, /, axis: Any = None, *, method: str = "linear", keepdims: Any = False) -> Any:
+    """The q-th quantile over axes, q in [0, 1], between sorted elements.
+
+    Methods: "linear" interpolation; of the two neighbours the "lower", "higher" or "nearest", or their "midpoint".
 
     q is a number, or a list or NumPy array of them, whose axes then come first.
 
@@ -96,17 +104,17 @@ def quantile(x: Operand, q: Any, /, axis: Any = None, *, keepdims: Any = False) 
     >>> mnp.quantile(mnp.asarray([0.0, 1.0, 2.0]), 0.25).tolist()
     0.5
     """
-    return _quantile("quantile", x, fractions("quantile", q), axis, keepdims)
+    return _quantile("quantile", x, fractions("quantile", q), axis, keepdims, method)
 
 
-def percentile(x: Operand, q: Any, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+def percentile(x: Operand, q: Any, /, axis: Any = None, *, method: str = "linear", keepdims: Any = False) -> Any:
     """`quantile` with q in [0, 100].
 
     >>> import minigrad.numpy as mnp
     >>> mnp.percentile(mnp.asarray([0.0, 1.0, 2.0]), [25, 50]).tolist()
     [0.5, 1.0]
     """
-    return _quantile("percentile", x, fractions("percentile", q, 100), axis, keepdims)
+    return _quantile("percentile", x, fractions("percentile", q, 100), axis, keepdims, method)
 
 
 def fractions(who: str, q: Any, whole: float = 1) -> Any:
@@ -134,8 +142,20 @@ def for_each_fraction(f: Callable[[float], Any], q: Any, x: Value, axes: tuple[i
     return Reshape((*np.shape(q), *shape))(Concatenate(0)(*parts))
 
 
-def _quantile(who: str, x: Operand, q: Any, axis: Any, keepdims: Any) -> Any:
+# from a place between two elements, counted from 0, to the place whose value is given
+METHODS: dict[str, Callable[[float], float]] = {
+    "linear": lambda place: place,
+    "lower": math.floor,
+    "higher": math.ceil,
+    "nearest": round,
+    "midpoint": lambda place: (math.floor(place) + math.ceil(place)) / 2,
+}
+
+
+def _quantile(who: str, x: Operand, q: Any, axis: Any, keepdims: Any, method: str = "linear") -> Any:
     x = floating(x, who)
+    if method not in METHODS:
+        raise ArgumentError(f"{who}: unknown method {method!r}", hint=f"known: {', '.join(METHODS)}")
     axes = axes_of(who, axis, x)
     rows = rows_over(x, axes)
     n, last = rows.shape[-1], rows.ndim - 1
@@ -145,7 +165,7 @@ def _quantile(who: str, x: Operand, q: Any, axis: Any, keepdims: Any) -> Any:
     broken = kept(Any_((last,))(e.isnan(rows)), rows.shape, (last,))
 
     def at(fraction: float) -> Any:
-        place = fraction * (n - 1)
+        place = METHODS[method](fraction * (n - 1))
         low, part = int(place), place - int(place)
         y = slice_axis(rising, last, low, low + 1)
         if part:
@@ -180,14 +200,19 @@ def unique_values(x: Operand, /, *, size: int | None = None) -> Any:
     >>> mnp.unique_values(mnp.asarray([3, 1, 3])).tolist()
     [1, 3]
     """
-    x = ravel(lift(x, "unique_values"))
-    if size is None:
-        return _distinct(x, "unique_values").values
+    return _distinct(x, "unique_values").values if size is None else _so_many(x, "unique_values", size)
+
+
+def _so_many(x: Operand, who: str, size: int, equal_nan: bool = False) -> Any:
+    x = ravel(lift(x, who))
     n = x.shape[0]
     if n == 0:
-        raise ShapeError(f"unique_values: {x.type} has no element to fill size {size} with")
+        raise ShapeError(f"{who}: {x.type} has no element to fill size {size} with")
     rising = order.sort(x, axis=0)
-    new = e.not_equal(slice_axis(rising, 0, 1, n), slice_axis(rising, 0, 0, n - 1))
+    high, low = slice_axis(rising, 0, 1, n), slice_axis(rising, 0, 0, n - 1)
+    new = e.not_equal(high, low)
+    if equal_nan:
+        new = e.and_(new, e.equal(low, low))  # nan comes last, so what follows one is another
     return take(rising, flatnonzero(Concatenate(0)(full((1,), True, BOOL), new), size=size, fill_value=n - 1))
 
 
@@ -201,18 +226,20 @@ def unique_all(x: Operand, /) -> UniqueAll:
     return _distinct(x, "unique_all")
 
 
-def _distinct(x: Operand, who: str) -> UniqueAll:
+def _distinct(x: Operand, who: str, axis: int | None = None, equal_nan: bool = False) -> UniqueAll:
     x = lift(x, who)
     found = np.unique(
         known(x, who, SIZED.replace("give", "use unique_values with")),
         return_index=True,
         return_inverse=True,
         return_counts=True,
-        equal_nan=False,
+        axis=axis,
+        equal_nan=equal_nan,
     )
     indices, inverse, counts = (Array(t.astype(np.int64)) for t in found[1:])
     # the values by a gather, so that they carry a gradient
-    return UniqueAll(take(x, indices), indices, Reshape(x.shape)(inverse), counts)
+    inverse = inverse if axis is not None else Reshape(x.shape)(inverse)
+    return UniqueAll(take(x, indices, axis), indices, inverse, counts)
 
 
 def unique_counts(x: Operand, /) -> UniqueCounts:
@@ -243,10 +270,14 @@ def unique(
     return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
+    axis: int | None = None,
     *,
+    equal_nan: bool = True,
     size: int | None = None,
 ) -> Any:
-    """NumPy's spelling: the distinct elements, and what else is asked for, as a tuple.
+    """NumPy's spelling: the distinct elements (or slices along an axis), and what else is asked for, as a tuple.
+
+    All nan are one, unless `equal_nan=False`.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.unique(mnp.asarray([3, 1, 3])).tolist()
@@ -254,8 +285,8 @@ def unique(
     """
     wanted = (return_index, return_inverse, return_counts)
     if size is not None:
-        if any(wanted):
-            raise ArgumentError("unique: size= gives values only")
-        return unique_values(x, size=size)
-    values, *rest = _distinct(x, "unique")
+        if any(wanted) or axis is not None:
+            raise ArgumentError("unique: size= gives values only, of all elements")
+        return _so_many(x, "unique", size, equal_nan)
+    values, *rest = _distinct(x, "unique", None if axis is None else axis_of("unique", axis, lift(x)), equal_nan)
     return (values, *(part for part, w in zip(rest, wanted, strict=True) if w)) if any(wanted) else values

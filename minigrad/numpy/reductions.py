@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from minigrad.errors import ShapeError
+from minigrad.errors import ArgumentError, ShapeError
+from minigrad.numpy.creation import full
 from minigrad.numpy.elementwise import isclose
 from minigrad.op import Op, Operand, Value, lift
 from minigrad.ops import composite
 from minigrad.ops.axes import axes_of, axis_of, kept
-from minigrad.ops.elementwise import and_, convert, equal, not_equal, or_
+from minigrad.ops.elementwise import add, and_, convert, equal, max_, min_, mul, not_equal, or_
+from minigrad.ops.elementwise import where as chosen
 from minigrad.ops.movement import Reshape, Sum, expand_to
 from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
 from minigrad.types import INT64, LONG, DType, as_dtype, same_shape
 
 F = TypeVar("F", bound=Callable[..., Any])
+OverAxes = Callable[[tuple[int, ...]], Op]
 
 
 def accumulator(x: Value, dtype: Any) -> DType:
@@ -30,42 +33,71 @@ def accumulator(x: Value, dtype: Any) -> DType:
     return INT64 if kind in "bi" else LONG["u64"] if kind == "u" else x.dtype
 
 
-def sum(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
-    """The sum over axes; of nothing it is 0.
+def _total(
+    name: str, op: OverAxes, neutral: int, pair: Callable[..., Any], doc: str, example: str
+) -> Callable[..., Any]:
+    """The public function of sum or prod."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.sum(mnp.ones((2, 3)), axis=0).tolist()
-    [2.0, 2.0, 2.0]
-    """
-    x = lift(x, "sum")
-    axes = axes_of("sum", axis, x)
-    y = Sum(axes)(convert(x, accumulator(x, dtype)))
-    return kept(y, x.shape, axes) if keepdims else y
-
-
-def prod(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
-    """The product over axes; of nothing it is 1. The gradient is exact where factors are 0.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.prod(mnp.asarray([2, 3, 4])).tolist()
-    24
-    """
-    x = lift(x, "prod")
-    axes = axes_of("prod", axis, x)
-    y = Prod(axes)(convert(x, accumulator(x, dtype)))
-    return kept(y, x.shape, axes) if keepdims else y
-
-
-def _over_axes(name: str, op: Callable[[tuple[int, ...]], Op], doc: str, example: str) -> Callable[..., Any]:
-    """The public function of a reduction that keeps its dtype."""
-
-    def function(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+    def function(
+        x: Operand,
+        /,
+        axis: Any = None,
+        *,
+        dtype: Any = None,
+        keepdims: Any = False,
+        initial: Operand | None = None,
+        where: Operand | None = None,
+    ) -> Any:
         x = lift(x, name)
+        found = accumulator(x, dtype)
+        x = convert(x if where is None else chosen(where, x, neutral), found)
+        axes = axes_of(name, axis, x)
+        y = op(axes)(x)
+        y = kept(y, x.shape, axes) if keepdims else y
+        return y if initial is None else pair(y, initial)
+
+    return _named(function, name, f"{doc} `where` says which elements count; `initial` is one more.", example)
+
+
+def _extreme(name: str, op: OverAxes, pair: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of max or min."""
+
+    def function(
+        x: Operand,
+        /,
+        axis: Any = None,
+        *,
+        keepdims: Any = False,
+        initial: Operand | None = None,
+        where: Operand | None = None,
+    ) -> Any:
+        x = lift(x, name)
+        if where is not None:
+            if initial is None:
+                raise ArgumentError(f"{name}: where= may leave nothing over, which has no {name}", hint="give initial=")
+            x = chosen(where, x, initial)
+        axes = axes_of(name, axis, x)
+        if initial is not None and 0 in [x.shape[a] for a in axes]:  # of nothing it is `initial`
+            y = full(tuple(n for d, n in enumerate(x.shape) if d not in axes), initial, dtype=x.dtype)
+        else:
+            y = op(axes)(x)
+        y = kept(y, x.shape, axes) if keepdims else y
+        return y if initial is None else pair(y, initial)
+
+    return _named(function, name, f"{doc} `where` says which elements count; `initial` is one more.", example)
+
+
+def _question(name: str, op: OverAxes, neutral: bool, doc: str, example: str) -> Callable[..., Any]:
+    """The public function of any or all."""
+
+    def function(x: Operand, /, axis: Any = None, *, keepdims: Any = False, where: Operand | None = None) -> Any:
+        x = lift(x, name)
+        x = x if where is None else chosen(where, not_equal(x, 0), neutral)
         axes = axes_of(name, axis, x)
         y = op(axes)(x)
         return kept(y, x.shape, axes) if keepdims else y
 
-    return _named(function, name, doc, example)
+    return _named(function, name, f"{doc} `where` says which elements count.", example)
 
 
 def _position(name: str, op: Callable[[int], Op], doc: str, example: str) -> Callable[..., Any]:
@@ -92,14 +124,27 @@ def _named(function: F, name: str, doc: str, example: str) -> F:
     return function
 
 
-max = amax = _over_axes(
-    "max", Max, "The largest element over axes; nan wins; elements that tie share the gradient.", "[1, 3, 2] -> 3"
+sum = _total("sum", Sum, 0, add, "The sum over axes; of nothing it is 0.", "[1, 2, 3] -> 6")
+prod = _total(
+    "prod",
+    Prod,
+    1,
+    mul,
+    "The product over axes, of nothing 1; its gradient is exact where factors are 0.",
+    "[2, 3] -> 6",
 )
-min = amin = _over_axes(
-    "min", Min, "The smallest element over axes; nan wins; elements that tie share the gradient.", "[1, 3, 2] -> 1"
+max = amax = _extreme(
+    "max", Max, max_, "The largest element over axes; nan wins; those that tie share the gradient.", "[1, 3, 2] -> 3"
 )
-any = _over_axes("any", Any_, "Is an element over axes true (not 0)? Of nothing: False.", "[0, 3] -> True")
-all = _over_axes("all", All, "Are all elements over axes true (not 0)? Of nothing: True.", "[0, 3] -> False")
+min = amin = _extreme(
+    "min",
+    Min,
+    min_,
+    "The smallest element over axes; nan wins; elements that tie share the gradient.",
+    "[1, 3, 2] -> 1",
+)
+any = _question("any", Any_, False, "Is an element over axes true (not 0)? Of nothing: False.", "[0, 3] -> True")
+all = _question("all", All, True, "Are all elements over axes true (not 0)? Of nothing: True.", "[0, 3] -> False")
 argmax = _position(
     "argmax", ArgMax, "Where (int64) the first largest element is along an axis, or in ravel(x).", "[1, 3, 3] -> 1"
 )
@@ -142,35 +187,65 @@ def array_equal(x1: Operand, x2: Operand, /, *, equal_nan: Any = False) -> Any:
     return all(or_(same, and_(not_equal(a, a), not_equal(b, b))) if equal_nan else same)
 
 
-def mean(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
-    """The arithmetic mean over axes; float32 for integers, nan of nothing.
+def mean(
+    x: Operand, /, axis: Any = None, *, keepdims: Any = False, dtype: Any = None, where: Operand | None = None
+) -> Any:
+    """The arithmetic mean over axes; float32 for integers, nan of nothing. `where` says which elements count.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.mean(mnp.asarray([1, 2])).tolist()
     1.5
     """
-    x = lift(x, "mean")
-    return composite.mean(x if dtype is None else convert(x, as_dtype(dtype)), axis, keepdims=keepdims)
+    return composite.mean(_as(dtype, x, "mean"), axis, keepdims=keepdims, among=where)
 
 
-def var(x: Operand, /, axis: Any = None, *, correction: float = 0.0, keepdims: Any = False) -> Any:
+def _as(dtype: Any, x: Operand, who: str) -> Any:
+    x = lift(x, who)
+    return x if dtype is None else convert(x, as_dtype(dtype))
+
+
+def var(
+    x: Operand,
+    /,
+    axis: Any = None,
+    *,
+    correction: float = 0.0,
+    keepdims: Any = False,
+    ddof: float | None = None,
+    dtype: Any = None,
+    where: Operand | None = None,
+) -> Any:
     """The variance over axes: the squared distance to the mean, summed and divided by n - correction.
+
+    NumPy's word for the correction is `ddof`. `where` says which elements count.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.var(mnp.asarray([1.0, 3.0])).tolist()
     1.0
     """
-    return composite.var(lift(x, "var"), axis, correction=correction, keepdims=keepdims)
+    lost = correction if ddof is None else ddof
+    return composite.var(_as(dtype, x, "var"), axis, correction=lost, keepdims=keepdims, among=where)
 
 
-def std(x: Operand, /, axis: Any = None, *, correction: float = 0.0, keepdims: Any = False) -> Any:
+def std(
+    x: Operand,
+    /,
+    axis: Any = None,
+    *,
+    correction: float = 0.0,
+    keepdims: Any = False,
+    ddof: float | None = None,
+    dtype: Any = None,
+    where: Operand | None = None,
+) -> Any:
     """The standard deviation over axes: the root of `var`.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.std(mnp.asarray([1.0, 5.0])).tolist()
     2.0
     """
-    return composite.std(lift(x, "std"), axis, correction=correction, keepdims=keepdims)
+    lost = correction if ddof is None else ddof
+    return composite.std(_as(dtype, x, "std"), axis, correction=lost, keepdims=keepdims, among=where)
 
 
 def ptp(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:

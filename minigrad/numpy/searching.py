@@ -19,7 +19,7 @@ from minigrad.ops.reduce import Any_
 from minigrad.types import INT64, promote
 
 
-def searchsorted(x1: Operand, x2: Operand, /, side: str = "left", sorter: Operand | None = None) -> Any:
+def searchsorted(x1: Operand, x2: Operand, /, side: str = "left", *, sorter: Operand | None = None) -> Any:
     """Where (int64) the elements of x2 would be inserted into the sorted vector x1 to keep it sorted.
 
     "left": before equal elements, "right": behind them. `sorter` is the order that sorts x1.
@@ -56,7 +56,7 @@ def _picked(x: Any, positions: Any) -> Any:
     return Gather((0,))(x, Reshape((*positions.shape, 1))(positions))
 
 
-def digitize(x: Operand, bins: Operand, /, *, right: bool = False) -> Any:
+def digitize(x: Operand, bins: Operand, /, right: bool = False) -> Any:
     """Which bin (0: below the first edge) each element falls in; edges belong to the bin on their right unless `right`.
 
     >>> import minigrad.numpy as mnp
@@ -66,8 +66,8 @@ def digitize(x: Operand, bins: Operand, /, *, right: bool = False) -> Any:
     return searchsorted(bins, x, side="left" if right else "right")
 
 
-def interp(x: Operand, xp: Operand, fp: Operand, /) -> Any:
-    """The line through the points (xp, fp), xp rising, at x; beyond the ends, the values there.
+def interp(x: Operand, xp: Operand, fp: Operand, /, left: Operand | None = None, right: Operand | None = None) -> Any:
+    """The line through the points (xp, fp), xp rising, at x; beyond the ends `left` and `right`, or the values there.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.interp(1.5, mnp.asarray([1.0, 2.0]), mnp.asarray([10.0, 20.0])).tolist()
@@ -76,6 +76,16 @@ def interp(x: Operand, xp: Operand, fp: Operand, /) -> Any:
     x, xp, fp = floating(x, "interp"), floating(xp, "interp"), floating(fp, "interp")
     if xp.ndim != 1 or xp.shape != fp.shape or xp.shape[0] == 0:
         raise ShapeError(f"interp: takes the points as two equally long vectors, got {xp.type} and {fp.type}")
+    y = _along_line(x, xp, fp)
+    n = xp.shape[0]
+    if left is not None:
+        y = e.where(e.less(x, slice_axis(xp, 0, 0, 1)), left, y)
+    if right is not None:
+        y = e.where(e.greater(x, slice_axis(xp, 0, n - 1, n)), right, y)
+    return y
+
+
+def _along_line(x: Any, xp: Any, fp: Any) -> Any:
     n = xp.shape[0]
     if n == 1:
         return e.add(e.mul(x, 0), slice_axis(fp, 0, 0, 1))

@@ -45,34 +45,57 @@ def floating(x: Operand, who: str) -> Any:
 
 
 # ── statistics ───────────────────────────────────────────────────────────────────────────────────
-def mean(x: Operand, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """The arithmetic mean over axes (None: all): [.., n, ..] -> [..]. A symbolic n is known when it is fed."""
+def _total(x: Any, axes: tuple[int, ...], among: Operand | None) -> tuple[Any, Any]:
+    """The sum over axes of the elements `among` which we are (None: all), and how many they are."""
+    dtype = real_of(x.dtype)
+    if among is None:
+        return Sum(axes)(x), size_value(x, axes, dtype)
+    return Sum(axes)(where(among, x, 0)), Sum(axes)(where(among, full_like(x, 1, dtype), 0))
+
+
+def mean(x: Operand, axis: Any = None, *, keepdims: Any = False, among: Operand | None = None) -> Any:
+    """The arithmetic mean over axes (None: all): [.., n, ..] -> [..]. A symbolic n is known when it is fed.
+
+    `among` (bools, here and below) says which elements count.
+    """
     x = floating(x, "mean")
     axes = axes_of("mean", axis, x)
-    y = div(Sum(axes)(x), size_value(x, axes, real_of(x.dtype)))
+    y = div(*_total(x, axes, among))
     return kept(y, x.shape, axes) if keepdims else y
 
 
-def var(x: Operand, axis: Any = None, *, correction: float = 0.0, keepdims: Any = False, who: str = "var") -> Any:
+def var(
+    x: Operand,
+    axis: Any = None,
+    *,
+    correction: float = 0.0,
+    keepdims: Any = False,
+    among: Operand | None = None,
+    who: str = "var",
+) -> Any:
     """The variance over axes, Σ|x - mean|² / (n - correction), in two passes: the one-pass formula cancels."""
     x = floating(x, who)
     axes = axes_of(who, axis, x)
-    away = sub(x, mean(x, axes, keepdims=True))
+    away = sub(x, mean(x, axes, keepdims=True, among=among))
+    if among is not None:  # what does not count may be nan, and its slope then as well
+        away = where(among, away, 0)
     if x.dtype.kind == "c":
         away_re, away_im = real(away), imag(away)
         square = add(mul(away_re, away_re), mul(away_im, away_im))
     else:
         square = mul(away, away)
-    n = size_value(x, axes, square.dtype) - correction
+    total, n = _total(square, axes, among)
+    n = n - correction
     # as NumPy: with no degrees of freedom left the result is nan or inf, never a negative variance
-    n = builtins.max(n, 0) if isinstance(n, (int, float)) else max_(n, 0)
-    y = div(Sum(axes)(square), n)
+    y = div(total, builtins.max(n, 0) if isinstance(n, (int, float)) else max_(n, 0))
     return kept(y, x.shape, axes) if keepdims else y
 
 
-def std(x: Operand, axis: Any = None, *, correction: float = 0.0, keepdims: Any = False) -> Any:
+def std(
+    x: Operand, axis: Any = None, *, correction: float = 0.0, keepdims: Any = False, among: Operand | None = None
+) -> Any:
     """The standard deviation over axes. It is a length, so where it is 0 its derivative is taken as 0, as hypot's."""
-    square = var(x, axis, correction=correction, keepdims=keepdims, who="std")
+    square = var(x, axis, correction=correction, keepdims=keepdims, among=among, who="std")
     flat = equal(square, 0)
     return where(flat, 0, sqrt(where(flat, 1, square)))
 

@@ -7,7 +7,6 @@ lane.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
@@ -130,17 +129,21 @@ class Callback(Op):
 
 @dataclass(frozen=True)
 class Assert(Op):
-    """Raises CheckFailedError when its bool operand is false anywhere: `message` filled with the other operands."""
+    """Raises CheckFailedError when its bool operand is false anywhere: `message` filled with the other operands.
+
+    `elementwise`: the others have the condition's shape, and the message shows the element where it failed first.
+    """
 
     message: str
     lanes: int = 0  # leading axes that vmap put in front, to say which lane failed
+    elementwise: bool = False
     line: Line = field(default_factory=user_line, compare=False)
     many: ClassVar[bool] = True
     effect: ClassVar[bool] = True
     no_gradient: ClassVar[NoGradient | None] = NoGradient("assert returns nothing")
 
     def parameters(self) -> dict[str, Any]:
-        return {"message": self.message, "lanes": self.lanes}
+        return {"message": self.message, "lanes": self.lanes, "elementwise": self.elementwise}
 
     def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
         condition, *rest = Op.coerce(self, xs)
@@ -155,11 +158,10 @@ class Assert(Op):
     def impl(self, condition: ndarray, *xs: ndarray) -> tuple[ndarray, ...]:
         if condition.all():
             return ()
-        lanes = condition.shape[: self.lanes]
-        failed = ~condition.reshape(*lanes, math.prod(condition.shape[self.lanes :])).all(-1)
-        first = tuple(int(i) for i in np.argwhere(failed)[0])
-        where = f" (lane {first[0] if self.lanes == 1 else first} of vmap)" if self.lanes else ""
-        text = fill("assert", self.message, [x[first] for x in xs])
+        place = tuple([int(i) for i in np.argwhere(~condition)[0]])
+        lane = place[: self.lanes]
+        where = f" (lane {lane[0] if self.lanes == 1 else lane} of vmap)" if self.lanes else ""
+        text = fill("assert", self.message, [x[place if self.elementwise else lane] for x in xs])
         raise CheckFailedError(f"assert: {text}{where}", lines=[("asserted at", self.line)])
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
@@ -169,3 +171,4 @@ class Assert(Op):
     @classmethod
     def samples(cls) -> Samples:
         yield cls("{} and {}"), (Draw((2,), "int64", (1, 9)), Draw(()), Draw((2,)))
+        yield cls("{}", elementwise=True), (Draw((2, 3), "int64", (1, 9)), Draw((2, 3)))

@@ -1,13 +1,14 @@
 """Elementwise ops: arithmetic, comparisons, rounding, exponentials, roots and circles. One row per scalar function.
 
 Floor 2. The kind and its machinery are in rows.py and offered here too. Integers behave as NumPy's: they wrap
-around, // and % round toward minus infinity, division by zero gives 0; a negative power gives what x**p rounds to
-(toward zero). Partials are written so that they stay finite and keep their digits where y does.
+around, // and % round toward minus infinity, division by zero gives 0; a tensor of negative powers gives what x**p
+rounds to (toward zero). Partials are written so that they stay finite and keep their digits where y does.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,9 +31,11 @@ from minigrad.ops.rows import (
     mul,
     mul_no_nan,
     neg,
+    not_of_bools,
     row,
     where,
 )
+from minigrad.types import DType
 
 special = lazy_module("scipy.special")
 
@@ -53,7 +56,24 @@ def _pow_p(y: Any, x: Any, p: Any) -> Any:
     return mul(y, log(where(equal(x, 0), 1, x)))
 
 
-sub = row("sub", np.subtract, const(1), const(-1))
+def _no_fractions(common: DType, xs: Sequence[Operand]) -> tuple[str, str] | None:
+    """Powers written as negative integers, as in x ** -1, mean a fraction, which would silently be 0."""
+    p = xs[1]
+    if common.kind in "biu" and isinstance(p, (int, np.integer)) and p < 0:
+        return (
+            f"does not raise integers to the negative power {p}: the result would be a fraction",
+            f"write the power as a float, {float(p)}, or convert the integers to float first",
+        )
+    return None
+
+
+sub = row(
+    "sub",
+    np.subtract,
+    const(1),
+    const(-1),
+    instead=not_of_bools("use a ^ b or logical_xor(a, b), or convert to numbers first"),
+)
 div: Row = row(
     "div",
     np.true_divide,
@@ -65,7 +85,7 @@ div: Row = row(
 )
 # p·x^(p−1): where p = 0 the product is 0 even if the power is infinite (x = 0)
 _pow_x = lambda y, x, p: mul_no_nan(p, pow_(x, sub(p, 1)))
-pow_: Row = row("pow", _power, _pow_x, _pow_p, singular=True, domains=((0.3, 2.0), (-2.0, 2.0)))
+pow_: Row = row("pow", _power, _pow_x, _pow_p, singular=True, domains=((0.3, 2.0), (-2.0, 2.0)), instead=_no_fractions)
 floor_div = row(
     "floor_div", np.floor_divide, None, None, takes="iuf", domains=((2.2, 2.8), (0.9, 1.1))
 )  # a step function: the samples stay on one step

@@ -24,7 +24,7 @@ from minigrad.types import BOOL, broadcast_shapes, shape_text
 COMBINE: dict[str, Callable[[Any, Any], Any]] = {"add": add, "mul": mul, "min": min_, "max": max_}
 
 
-def index(x: Operand, key: Any) -> Any:
+def index(x: Operand, key: Any, /) -> Any:
     """x[key], as NumPy: basic indices give a slice, tensors of positions a gather.
 
     Positions out of range raise IndexRangeError where the numbers are known; traced ones are clipped.

@@ -28,7 +28,7 @@ def number(x: Value, why: str) -> Any:
 
 
 def _as_number(python: Callable[[Any], Any], why: str) -> Callable[[Any], Any]:
-    def method(self: Value) -> Any:
+    def method(self: Value, /) -> Any:
         found = number(self, why)
         if type(found) is complex and python is not complex and python is not bool:
             raise DtypeError(f"{why} of {self.type}: a complex number has none", hint="take real(x) first")
@@ -37,7 +37,7 @@ def _as_number(python: Callable[[Any], Any], why: str) -> Callable[[Any], Any]:
     return method
 
 
-def index(self: Value) -> int:
+def index(self: Value, /) -> int:
     """As an index: an integer scalar only."""
     if self.dtype.kind not in "iu" or self.ndim:
         raise DtypeError(f"{self.type} cannot be an index", hint="an integer scalar can")

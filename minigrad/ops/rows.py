@@ -95,7 +95,7 @@ class Row(Elementwise, listed=False):
 
     takes: NumPy kind letters of the operands it computes with (b bool, i int, u uint, f float, c complex); what is
     not taken is converted to float32 (integers) or refused. gives: "same", "bool", or of the same width "real" or
-    "complex".
+    "complex". instead: why operands of a common dtype are refused all the same, and what to write; None where not.
     """
 
     name: str
@@ -106,6 +106,7 @@ class Row(Elementwise, listed=False):
     singular: bool = False  # type: ignore[misc]
     domain: tuple[float, float] = (-2.0, 2.0)
     domains: tuple[tuple[float, float], ...] = ()  # one per operand, where they differ
+    instead: Callable[[DType, Sequence[Operand]], tuple[str, str] | None] | None = None
     operands: int = field(init=False, default=0)
     weak: ClassVar[bool] = True
 
@@ -136,24 +137,22 @@ class Row(Elementwise, listed=False):
 
     def admit(self, arrays: list[ndarray]) -> bool:
         dtype = arrays[0].dtype
-        for a in arrays:
-            if a.dtype is not dtype:
-                return False
-        return dtype.kind in self.takes and len(arrays) == self.operands
+        if dtype is not arrays[-1].dtype or dtype.kind not in self.takes or len(arrays) != self.operands:
+            return False
+        return len(arrays) < 3 or all(a.dtype is dtype for a in arrays)
 
     def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
         if len(xs) != self.operands:
             given = f"{self.operands} operand{'s' * (self.operands != 1)}"
             raise ArgumentError(f"{self.name} takes {given}, got {len(xs)}")
-        dtype = plain_dtype(xs)
-        if dtype is None or dtype.kind not in self.takes:
-            dtype = self.operand_dtype(xs)
-            return [converted(x, dtype, self.name) for x in xs]
-        return [x if isinstance(x, Value) else weak_scalar(x, dtype, self.name) for x in xs]
+        dtype = self.operand_dtype(plain_dtype(xs) or promote(*[weak_dtype(x, self.name) for x in xs]), xs)
+        return [converted(x, dtype, self.name) for x in xs]
 
-    def operand_dtype(self, xs: Sequence[Operand]) -> DType:
+    def operand_dtype(self, common: DType, xs: Sequence[Operand]) -> DType:
         """The one dtype all operands are brought to."""
-        common = promote(*[weak_dtype(x, self.name) for x in xs])
+        refusal = self.instead(common, xs) if self.instead else None
+        if refusal:
+            raise DtypeError(f"{self.name} {refusal[0]}", hint=refusal[1])
         kind = common.kind
         if kind in self.takes:
             return common
@@ -325,7 +324,17 @@ def _mul_no_nan(a: ndarray, b: ndarray) -> Any:
     return np.where((a == 0) | (b == 0), y.dtype.type(0), y) if isnan(abs(flat.dot(flat))) else y
 
 
-add = row("add", np.add, const(1), const(1))
-mul = row("mul", np.multiply, lambda y, a, b: b, lambda y, a, b: a)
+def not_of_bools(instead: str) -> Callable[..., tuple[str, str] | None]:
+    """Bools are added and multiplied as NumPy does, by `or` and `and`; what would make other numbers of them is not."""
+    return lambda common, xs: ("does not take bool", instead) if common == BOOL else None
+
+
+add = row("add", np.add, const(1), const(1), takes="biufc")
+mul = row("mul", np.multiply, lambda y, a, b: b, lambda y, a, b: a, takes="biufc")
 mul_no_nan = row("mul_no_nan", _mul_no_nan, lambda y, a, b: b, lambda y, a, b: a, singular=True, takes="fc")
-neg = row("neg", np.negative, const(-1))
+neg = row(
+    "neg",
+    np.negative,
+    const(-1),
+    instead=not_of_bools("use ~x or logical_not(x), or convert to numbers first"),
+)

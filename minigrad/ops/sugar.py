@@ -47,7 +47,7 @@ OPERANDS = (Value, float, int, np.ndarray, np.generic, complex)  # the commonest
 def _binary(
     op: Callable[..., Any], swap: bool = False, refused: tuple[type, ...] = (list, tuple)
 ) -> Callable[[Any, Any], Any]:
-    def operator(self: Any, other: Any) -> Any:
+    def operator(self: Any, other: Any, /) -> Any:
         if not isinstance(other, OPERANDS):
             if isinstance(other, refused):  # Python would go on to repeat or extend the list
                 lift(other, getattr(op, "label", "@"))
@@ -58,7 +58,7 @@ def _binary(
 
 
 def _unary(op: Op) -> Callable[[Any], Any]:
-    def operator(self: Any) -> Any:
+    def operator(self: Any, /) -> Any:
         return op(self)
 
     return operator

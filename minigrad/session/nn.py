@@ -9,12 +9,16 @@ from typing import Any
 
 import minigrad.numpy as mnp
 from minigrad.errors import ArgumentError
+from minigrad.op import lift
 from minigrad.ops import activations, composite, losses, random
+from minigrad.ops.axes import size_value
+from minigrad.ops.keys import known
 from minigrad.session.array_functions import gather, sizes_from
 from minigrad.session.building import build, graph_of
 from minigrad.session.inputs import convert_to_tensor
 from minigrad.session.math_functions import sigmoid, tanh, unary
 from minigrad.session.random_functions import random_key
+from minigrad.session.side_effects import checked
 from minigrad.types import real_of
 
 __all__ = [
@@ -91,13 +95,27 @@ softmax_cross_entropy_with_logits_v2 = softmax_cross_entropy_with_logits
 def sparse_softmax_cross_entropy_with_logits(
     _sentinel: Any = None, labels: Any = None, logits: Any = None, name: str | None = None
 ) -> Any:
-    """-log softmax(logits)[label]: integer labels [..] and logits [.., c] give [..]."""
+    """-log softmax(logits)[label]: integer labels [..] and logits [.., c] give [..].
+
+    A run that meets a label which is none of the c classes raises CheckFailedError, and names it.
+    """
 
     def loss(x: Any, t: Any) -> Any:
-        return losses.cross_entropy(x, t, reduction="none")
+        return losses.cross_entropy(x, _in_range(t, x), reduction="none")
 
     op_type = "SparseSoftmaxCrossEntropyWithLogits"
     return build(name, op_type, loss, *_named(_sentinel, logits, labels))
+
+
+def _in_range(labels: Any, logits: Any) -> Any:
+    """The labels; as soon as they are computed, checked. (Those known now are checked when the loss is built.)"""
+    labels, logits = lift(labels), lift(logits)
+    if labels.dtype.kind not in "iu" or not logits.ndim or known(labels) is not None:
+        return labels
+    classes = logits.shape[-1]
+    inside = mnp.logical_and(mnp.greater_equal(labels, 0), mnp.less(labels, size_value(logits, [-1], labels.dtype)))
+    which = f"the {classes} classes of the logits: 0 to {classes - 1}" if isinstance(classes, int) else "the classes"
+    return checked(f"cross entropy: label {{}} is not one of {which}", inside, labels)
 
 
 def sigmoid_cross_entropy_with_logits(

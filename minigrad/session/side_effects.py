@@ -61,6 +61,13 @@ def check_numerics(tensor: Any, message: str, name: str = "CheckNumerics") -> An
         return _after(graph, made, tensor, name, "CheckNumerics")
 
 
+def checked(message: str, condition: Any, tensor: Any) -> Any:
+    """The tensor itself; CheckFailedError, its message filled with the element, where the condition is false."""
+    with building(tensor) as graph:
+        made = _happening(graph, effects.Assert(message, elementwise=True), [condition, tensor])
+        return _after(graph, made, tensor, None, "Checked")
+
+
 def py_func(
     func: Callable[..., Any],
     inp: Sequence[Any],

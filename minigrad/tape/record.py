@@ -8,7 +8,7 @@ first. A record is the key of its own result's cotangent; of several results, ke
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from minigrad.errors import BackwardError
@@ -17,7 +17,7 @@ from minigrad.op import Array, Handle, Interpreter, Op, Value, ndarray
 from minigrad.ops.rows import Row
 from minigrad.source import Line, Place, line_at
 from minigrad.tape.memory import MEMORY, Write
-from minigrad.tape.shortcut import Terms, pull, terms_of
+from minigrad.tape.shortcut import derivative
 from minigrad.types import TensorType
 
 
@@ -39,15 +39,15 @@ class Record:
         """The cotangents of the operands (a `Step` of the walk)."""
         op, y_bar = self.op, y_bars[0]
         if type(op) is Row and type(y_bar) is Array and self.xs is not None:
-            terms = terms_of(op, self.y.dtype)
-            if terms is not None and (MEMORY.last < self.seq or self.intact(terms)):
-                return pull(terms, (y_bar.array, self.y, *self.xs), self.ins)
+            derived = derivative(op, self.y.dtype)
+            if derived is not None and (MEMORY.last < self.seq or self.intact(derived[1])):
+                return derived[0](y_bar, self.y, self.xs, self.ins)
         return self.pull_wanted(y_bars, [key is not None for key in self.ins])
 
-    def intact(self, terms: Terms) -> bool:
-        """Is everything these terms read still as it was saved?"""
+    def intact(self, reads: Iterable[int]) -> bool:
+        """Is everything the derivative reads of (y, *xs) still as it was saved?"""
         saved = (self.y, *self.xs)
-        return all(MEMORY.write_since(saved[i], self.seq) is None for t in terms if t for i in t.reads)
+        return all(MEMORY.write_since(saved[i], self.seq) is None for i in reads)
 
     def pull_wanted(self, y_bars: list[Any], wanted: Sequence[bool]) -> Sequence[Any]:
         xs, y = self.saved()

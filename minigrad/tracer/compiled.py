@@ -14,11 +14,13 @@ from typing import Any
 
 import numpy as np
 
-from minigrad import backends, config, tree
+from minigrad import backends, config, passes, tree
 from minigrad.control import Call, call
 from minigrad.errors import ShapeError
 from minigrad.graph import Graph, run
 from minigrad.op import EVALUATE, Array, Value, interpreter, ndarray
+from minigrad.passes.inline import inline
+from minigrad.passes.schedule import explain, schedule
 from minigrad.recompiles import Part, Signature, Watch, count, remade
 from minigrad.text import to_text
 from minigrad.tracer.arguments import (
@@ -177,6 +179,12 @@ class Jit:
         staged = self._stage(*self.statics.split(args, kwargs))
         return Lowered(staged, self.backend or config.backend.get())
 
+    def explain(self, *args: Any, **kwargs: Any) -> str:
+        """What is computed together, for these arguments (or their types): the kernels with the lines they come from,
+        what they load and store, why what is not computed together is not, and the calls of the library. To be printed.
+        """
+        return self.lower(*args, **kwargs).explain()
+
     def cache_size(self) -> int:
         """How many combinations of types, structures and static values have been traced and kept."""
         return len(self._entries)
@@ -211,6 +219,7 @@ def jit(
             jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend, inline=inline
         )
     require_callable("jit", f)
+    backends.prepare(backend)
     return Jit(f, Statics("jit", f, static_argnums, static_argnames), backend, inline)
 
 
@@ -228,6 +237,10 @@ class Lowered:
     def as_text(self) -> str:
         """The graph as runnable Python text."""
         return to_text(self.graph)
+
+    def explain(self) -> str:
+        """The kernels the graph becomes, whichever backend runs it, as text."""
+        return explain(schedule(inline(passes.run(self.graph)[0])))
 
     def compile(self) -> Compiled:
         return Compiled(self.staged, Entry(self.staged, self.backend))

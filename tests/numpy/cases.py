@@ -72,15 +72,18 @@ def same(name: str, f: Callable[..., Any], operands: str = "ab", **more: Any) ->
     return Case(name, f, operands, **more)
 
 
+SOME = np.array([[True], [False], [True]])  # which rows count
+
 CASES: list[Case] = [
-    *unary("negative square positive absolute real conj", kinds="ifc", grad=True),
+    *unary("negative square positive abs absolute real conj conjugate", kinds="ifc", grad=True),
     *unary("exp exp2 expm1 sin cos tan sinh cosh tanh asinh atan arctan arcsinh cbrt", domain=(-1.2, 1.2)),
     *unary("log log2 log10 log1p sqrt reciprocal", domain=(0.5, 3.0), kinds="f"),
     *unary("asin acos atanh arcsin arccos arctanh", domain=(-0.9, 0.9), kinds="f"),
     *unary("acosh arccosh", domain=(1.5, 3.0), kinds="f"),
     *unary("sinc deg2rad rad2deg nan_to_num", kinds="f"),
+    same("rsqrt", lambda xp, x: xp.rsqrt(x), np_f=lambda xp, x: 1 / np.sqrt(x), domain=(0.5, 3.0), kinds="f"),
     *unary("imag", kinds="c", grad=False),
-    *unary("sign floor ceil trunc rint round isfinite isinf isnan signbit", kinds="f", grad=False),
+    *unary("sign floor ceil trunc rint round around isfinite isinf isnan signbit", kinds="f", grad=False),
     *unary("bitwise_invert invert", kinds="biu", grad=False),
     *unary("logical_not", kinds="bif", grad=False),
     *binary("add subtract multiply maximum minimum", kinds="ifc"[:2]),
@@ -117,12 +120,33 @@ CASES: list[Case] = [
         kinds="ifc",
     ),
     same("std-1", lambda xp, x: xp.std(x, axis=1, correction=1), "a3"),
+    *[
+        same(f"{name}-where", lambda xp, x, n=name, m=more: getattr(xp, n)(x, axis=0, where=SOME, **m), "3b")
+        for name, more in {
+            "sum": {"initial": 2},
+            "prod": {"initial": 2},
+            "mean": {},
+            "max": {"initial": -5},
+            "min": {"initial": 5},
+            "var": {},
+            "std": {"keepdims": True},
+        }.items()
+    ],
+    same("all-where", lambda xp, x: xp.all(x > 0, axis=0, where=SOME), "3b", grad=False),
+    same("any-where", lambda xp, x: xp.any(x, where=SOME), "3b", kinds="b", grad=False),
+    *[same(name, lambda xp, x, n=name: getattr(xp, n)(x, axis=1)) for name in ("amax", "amin")],
+    same("max-initial", lambda xp, x: xp.max(x, initial=0.5), "ab", kinds="f"),
+    same("var-ddof", lambda xp, x: xp.var(x, axis=0, ddof=1), "3b", kinds="f"),
     same("ptp", lambda xp, x: xp.ptp(x, axis=0), "ab"),
     same("average", lambda xp, x, w: xp.average(x, axis=1, weights=w), "ab b", domain=(0.5, 2), kinds="f"),
     same("average-same", lambda xp, x, w: xp.average(x, weights=w), "ab ab", domain=(0.5, 2), kinds="f"),
     same("median", lambda xp, x: xp.median(x, axis=1), "abc", kinds="if"),
     same("quantile", lambda xp, x: xp.quantile(x, 0.3, axis=(0, 2)), "abc", kinds="if"),
     same("percentile", lambda xp, x: xp.percentile(x, 70, keepdims=True), "ab", kinds="f"),
+    *[
+        same(f"quantile-{method}", lambda xp, x, m=method: xp.quantile(x, 0.3, axis=0, method=m), "3b", kinds="f")
+        for method in ("lower", "higher", "nearest", "midpoint")
+    ],
     # along an axis
     same("cumsum", lambda xp, x: xp.cumsum(x)),
     same("cumsum-1", lambda xp, x: xp.cumsum(x, axis=1), kinds="iuf"),
@@ -132,12 +156,14 @@ CASES: list[Case] = [
     same("cummax", lambda xp, x: xp.cummax(x, axis=1), np_f=lambda xp, x: np.maximum.accumulate(x, axis=1)),
     same("cummin", lambda xp, x: xp.cummin(x, axis=0), np_f=lambda xp, x: np.minimum.accumulate(x, axis=0)),
     same("diff", lambda xp, x: xp.diff(x, axis=0), "ab"),
-    same("diff-2", lambda xp, x: xp.diff(x, n=2), "a6"),
+    same("diff-2", lambda xp, x: xp.diff(x, 2), "a6"),
     same("diff-ends", lambda xp, x, p: xp.diff(x, axis=0, prepend=p, append=p), "ab 1b"),
     same("diff-bool", lambda xp, x: xp.diff(x), "a6", kinds="b", grad=False),
     # shape and order
     same("reshape", lambda xp, x: xp.reshape(x, (-1, 2)), "a2b"),
+    same("reshape-columns", lambda xp, x: xp.reshape(x, (-1, 2), order="F"), "a2b"),
     same("ravel", lambda xp, x: xp.ravel(x), "abc"),
+    same("ravel-columns", lambda xp, x: xp.ravel(x, order="F"), "abc"),
     same("expand_dims", lambda xp, x: xp.expand_dims(x, axis=(0, -1))),
     same("squeeze", lambda xp, x: xp.squeeze(x, axis=1), "a1b"),
     same("squeeze-all", lambda xp, x: xp.squeeze(x), "1a1"),
@@ -152,13 +178,17 @@ CASES: list[Case] = [
     same("roll", lambda xp, x: xp.roll(x, 2)),
     same("roll-axes", lambda xp, x: xp.roll(x, (1, -1), axis=(0, 1)), "abc"),
     same("concat", lambda xp, x, y: xp.concat([x, y], axis=1), "ab ac"),
-    same("concat-flat", lambda xp, x, y: xp.concatenate([x, y], axis=None), "ab c"),
+    same("concatenate-flat", lambda xp, x, y: xp.concatenate([x, y], axis=None), "ab c"),
     same("stack", lambda xp, x, y: xp.stack([x, y], axis=-1), "ab ab"),
     same("hstack", lambda xp, x, y: xp.hstack([x, y]), "ab ac"),
     same("vstack", lambda xp, x, y: xp.vstack([x, y]), "b ab"),
     same("dstack", lambda xp, x, y: xp.dstack([x, y]), "ab ab"),
     same("column_stack", lambda xp, x, y: xp.column_stack([x, y]), "a ab"),
-    same("atleast", lambda xp, x: xp.atleast_3d(x), "a"),
+    same("atleast_3d-vector", lambda xp, x: xp.atleast_3d(x), "a"),
+    *[
+        same(f"atleast_{k}d", lambda xp, x, y, k=k: list(getattr(xp, f"atleast_{k}d")(x, y, 1)), "a ab")
+        for k in (1, 2, 3)
+    ],
     same("unstack", lambda xp, x: list(xp.unstack(x, axis=1)), "a3"),
     same("split", lambda xp, x: xp.split(x, 3, axis=1), "a6"),
     same("split-at", lambda xp, x: xp.split(x, [1, 4, 4, 9]), "6"),
@@ -177,6 +207,7 @@ CASES: list[Case] = [
     same("broadcast_arrays", lambda xp, x, y: list(xp.broadcast_arrays(x, y)), "a1 b"),
     same("meshgrid", lambda xp, x, y: list(xp.meshgrid(x, y)), "a b"),
     same("meshgrid-ij", lambda xp, x, y: list(xp.meshgrid(x, y, indexing="ij")), "a b"),
+    same("meshgrid-sparse", lambda xp, x, y: list(xp.meshgrid(x, y, sparse=True)), "a b"),
     same("tril", lambda xp, x: xp.tril(x, k=1), "ab"),
     same("triu", lambda xp, x: xp.triu(x, k=-1), "abc"),
     # products
@@ -201,9 +232,10 @@ CASES: list[Case] = [
     *[same(f"diag{k}", lambda xp, x, k=k: xp.diag(x, k), "a") for k in (-2, 0, 1)],
     same("diag-of", lambda xp, x: xp.diag(x, -1), "ab"),
     # positions and order
-    same("where", lambda xp, x, y: xp.where(x > y, x, y), "ab b"),
+    same("where", lambda xp, x, y: xp.where(xp.real(x) > xp.real(y), x, y), "ab b", kinds="ifc"),
     same("clip", lambda xp, x: xp.clip(x, -1, 1)),
     same("clip-low", lambda xp, x: xp.clip(x, 0), kinds="if", np_f=lambda xp, x: np.maximum(x, 0)),
+    same("clip-names", lambda xp, x: xp.clip(x, a_min=-1, a_max=None), np_f=lambda xp, x: np.maximum(x, -1)),
     same("take", lambda xp, x: xp.take(x, np.array([[1, 0], [2, -1]]), axis=1), "a3"),
     same("take-flat", lambda xp, x: xp.take(x, np.array([0, 0, -1])), "a3"),
     same("take_along_axis", lambda xp, x: xp.take_along_axis(x, np.array([[2, 0, 0, -1]]), axis=1), "a3"),
@@ -211,24 +243,29 @@ CASES: list[Case] = [
     same("sort-flat", lambda xp, x: xp.sort(x, axis=None), "ab"),
     same("sort-down", lambda xp, x: xp.sort(x, descending=True), "ab", np_f=lambda xp, x: np.sort(x)[..., ::-1]),
     same("argsort", lambda xp, x: xp.argsort(x, axis=1, stable=True), "ab", grad=False),
+    same("argsort-kind", lambda xp, x: xp.argsort(x, kind="stable"), "ab", grad=False),
     same("lexsort", lambda xp, x, y: xp.lexsort([x, y]), "6 6", kinds="i", grad=False),
     same("searchsorted", lambda xp, x, y: xp.searchsorted(xp.sort(x), y), "a bc", grad=False),
     same("searchsorted-r", lambda xp, x, y: xp.searchsorted(xp.sort(x), y, side="right"), "a b", grad=False),
     same("digitize", lambda xp, x, y: xp.digitize(x, xp.sort(y)), "ab 5", kinds="f", grad=False),
     same("interp", lambda xp, x, y: xp.interp(x, xp.sort(y), y), "ab 5", kinds="f", grad=False),
+    same("interp-ends", lambda xp, x, y: xp.interp(x, y[:1], y[:1], -9.0, 9.0), "ab 5", kinds="f", grad=False),
     same("isin", lambda xp, x, y: xp.isin(x, y), "ab c", kinds="i", grad=False),
     same("nonzero", lambda xp, x: list(xp.nonzero(x)), "ab", kinds="bi", grad=False, graph=False),
     same("argwhere", lambda xp, x: xp.argwhere(x), "ab", kinds="i", grad=False, graph=False),
     same("flatnonzero", lambda xp, x: xp.flatnonzero(x), "ab", kinds="b", grad=False, graph=False),
     same("unique", lambda xp, x: xp.unique(x), "ab", kinds="if", graph=False),
-    same("unique_all", lambda xp, x: list(xp.unique_all(x)), "ab", kinds="i", grad=False, graph=False),
-    same("unique_counts", lambda xp, x: list(xp.unique_counts(x)), "ab", kinds="i", grad=False, graph=False),
-    same("unique_inverse", lambda xp, x: list(xp.unique_inverse(x)), "ab", kinds="i", grad=False, graph=False),
+    same("unique_values", lambda xp, x: xp.unique_values(x), np_f=lambda xp, x: np.unique(x), kinds="if", graph=False),
+    same("unique_all", lambda xp, x: list(xp.unique_all(x)), "ab", kinds="if", graph=False),
+    same("unique_counts", lambda xp, x: list(xp.unique_counts(x)), "ab", kinds="if", graph=False),
+    same("unique_inverse", lambda xp, x: list(xp.unique_inverse(x)), "ab", kinds="if", graph=False),
     same("unique-more", lambda xp, x: list(xp.unique(x, True, True, True)), "6", kinds="i", grad=False, graph=False),
+    same("unique-rows", lambda xp, x: list(xp.unique(x % 2, True, axis=0)), "62", kinds="i", grad=False, graph=False),
     same("bincount", lambda xp, x: xp.bincount(x % 5), "6", kinds="iu", grad=False, graph=False),
     # creation
     same("full_like", lambda xp, x: xp.full_like(x, 3), grad=False),
     same("zeros_like", lambda xp, x: xp.zeros_like(x), grad=False),
     same("ones_like", lambda xp, x: xp.ones_like(x, dtype="int8"), grad=False),
-    same("linspace", lambda xp, x: xp.linspace(x, x * 2, 5), "", kinds=""),
+    same("linspace", lambda xp, x, y: xp.linspace(x, y, 5), "a a", kinds="f"),
+    same("linspace-step", lambda xp, x, y: list(xp.linspace(x, y, 4, endpoint=False, retstep=True)), "a a", kinds="f"),
 ]

@@ -230,3 +230,8 @@ def test_unknown_sizes_pass_through() -> None:
         x = mnp.asarray(np.random.default_rng(size).normal(size=(size, 3)).astype("float32"))
         for y, f in zip(run(specialize(graph, {"n": size}), [x]), functions, strict=True):
             np.testing.assert_allclose(np.asarray(y), np.asarray(f(x)), rtol=1e-6)
+
+
+def test_array_adds_axes_in_front() -> None:
+    assert mnp.array([1, 2], float, ndmin=3).shape == mnp.array(np.ones(2), ndmin=3).shape == (1, 1, 2)
+    assert mnp.array(np.ones((2, 2)), ndmin=1).shape == (2, 2)

@@ -125,9 +125,9 @@ REFUSED: list[tuple[Program, type[MinigradError], str]] = [
     (np.fix, ValueTypeError, "numpy.fix: minigrad.numpy has no function of this name"),
     (lambda x: np.add.at(x, [0], 1.0), ValueTypeError, "numpy.add.at has no counterpart in minigrad.numpy"),
     (
-        lambda x: np.sum(x, where=[True]),
+        lambda x: np.sum(x, out=np.zeros(())),
         ArgumentError,
-        "numpy.sum on f32[2]: got an unexpected keyword argument 'where' (minigrad.numpy.sum(x, /, axis=None, *, ",
+        "numpy.sum on f32[2]: got an unexpected keyword argument 'out' (minigrad.numpy.sum(x, /, axis=None, *, ",
     ),
     (lambda x: np.sin(x, dtype="f8"), ArgumentError, "numpy.sin on f32[2]: got an unexpected keyword argument 'dtype'"),
     (lambda x: np.add([1.0], x), ValueTypeError, "add: a list is not a tensor"),

@@ -132,4 +132,4 @@ def test_a_failed_assert_names_its_lane() -> None:
 def test_asserts_are_equal_wherever_they_stand() -> None:
     first = Assert("a")
     assert first == Assert("a") and hash(first) == hash(Assert("a")) and first != Assert("b")
-    assert str(first) == "Assert(message='a', lanes=0)"
+    assert str(first) == "Assert(message='a', lanes=0, elementwise=False)"

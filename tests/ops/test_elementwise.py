@@ -131,8 +131,34 @@ def test_dtypes_of_results() -> None:
     assert e.mul(half, 2).dtype == e.add(half, ints).dtype == np.float32
     assert e.mul(half, 1j).dtype == np.complex64 and e.abs_(e.mul(half, 1j)).dtype == np.float32
     assert e.mul(Array(np.ones(3)), 2.5).dtype == np.float64
-    assert e.add(np.True_, True).dtype == np.int64 and e.round_(ints).dtype == np.int64
+    assert e.add(np.True_, 1).dtype == np.int64 and e.round_(ints).dtype == np.int64
     assert e.convert(Array(np.array([1 + 2j])), np.dtype("float32")).dtype == np.float32
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "llvm"])
+def test_bools_are_added_and_multiplied_as_numpys(backend: str) -> None:
+    """Or and and, not numbers; a sum counts all the same, and beside an integer they are 0 and 1."""
+    a, b = np.array([True, True, False, False]), np.array([True, False, True, False])
+
+    def f(x: Any, y: Any) -> Any:
+        return [x + y, x * y, x + True, True * y, x + 2, x * 2.0, 1 - x, (x + y).sum(), (x * x + y).any(), x | y + x]
+
+    want = f(a, b)
+    graph, _ = trace(f, [TensorType((4,), a.dtype)] * 2)
+    for got, expected in zip(minigrad.backends.compile(graph, backend)([a, b]), want, strict=True):
+        np.testing.assert_array_equal(got, expected)
+        assert got.dtype == expected.dtype or got.dtype == np.float32
+    assert [y.dtype for y in f(Array(a), Array(b))] == [v.type.dtype for v in graph.outputs]
+
+
+def test_integers_to_negative_powers_are_refused_where_they_are_written() -> None:
+    x = Array(np.array([1, 2]))
+    np.testing.assert_array_equal(x ** Array(np.array(-1)), [1, 0])  # a tensor of powers: rounded toward zero
+    np.testing.assert_array_equal(x**-1.0, [1, 0.5])
+    for p in (-1, np.int64(-1)):
+        with pytest.raises(DtypeError, match="pow does not raise integers to the negative power -1") as error:
+            x**p
+    assert "write the power as a float, -1.0" in str(error.value)
 
 
 def test_convert_and_bitcast() -> None:
@@ -316,6 +342,8 @@ def test_broadcasting_and_lanes() -> None:
         (lambda: e.less(np.array([1j]), 0), DtypeError, "less does not take complex128"),
         (lambda: e.and_(np.ones(2), True), DtypeError, "and does not take float64"),
         (lambda: e.hypot(np.array([1j]), 1), DtypeError, "hypot does not take complex128"),
+        (lambda: e.sub(np.array([True]), True), DtypeError, "sub does not take bool"),
+        (lambda: -Array(np.array([True])), DtypeError, "neg does not take bool"),
         (lambda: e.add(np.ones(2)), ArgumentError, "add takes 2 operands, got 1"),
         (lambda: e.sin(1.0, 2.0), ArgumentError, "sin takes 1 operand, got 2"),
         (lambda: e.where(True, 1.0), ArgumentError, "where takes a condition and two operands, got 2 arguments"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import minigrad.session as tf
+from minigrad import config, errors
 
 Pair = namedtuple("Pair", "x y")
 
@@ -286,3 +287,20 @@ def test_dropout():
         values, slopes = sess.run([y, slope], {x: ones, keep: 0.25})
         assert set(np.unique(values)) == {0.0, 4.0} and abs(values.mean() - 1.0) < 0.1
         np.testing.assert_array_equal(values, slopes)
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "llvm"])
+@pytest.mark.parametrize("sizes", [[None, 5], None])
+def test_a_label_out_of_range_is_named(backend, sizes):
+    labels, logits = tf.placeholder(tf.int32, None if sizes is None else [None]), tf.placeholder(tf.float32, sizes)
+    loss = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits)
+    (slope,) = tf.gradients(loss, logits)
+    with config.backend.using(backend), tf.Session() as sess:
+        np.testing.assert_allclose(sess.run(loss, {labels: [0, 4], logits: np.zeros((2, 5))}), np.log(5), rtol=1e-6)
+        for label in (5, -1):
+            for fetch in (loss, slope):
+                with pytest.raises(errors.CheckFailedError) as caught:
+                    sess.run(fetch, {labels: [1, label], logits: np.zeros((2, 5))})
+                assert caught.value.what == (
+                    f"assert: cross entropy: label {label} is not one of the 5 classes of the logits: 0 to 4"
+                )

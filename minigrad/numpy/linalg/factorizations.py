@@ -50,7 +50,7 @@ def cholesky(x: Operand, /, *, upper: bool = False) -> Any:
     return adjoint(y) if upper else y
 
 
-def qr(x: Operand, /, mode: str = "reduced") -> QRResult:
+def qr(x: Operand, /, *, mode: str = "reduced") -> QRResult:
     """(Q, R) with Q @ R = x: [.., m, n] gives [.., m, k] and [.., k, n], k = min(m, n) or, in mode "complete", m.
 
     The first k columns of x must be independent for the derivative; a complete Q with m > n has none.
@@ -93,7 +93,7 @@ def eigvalsh(x: Operand, /) -> Any:
     return factor.Eigvalsh()(x)
 
 
-def svd(x: Operand, /, full_matrices: bool = True, compute_uv: bool = True) -> Any:
+def svd(x: Operand, /, full_matrices: bool = True, *, compute_uv: bool = True) -> Any:
     """(U, S, Vh) with U·diag(S) @ Vh = x of [.., m, n]: S [.., k], k = min(m, n), falling.
 
     U and Vh are [.., m, k] and [.., k, n], or [.., m, m] and [.., n, n] if `full_matrices`, which then have no
@@ -122,8 +122,10 @@ def svdvals(x: Operand, /) -> Any:
     return factor.SingularValues()(x)
 
 
-def matrix_rank(x: Operand, /, *, rtol: float | None = None) -> Any:
-    """How many singular values of [.., m, n] are above rtol·largest (max(m, n)·eps unless given): int64 [..].
+def matrix_rank(x: Operand, /, *, rtol: float | None = None, tol: float | None = None) -> Any:
+    """How many singular values of [.., m, n] are above `tol`, or else rtol·largest: int64 [..].
+
+    rtol is max(m, n)·eps unless given.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.linalg.matrix_rank(mnp.ones((3, 3))).tolist()
@@ -133,11 +135,13 @@ def matrix_rank(x: Operand, /, *, rtol: float | None = None) -> Any:
     s = svdvals(x)
     if s.shape[-1] == 0:
         return reductions.count_nonzero(s, -1)
+    if tol is not None:
+        return reductions.count_nonzero(greater(s, tolerance("matrix_rank", tol)), -1)
     rtol = max(x.shape[-2:]) * float(np.finfo(x.dtype).eps) if rtol is None else tolerance("matrix_rank", rtol)
     return reductions.count_nonzero(greater(s, mul(slice_axis(s, -1, 0, 1), rtol)), -1)
 
 
 def tolerance(who: str, rtol: Any) -> float:
     if not isinstance(rtol, (int, float)) or not rtol >= 0:
-        raise ArgumentError(f"{who}: rtol must be a number, 0 or more, got {rtol!r}")
+        raise ArgumentError(f"{who}: a tolerance must be a number, 0 or more, got {rtol!r}")
     return float(rtol)

@@ -112,29 +112,30 @@ def slogdet(x: Operand, /) -> SlogdetResult:
     return SlogdetResult(*systems.SlogDet()(x))
 
 
-def pinv(x: Operand, /, rtol: float | None = None) -> Any:
+def pinv(x: Operand, /, rtol: float | None = None, *, rcond: float | None = None) -> Any:
     """The pseudo-inverse of [.., m, n], [.., n, m]; singular values up to rtol·largest count as 0.
 
-    rtol is max(m, n)·eps unless given. The gradient is that among matrices of the same rank.
+    rtol (NumPy's rcond) is max(m, n)·eps unless given. The gradient is that among matrices of the same rank.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.linalg.pinv(mnp.asarray([[2.0, 0.0], [0.0, 0.0]])).tolist()
     [[0.5, 0.0], [0.0, 0.0]]
     """
+    rtol = rcond if rtol is None else rtol
     return factor.Pinv(None if rtol is None else tolerance("pinv", rtol))(x)
 
 
-def lstsq(x1: Operand, x2: Operand, /, rtol: float | None = None) -> LstsqResult:
+def lstsq(x1: Operand, x2: Operand, /, rcond: float | None = None) -> LstsqResult:
     """The shortest X for which |x1 @ X - x2| is least: [.., m, n] and [m] or [.., m, k] give [n] or [.., n, k].
 
-    With it Σ|x1 @ X - x2|² of every column, the rank and the singular values of x1. rtol as for `pinv`.
+    With it Σ|x1 @ X - x2|² of every column, the rank and the singular values of x1. rcond as for `pinv`.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.linalg.lstsq(mnp.ones((2, 1)), mnp.asarray([1.0, 3.0])).solution.round(5).tolist()
     [2.0]
     """
     a, b = common_dtype("lstsq", floating(x1, "lstsq"), floating(x2, "lstsq"))
-    solution = matmul(pinv(a, rtol=rtol), b)
+    solution = matmul(pinv(a, rcond), b)
     off = abs_(sub(matmul(a, solution), b))
     residuals = reductions.sum(mul(off, off), -1 if b.ndim == 1 else -2)
-    return LstsqResult(solution, residuals, matrix_rank(a, rtol=rtol), svdvals(a))
+    return LstsqResult(solution, residuals, matrix_rank(a, rtol=rcond), svdvals(a))

@@ -12,6 +12,7 @@ from minigrad.control import Cond, Scan, While
 from minigrad.graph import Graph, subgraphs
 from minigrad.passes.schedule import group
 from minigrad.passes.schedule.channels import channels_outermost
+from minigrad.passes.schedule.explain import explain
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import layout
 from minigrad.passes.schedule.parts import (
@@ -26,6 +27,7 @@ from minigrad.passes.schedule.parts import (
     Root,
     Schedule,
 )
+from minigrad.passes.schedule.places import compared
 
 __all__ = [
     "ControlKernel",
@@ -38,13 +40,14 @@ __all__ = [
     "PatchKernel",
     "Root",
     "Schedule",
+    "explain",
     "schedule",
 ]
 
 
 def schedule(graph: Graph) -> Schedule:
     """The kernels for a graph."""
-    graph = layout(channels_outermost(graph))
+    graph = layout(compared(channels_outermost(graph)))
     result = group.schedule(graph, Inliner(graph))
     result.kernels = [_holding(kernel) for kernel in result.kernels]
     return result
@@ -52,6 +55,8 @@ def schedule(graph: Graph) -> Schedule:
 
 def _holding(kernel: Kernel) -> Kernel:
     """Control flow as kernels that hold others: until now it was foreign like all that holds graphs."""
-    if isinstance(kernel, ForeignKernel) and isinstance(kernel.node.op, Scan | While | Cond):
-        return ControlKernel(kernel.node, tuple(map(schedule, subgraphs(kernel.node.op))))
-    return kernel
+    op = kernel.node.op if isinstance(kernel, ForeignKernel) else None
+    if not isinstance(kernel, ForeignKernel) or not isinstance(op, Scan | While | Cond):
+        return kernel
+    never = isinstance(op, Scan) and op.length == 0
+    return ControlKernel(kernel.node, () if never else tuple(map(schedule, subgraphs(op))))

@@ -54,6 +54,7 @@ class Groups:
         self.levels: dict[Var, int] = {}
         self.group: dict[Var, Group] = {}
         self.beside: dict[tuple[int, Atom, tuple[int, ...]], Root] = {}
+        self.apart: list[tuple[Root, Root, str]] = []  # what loads what from another kernel, and why it is another
         for n in found.graph.nodes:
             root = found.roots.get(n.out) if n.outs else None
             if root is not None:
@@ -80,7 +81,8 @@ class Groups:
         for a in reads if root.kind != "join" else ():
             beside = self.beside.setdefault((level, a, root.extents), root)
             if beside is not root and root.kind == "map":
-                joined = self._united(joined, self.group[beside.out]) or joined
+                united = self._united(joined, self.group[beside.out])
+                joined = joined if isinstance(united, str) else united
         for r in joined.roots:
             self.group[r.out] = joined
 
@@ -92,25 +94,36 @@ class Groups:
                 return None
             theirs = self.group[mate.out]
             united = self._united(mine, theirs)
-            if united is None:
+            if isinstance(united, str):
+                self.apart.append((mine.roots[-1], mate, united))
                 return None
             mine = united
         return mine
 
-    def _united(self, a: Group, b: Group) -> Group | None:
-        """Both groups in one kernel, if they can share their outer loops."""
+    def _united(self, a: Group, b: Group) -> Group | str:
+        """Both groups in one kernel, if they can share their outer loops; else why they cannot."""
         if b.roots[0] in a.roots:  # already together
             return a
         rows = min(a.rows, b.rows, key=len)
         roots = [*b.roots, *a.roots]
-        if any(g.fixed and g.rows != rows for g in (a, b)) or any(r.kind == "join" for r in roots):
-            return None
+        if any(g.fixed and g.rows != rows for g in (a, b)):
+            return f"their rows differ: {_sizes(a.rows)} and {_sizes(b.rows)}"
+        if any(r.kind == "join" for r in roots):
+            return "pads and concatenations have loops of their own"
         whole = all(r.extents == rows for r in roots)
-        if not whole and not _worth_rows(math.prod(rows), max(math.prod(r.extents[len(rows) :]) for r in roots)):
-            return None
+        if not whole:
+            length = max(math.prod(r.extents[len(rows) :]) for r in roots)
+            if not _worth_rows(math.prod(rows), length):
+                return f"{math.prod(rows)} rows of {length} elements are not worth loops of their own"
         if any(r.extents[: len(rows)] != rows or (r.kept is not None and r.kept != rows) for r in roots):
-            return None
-        return Group(roots, rows) if _room(roots) and _same_rows(roots, rows) else None
+            return f"not all of it runs over the rows {_sizes(rows)}"
+        if not _room(roots):
+            return "together they would be larger than kernels may be"
+        return Group(roots, rows) if _same_rows(roots, rows) else "it reads more than its own row"
+
+
+def _sizes(rows: tuple[int, ...]) -> str:
+    return "×".join(map(str, rows)) or "one"
 
 
 def _rows(root: Root) -> tuple[int, ...]:
@@ -166,7 +179,7 @@ def schedule(graph: Graph, found: Inliner) -> Schedule:
     for kernel in kernels:
         if isinstance(kernel, LoopKernel):
             kernel.roots.sort(key=lambda r: position[id(r.node)])
-    result = Schedule(graph, kernels, found.alias)
+    result = Schedule(graph, kernels, found.alias, found.why, groups.apart)
     _keep(result)
     result.kernels = _ordered(result, places)
     _copies(result)

@@ -12,14 +12,14 @@ import math
 from minigrad.graph import Atom, Const, Graph, Node, Var, repeated_element
 from minigrad.loops import bodies
 from minigrad.loops.index import Indices, address, identity, variable
-from minigrad.ops.along import TakeAlongAxis
-from minigrad.ops.gather import Gather
 from minigrad.ops.movement import Concatenate, Pad, Reshape, Sum
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
-from minigrad.passes.schedule.moves import MOVES, broadcast, moved, positions
+from minigrad.passes.schedule.moves import MOVES, broadcast, moved
 from minigrad.passes.schedule.parts import Part, Root
 from minigrad.passes.schedule.patches import Patches, is_patch_product, patches
+from minigrad.passes.schedule.places import PUTS, TAKES, fits, spot
+from minigrad.passes.schedule.places import parts as puts
 from minigrad.passes.schedule.windows import Interleave, phases
 
 REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
@@ -42,8 +42,8 @@ def kind(n: Node) -> str:
         return "join"
     if is_library_call(n) or is_patch_product(n):
         return "library"
-    if isinstance(n.op, TakeAlongAxis) or (isinstance(n.op, Gather) and n.op.beyond == "clip"):
-        return "take"
+    if isinstance(n.op, TAKES + PUTS):
+        return ("take" if isinstance(n.op, TAKES) else "join") if fits(n) else "foreign"
     return "map" if bodies.is_native(n.op, dtypes) else "foreign"
 
 
@@ -57,6 +57,7 @@ class Inliner:
         self.roots: dict[Var, Root] = {}
         self.alias: dict[Var, Atom] = {}
         self.calls: dict[Var, tuple[MatMul | Patches, Atom, Atom]] = {}
+        self.why: dict[Atom, str] = dict.fromkeys(graph.outputs, "it is an output")  # stored, not computed on the way
         self._stored = {a for a in graph.outputs if isinstance(a, Var)}
         self._uses: dict[Var, dict[Part, list[Indices]]] = {}
         self._weights = self._weigh()
@@ -68,7 +69,7 @@ class Inliner:
     def _node(self, n: Node) -> None:
         match self.kinds[id(n)]:
             case "foreign":
-                self._store(*n.ins)
+                self._store(n, *n.ins)
             case _ if n.out not in self._stored and n.out not in self._uses:
                 pass  # nobody reads it
             case "library":
@@ -76,7 +77,7 @@ class Inliner:
                 assert found is not None, "layout has been run"
                 self.calls[n.out] = found
                 self._read(n.out, self._uses.get(n.out, {}))
-                self._store(*found[1:])
+                self._store(n, *found[1:])
             case "reduce":
                 self._reduce(n)
             case "join":
@@ -84,8 +85,11 @@ class Inliner:
             case _:
                 self._elements(n)
 
-    def _store(self, *atoms: Atom) -> None:
-        self._stored.update(a for a in atoms if isinstance(a, Var))
+    def _store(self, reader: Node, *atoms: Atom) -> None:
+        for a in atoms:
+            if isinstance(a, Var):
+                self._stored.add(a)
+                self.why.setdefault(a, f"{reader.op.label} reads it from memory")
 
     def _elements(self, n: Node) -> None:
         """A map or a movement: on the way of its readers, or a root of its own."""
@@ -97,7 +101,7 @@ class Inliner:
                     self._step(n, part, view)
         elif isinstance(n.op, Reshape):
             self.alias[v] = n.ins[0]
-            self._store(n.ins[0])
+            self._store(n, n.ins[0])
             self._read(v, uses)
         else:
             self._read(v, uses)
@@ -114,14 +118,15 @@ class Inliner:
         self._use(n.ins[0], part, part.value[1])
 
     def _join(self, n: Node) -> None:
-        """Each piece in loops of its own, stored where it belongs; what pads is written before."""
-        shape = n.out.type.shape
+        """Each piece in loops of its own, stored where it belongs; what pads, or is put upon, is written before."""
         self._read(n.out, self._uses.get(n.out, {}))
-        parts = {Pad: _padded, Concatenate: _side_by_side, Interleave: _interleaved}[type(n.op)](n)
+        ways = {Pad: _padded, Concatenate: _side_by_side, Interleave: _interleaved}
+        parts = ways.get(type(n.op), puts)(n)
         self.roots[n.out] = Root(n, "join", parts)
         for part in parts:
             self._use(*part.value[:1], part, part.value[1])
-        assert all(len(p.extents) == len(shape) for p in parts)
+            for p in part.put.positions if part.put else ():
+                self._use(p.tensor, part, p.at)
 
     def _step(self, n: Node, part: Part, view: Indices) -> None:
         """Compute an element of a node within a part."""
@@ -132,12 +137,11 @@ class Inliner:
                 self._use(a, part, broadcast(view, a.type.shape))
             return
         if self.kinds[id(n)] == "take":
-            x, indices = n.ins
             part.cost += _TAKE
-            part.reads.append((x, ()))  # anywhere in x
-            self._store(x)
-            for place in positions(n.op, view, indices.type):  # type: ignore[arg-type]
-                self._use(indices, part, place)
+            part.reads.append((n.ins[0], ()))  # anywhere in it
+            self._store(n, n.ins[0])
+            for p in spot(n, view).positions:
+                self._use(p.tensor, part, p.at)
             return
         at = moved(n.op, view, n.out.type.shape, n.ins[0].type.shape, part.extents)
         assert at is not None, "an affine reshape"
@@ -145,11 +149,11 @@ class Inliner:
 
     def _use(self, a: Atom, part: Part, view: Indices) -> None:
         if isinstance(a, Const):
-            if repeated_element(a.array) is None and a.array.size:
+            if repeated_element(a.array) is None:
                 part.reads.append((a, view))
         elif a not in self.makers or self.kinds[id(self.makers[a])] == "foreign":
             part.reads.append((a, view))
-            self._store(a)
+            self._stored.update([a] if isinstance(a, Var) else ())
         else:
             views = self._uses.setdefault(a, {}).setdefault(part, [])
             if view not in views:
@@ -163,22 +167,33 @@ class Inliner:
     # ── what speaks for storing ──────────────────────────────────────────────────────────────────
     def _on_the_way(self, n: Node, uses: dict[Part, list[Indices]]) -> bool:
         """Compute a node within its readers, and not as a value of its own?"""
+        reason = self._against(n, uses)
+        if reason:
+            self.why[n.out] = reason
+        return not reason
+
+    def _against(self, n: Node, uses: dict[Part, list[Indices]]) -> str:
+        """What speaks against computing a node within its readers; nothing if nothing does."""
         v = n.out
         if isinstance(n.op, Reshape) and not all(
             moved(n.op, view, v.type.shape, n.ins[0].type.shape, part.extents) is not None
             for part, views in uses.items()
             for view in views
         ):
-            return False
+            return "where its elements lie before the reshape is not a sum of loop counters"
         cheap = self._is_cheap(v)
-        most = _VIEWS if cheap else 1
-        if any(len(views) > most or part.cost > _BUDGET for part, views in uses.items()):
-            return False
+        most = max(len(views) for views in uses.values())
+        if most > (_VIEWS if cheap else 1):
+            return f"one kernel reads it at {most} different places"
+        if any(part.cost > _BUDGET for part in uses):
+            return "the kernel that reads it is as large as kernels may be"
         if cheap:
-            return True
-        return len(uses) == 1 and not any(
-            _times(view, part) > 2 * max(v.type.size, 1) for part, views in uses.items() for view in views
-        )
+            return ""
+        if len(uses) > 1:
+            return f"{len(uses)} loops read it, and loading costs less than computing it in each"
+        (part, views), size = next(iter(uses.items())), max(v.type.size, 1)
+        times = max(_times(view, part) for view in views)
+        return f"each element would be computed {times // size} times" if times > 2 * size else ""
 
     def _is_cheap(self, a: Atom) -> bool:
         cost, leaves = self._weights.get(a, (0, 1)) if isinstance(a, Var) else (0, 0)

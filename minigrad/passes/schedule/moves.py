@@ -7,12 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from minigrad.loops.index import ZERO, Affine, Indices, reshaped
+from minigrad.loops.index import ZERO, Indices, reshaped
 from minigrad.op import Op
-from minigrad.ops.along import TakeAlongAxis
-from minigrad.ops.gather import Gather
 from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Slice
-from minigrad.types import TensorType
 
 MOVES = (Expand, Flip, Permute, Reshape, Slice)
 
@@ -37,23 +34,6 @@ def moved(
         case Reshape():
             return reshaped(indices, shape, before, extents)
     raise AssertionError(f"{op.label} is not a movement")
-
-
-def positions(op: Gather | TakeAlongAxis, view: Indices, indices: TensorType) -> list[Indices]:
-    """Where, among the positions, element `view` of a gather finds its own: one for each axis that is indexed."""
-    if isinstance(op, TakeAlongAxis):
-        return [view]
-    lead = view[: indices.ndim - 1]
-    return [(*lead, Affine(k)) for k in range(len(op.axes))]
-
-
-def beside(op: Gather | TakeAlongAxis, view: Indices, indices: TensorType, rank: int) -> tuple[Indices, Sequence[int]]:
-    """Element `view` of a gather without its positions: the indices along the other axes of x, and the axes indexed."""
-    axes = (op.axis % rank,) if isinstance(op, TakeAlongAxis) else op.axes
-    if isinstance(op, TakeAlongAxis):
-        return tuple([ZERO if d in axes else index for d, index in enumerate(view)]), axes
-    rest = iter(view[indices.ndim - 1 :])
-    return tuple([ZERO if d in axes else next(rest) for d in range(rank)]), axes
 
 
 def broadcast(indices: Indices, shape: Sequence[int]) -> Indices:

@@ -18,12 +18,33 @@ from minigrad.passes.schedule.patches import Patches
 from minigrad.types import TensorType
 
 
+@dataclass(frozen=True)
+class Position:
+    """A position along `axis`: element `at` of a tensor, brought into 0 .. highest."""
+
+    axis: int
+    tensor: Atom
+    at: Indices
+    highest: int
+
+
+@dataclass(frozen=True)
+class Spot:
+    """A place in a tensor: `rest` plus the positions. `dropped`: what lies beyond is neither read nor written."""
+
+    shape: tuple[int, ...]
+    rest: Indices
+    positions: tuple[Position, ...]
+    dropped: bool
+
+
 @dataclass(eq=False)
 class Part:
     """One loop space: at each of its points `value` is computed, by way of `steps`, and goes to `target`.
 
     `steps` are the nodes computed on the way with the element each gives, consumers first. `reads` are the stored
-    values it loads, with the elements (nothing in place of the indices: anywhere).
+    values it loads, with the elements (nothing in place of the indices: anywhere). With `put` the target is that place,
+    and the value is combined with what stands there.
     """
 
     extents: tuple[int, ...]
@@ -32,6 +53,8 @@ class Part:
     steps: list[tuple[Node, Indices]] = field(default_factory=list)
     reads: list[tuple[Atom, Indices]] = field(default_factory=list)
     cost: int = 0
+    put: Spot | None = None
+    combine: str = "set"
 
 
 @dataclass(eq=False)
@@ -219,11 +242,16 @@ Kernel: TypeAlias = LoopKernel | LibraryKernel | PatchKernel | ForeignKernel | C
 
 @dataclass(eq=False)
 class Schedule:
-    """The kernels of a graph in the order they run. `alias`: reshapes that only rename the memory of another value."""
+    """The kernels of a graph in the order they run. `alias`: reshapes that only rename the memory of another value.
+
+    `why`: the reason why a value is stored. `apart`: (what loads, what it loads, why they are not one kernel).
+    """
 
     graph: Graph
     kernels: list[Kernel]
     alias: dict[Var, Atom]
+    why: dict[Atom, str] = field(default_factory=dict)
+    apart: list[tuple[Root, Root, str]] = field(default_factory=list)
 
     def base(self, a: Atom) -> Atom:
         """The value whose memory this one is."""

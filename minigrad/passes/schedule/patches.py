@@ -53,6 +53,11 @@ class Patches:
         return math.prod(size for size, _ in (self.fixed if self.summed else self.cut))
 
     @property
+    def work(self) -> int:
+        """Scalar operations."""
+        return 2 * self.groups * self.outputs * math.prod(size for size, _ in (*self.fixed, *self.cut))
+
+    @property
     def lanes(self) -> list[tuple[int, int, int, int]]:
         """One for each panel: (how many, stride in y, in w, in x), outermost first."""
         (outer, far), (first, near), *inner = self.cut

@@ -1,0 +1,146 @@
+"""A schedule for people: what each kernel computes, for which lines, what it loads and stores, what is apart and why.
+
+Floor 4. The reasons are those the schedule was made with (`Schedule.why` and `Schedule.apart`).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from minigrad.graph import Atom, Node
+from minigrad.passes.schedule.parts import (
+    ControlKernel,
+    CopyKernel,
+    ForeignKernel,
+    Kernel,
+    LibraryKernel,
+    LoopKernel,
+    PatchKernel,
+    Schedule,
+)
+from minigrad.types import TensorType
+
+_WIDTH = 72  # of a line of the user's
+
+
+def explain(schedule: Schedule) -> str:
+    """The kernels of a schedule, as text."""
+    return "\n".join(_Explained(schedule).lines())
+
+
+class _Explained:
+    def __init__(self, schedule: Schedule) -> None:
+        self.schedule = schedule
+        self.kernels = schedule.kernels
+        self.writer = {v: k for k, kernel in enumerate(self.kernels) for v in kernel.writes()}
+        self.readers: dict[Atom, list[int]] = {}
+        for k, kernel in enumerate(self.kernels):
+            for a in self.loaded(kernel):
+                self.readers.setdefault(a, []).append(k)
+
+    def loaded(self, kernel: Kernel) -> list[Atom]:
+        return list(dict.fromkeys(map(self.schedule.base, kernel.reads())))
+
+    def stored(self, kernel: Kernel) -> list[TensorType]:
+        if isinstance(kernel, CopyKernel):
+            return [kernel.source.type]
+        if isinstance(kernel, LoopKernel):
+            return [r.out.type for r in kernel.stored]
+        if isinstance(kernel, PatchKernel):
+            return [kernel.node.out.type]
+        return [v.type for v in kernel.writes()]
+
+    def lines(self) -> Iterator[str]:
+        graph = self.schedule.graph
+        read = [a.type for kernel in self.kernels for a in self.loaded(kernel)]
+        written = [t for kernel in self.kernels for t in self.stored(kernel)]
+        calls = sum(isinstance(kernel, LibraryKernel | PatchKernel) for kernel in self.kernels)
+        foreign = sum(isinstance(kernel, ForeignKernel) for kernel in self.kernels)
+        yield (
+            f"{graph.name}: {_many(len(graph.nodes), 'op')} in {_many(len(self.kernels), 'kernel')} "
+            f"({_many(calls, 'library call')}, {_many(foreign, 'call')} of the reference); "
+            f"{_bytes(read)} read, {_bytes(written)} written"
+        )
+        for k, kernel in enumerate(self.kernels):
+            types = [a.type for a in self.loaded(kernel)]
+            yield f"{k:>3}  {_title(kernel)}: {_bytes(types)} read, {_bytes(self.stored(kernel))} written"
+            yield from (f"     {text}" for text in self.about(k, kernel))
+
+    def about(self, k: int, kernel: Kernel) -> Iterator[str]:
+        """The user's lines with the ops they became, then why it ends where it ends."""
+        by_place: dict[str, tuple[str, list[str]]] = {}
+        for n in _nodes(kernel):
+            by_place.setdefault(n.line.place, (n.line.text, []))[1].append(n.op.label)
+        wide = max(map(len, by_place), default=0)
+        for place, (text, labels) in by_place.items():
+            yield f"{place:<{wide}}  {_short(text)}  # {' '.join(dict.fromkeys(labels))}"
+        for root in kernel.stored if isinstance(kernel, LoopKernel) else ():
+            readers = ", ".join(str(r) for r in self.readers.get(root.out, ()))
+            why = self.schedule.why.get(root.out)
+            if root.kind == "reduce" and why != "it is an output":
+                why = "a reduction is known when its loop is over"
+            elif root.kind == "join" and why is None:
+                why = "pads and concatenations are put together in memory"
+            to = f", for {'kernels' if ',' in readers else 'kernel'} {readers}" if readers else ""
+            yield f"- stores {_named(root.node)}{to}: {why or 'it is an output'}"
+        if isinstance(kernel, ControlKernel):
+            for held in kernel.held:
+                yield from _Explained(held).lines()
+        if isinstance(kernel, LoopKernel):
+            roots = set(kernel.roots)
+            for reader, mate, reason in self.schedule.apart:
+                if reader in roots and self.writer.get(mate.out, k) != k:
+                    yield f"- apart from kernel {self.writer[mate.out]}, which stores {_named(mate.node)}: {reason}"
+
+
+def _title(kernel: Kernel) -> str:
+    match kernel:
+        case LoopKernel(rows=rows, roots=[first, *_] as roots):
+            length = max(map(kernel.row_size, roots))
+            if first.kind == "join":
+                return f"loops, {_many(len(first.parts), 'piece')} of {first.out.type}"
+            if rows and length > 1:
+                return f"loops over {_many(math.prod(rows), 'row')} of {length}"
+            return f"loops over {_many(math.prod(rows) * length, 'element')}"
+        case LibraryKernel() | PatchKernel():
+            return f"library call {kernel.call}"
+        case ForeignKernel():
+            return f"call of the reference {kernel.node.op.label}"
+        case ControlKernel():
+            return f"{kernel.node.op.label}, its graphs"
+    return str(kernel)
+
+
+def _nodes(kernel: Kernel) -> list[Node]:
+    """What a kernel computes, in an order that could be run."""
+    if isinstance(kernel, CopyKernel):
+        return []
+    if not isinstance(kernel, LoopKernel):
+        return [kernel.node]
+    found: dict[int, Node] = {}
+    for r in kernel.roots:
+        found.update({id(n): n for part in r.parts for n, _ in reversed(part.steps)})
+        found[id(r.node)] = r.node
+    return list(found.values())
+
+
+def _named(n: Node) -> str:
+    return f"{n.op.label} {n.out.type} of {n.line.place}"
+
+
+def _many(n: int, what: str) -> str:
+    return f"{n} {what}{'s' * (n != 1)}"
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= _WIDTH else f"{text[: _WIDTH - 1]}…"
+
+
+def _bytes(types: Iterable[TensorType]) -> str:
+    total = float(sum(t.size * t.dtype.itemsize for t in types))
+    for unit in ("B", "KB", "MB"):
+        if total < 1000:
+            return f"{total:.3g} {unit}"
+        total /= 1000
+    return f"{total:.3g} GB"
