@@ -163,7 +163,7 @@ def _cores() -> int:
 
 backend = Setting(
     "backend",
-    "numpy",
+    "llvm",
     env="MINIGRAD_BACKEND",
     parse=one_of("numpy", "numba", "llvm"),
     doc="what compiled graphs become: NumPy calls, numba kernels or one native function",

@@ -113,6 +113,12 @@ def _compiler() -> tuple[Any, Any]:
     return machine, llvm.create_pass_builder(machine, options)
 
 
+def prepare() -> None:
+    """Load LLVM and set it up for this machine."""
+    with _lock:
+        _compiler()
+
+
 @cache
 def layout() -> Layout:
     """Where this Python keeps a list's items and this NumPy an array's data, found by looking."""

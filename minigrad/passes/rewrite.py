@@ -77,6 +77,15 @@ class Sweep:
         self.keep(Node(op, ins, (v,), self.line))
         return v
 
+    def graft(self, graph: Graph, ins: Sequence[Atom], line: Line) -> list[Atom]:
+        """Append the nodes of a graph applied to these atoms; its outputs."""
+        now: dict[Var, Atom] = dict(zip(graph.inputs, ins, strict=True))
+        for n in graph.nodes:
+            outs = tuple([Var(v.type, None, line) for v in n.outs])
+            self.keep(Node(n.op, tuple([now[a] if isinstance(a, Var) else a for a in n.ins]), outs, line))
+            now.update(zip(n.outs, outs, strict=True))
+        return [now[a] if isinstance(a, Var) else a for a in graph.outputs]
+
     def maker(self, a: Atom, kind: Any) -> Node | None:
         """The node that makes an atom, if its op is `kind` (a class, or one particular op)."""
         n = self._maker.get(a) if isinstance(a, Var) else None
