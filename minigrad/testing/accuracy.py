@@ -41,7 +41,8 @@ def logistic(x: ndarray) -> ndarray:
 
 
 def rsqrt(x: ndarray) -> ndarray:
-    return np.reciprocal(np.sqrt(x))
+    y: ndarray = 1 / np.sqrt(x)
+    return y
 
 
 def truths() -> dict[str, Callable[[ndarray], ndarray]]:
