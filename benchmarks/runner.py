@@ -45,7 +45,7 @@ class Options:
     peer_python: str = sys.executable
     threads: int = 1
     only: list[str] = field(default_factory=list)
-    backend: str = "numpy"
+    backend: str = "llvm"
     quick: bool = False
 
     @property

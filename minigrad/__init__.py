@@ -6,9 +6,21 @@ import minigrad.tracer as jax     # on demand
 """
 
 from minigrad import errors, numpy, text, tree, types
+from minigrad.backends.threads import set_num_threads
 from minigrad.op import Array
 from minigrad.recompiles import counters, log_recompiles, no_retrace
 
 __version__ = "0.1.0"
 
-__all__ = ["Array", "counters", "errors", "log_recompiles", "no_retrace", "numpy", "text", "tree", "types"]
+__all__ = [
+    "Array",
+    "counters",
+    "errors",
+    "log_recompiles",
+    "no_retrace",
+    "numpy",
+    "set_num_threads",
+    "text",
+    "tree",
+    "types",
+]

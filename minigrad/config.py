@@ -151,11 +151,19 @@ def some_of(*topics: str) -> Callable[[object], frozenset[str]]:
     return parse
 
 
+def _cores() -> int:
+    """What OMP_NUM_THREADS asks for, as other libraries understand it, or the cores this process may run on."""
+    wanted = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0].strip()
+    if wanted.isdecimal() and int(wanted):
+        return int(wanted)
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 # The settings --------------------------------------------------------------------------------------------
 
 backend = Setting(
     "backend",
-    "numpy",
+    "llvm",
     env="MINIGRAD_BACKEND",
     parse=one_of("numpy", "numba", "llvm"),
     doc="what compiled graphs become: NumPy calls, numba kernels or one native function",
@@ -169,10 +177,10 @@ check_graphs = Setting(
 )
 num_threads = Setting(
     "num_threads",
-    len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+    _cores(),
     env="MINIGRAD_NUM_THREADS",
     parse=positive_int,
-    doc="how many cores one compiled program may use; by default those this process may run on",
+    doc="how many cores one compiled program may use; by default OMP_NUM_THREADS, or those this process may run on",
 )
 jit = Setting(
     "jit",

@@ -5,12 +5,13 @@ Floor 4. `numpy` is the reference: each node one NumPy call. The others are held
 
 from __future__ import annotations
 
+import functools
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 from minigrad import config, passes
-from minigrad.backends import cache, identity, kept, llvm, numba, numpy
+from minigrad.backends import cache, identity, kept, llvm, native, numba, numpy
 from minigrad.errors import BackendError, SymbolicSizeError
 from minigrad.graph import Graph
 from minigrad.interpreters.build import collector_paused
@@ -84,6 +85,19 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
     executable.seconds = time.perf_counter() - start
     count(seconds=executable.seconds)
     return executable  # type: ignore[no-any-return]
+
+
+@functools.cache
+def prepare(backend: str | None = None) -> None:
+    """Load a backend's compiler, as soon as it is known that there will be something to compile.
+
+    LLVM takes longer to load than a small program to compile. Where programs are kept it may not be needed at all, and
+    loads when it is.
+    """
+    if (config.backend.get() if backend is None else backend) == "llvm":
+        store = cache.store()
+        if store is None or not store.entries():
+            native.prepare()
 
 
 def require(name: str) -> None:

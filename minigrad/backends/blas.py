@@ -29,6 +29,15 @@ def blas(name: str) -> tuple[int, int]:
     return int(ctypes.cast(routine, ctypes.c_void_p).value or 0), 64
 
 
+def set_threads(threads: int) -> None:
+    """Products of matrices run on this many threads from now on: NumPy's, too, where it shares its BLAS with us."""
+    try:
+        set_number = ctypes.CDLL(multiarray.__file__).scipy_openblas_set_num_threads64_
+    except AttributeError:  # another BLAS, which follows OMP_NUM_THREADS
+        return
+    set_number(ctypes.c_int(threads))
+
+
 def _from_scipy(name: str) -> int:
     capsule = cython_blas.__pyx_capi__[name]
     name_of, pointer_of = ctypes.pythonapi.PyCapsule_GetName, ctypes.pythonapi.PyCapsule_GetPointer

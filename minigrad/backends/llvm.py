@@ -14,6 +14,7 @@ import numpy as np
 from minigrad.backends import native
 from minigrad.backends.inputs import Inputs
 from minigrad.backends.outputs import Outputs
+from minigrad.backends.threads import prepare
 from minigrad.control.plan import explain
 from minigrad.graph import Graph, Node
 from minigrad.loops.program import program
@@ -32,6 +33,7 @@ class LlvmExecutable:
         self.seconds = 0.0
         self.nodes = program.kernels
         self._run = code.run
+        self._parallel = code.parallel
         self._inputs = Inputs(graph)
         self._outputs = Outputs(graph)
         self._arenas: list[ndarray] = []  # those no call is using
@@ -41,6 +43,8 @@ class LlvmExecutable:
         inputs = self._inputs.contiguous(arrays)
         outputs = self._outputs.arrays()
         arena = self._arenas.pop() if self._arenas else _aligned(self.program.arena)
+        if self._parallel:
+            prepare()
         values = [*self.program.constants, *inputs, *outputs, arena]
         if self.program.foreign:
             self._call_with_foreign(values)

@@ -43,7 +43,7 @@ class Section(NamedTuple):
 
 
 class Code:
-    """A loaded object file. It lives as long as this object; `address(name)` is where a function of it begins."""
+    """A loaded object file. It lives as long as this object; `code[name]` is where a function of it begins."""
 
     def __init__(self, image: bytes, resolve: Callable[[str], int]) -> None:
         self._image, self._resolve = image, resolve
@@ -53,7 +53,7 @@ class Code:
         self._relocate()
         _make_executable(self._start, len(self._memory))
 
-    def address(self, name: str) -> int:
+    def __getitem__(self, name: str) -> int:
         return self._symbols[name]
 
     def _lay_out(self) -> dict[int, int]:

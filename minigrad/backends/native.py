@@ -17,16 +17,18 @@ import numpy as np
 
 from minigrad.backends import loader
 from minigrad.backends.blas import blas
+from minigrad.backends.threads import POOL
 from minigrad.errors import BackendError
 from minigrad.lazy import lazy_module
+from minigrad.loops import pool, signals
 from minigrad.loops.program import ENTRY, FOREIGN, Layout
 
 llvm: Any = lazy_module("llvmlite.binding")
 
 _lock = Lock()  # LLVM's contexts are not for several threads at once
 _serial = count()
-IMPORTED = ("sgemm", "dgemm", FOREIGN)  # symbols that are not the process's own
-Entry = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.py_object)  # releases the GIL while it runs
+IMPORTED = ("sgemm", "dgemm", FOREIGN, pool.POOL, *signals.SYMBOLS)  # symbols that are not the process's own
+Entry = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.py_object)  # lets go of the GIL itself, if it is long (see `signals`)
 Foreign = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_size_t, ctypes.c_int64, ctypes.c_size_t)
 
 
@@ -38,26 +40,31 @@ def address(callback: Any) -> int:
 class Native:
     """A linked program. `run(list of arrays)` gives 0, or what a foreign kernel gave when it raised.
 
-    `image` is its object code, `symbols` what it calls; `foreign` is the address of the callback.
+    `image` is its object code, `symbols` what it calls; `foreign` is the address of the callback;
+    `parallel`: it may use several threads.
     """
 
     def __init__(self, image: bytes, symbols: tuple[str, ...], foreign: int) -> None:
         self.image, self.symbols = image, symbols
-        known = {name: foreign if name == FOREIGN else blas(name)[0] for name in symbols}
+        given = {FOREIGN: foreign, pool.POOL: POOL.address}
+        given.update({name: address(getattr(ctypes.pythonapi, name)) for name in signals.SYMBOLS})
+        known = {name: given[name] if name in given else blas(name)[0] for name in symbols}
         self._code = loader.load(image, lambda name: known.get(name) or loader.process_symbol(name))
-        if self._code is not None:
-            entry = self._code.address(ENTRY)
-        else:
-            self._tracker = _link(image, known)
-            entry = self._tracker[ENTRY]
+        if self._code is None:
+            self._code = _link(image, known)
+        self.parallel = pool.POOL in symbols
+        if self.parallel:
+            POOL.adopt(self._code[pool.WORKER], self._code)
         self.size = len(image)
-        self.run = Entry(entry)
+        self.run = Entry(self._code[ENTRY])
 
 
 def _link(image: bytes, known: dict[str, int]) -> Any:
     """The same by LLVM's linker."""
     with _lock:
         builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(ENTRY)
+        if pool.POOL in known:
+            builder.export_symbol(pool.WORKER)
         for name, place in known.items():
             builder.import_symbol(name, place)
         return builder.link(_linker(), f"minigrad{next(_serial)}")
@@ -72,7 +79,7 @@ def native(text: str, foreign: int) -> Native:
         pipeline.getModulePassManager().run(module, pipeline)  # one manager serves once
         image = machine.emit_object(module)
         module.close()
-    return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text]), foreign)
+    return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text or f"@{name} =" in text]), foreign)
 
 
 @cache
@@ -95,6 +102,12 @@ def _compiler() -> tuple[Any, Any]:
     options.loop_unrolling = False  # twice the code, a sixth more time to compile, nothing gained
     options.slp_vectorization = False
     return machine, llvm.create_pass_builder(machine, options)
+
+
+def prepare() -> None:
+    """Load LLVM and set it up for this machine."""
+    with _lock:
+        _compiler()
 
 
 @cache

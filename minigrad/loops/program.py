@@ -16,9 +16,12 @@ from typing import Any
 
 from minigrad.control import Cond, Scan, While
 from minigrad.graph import Atom
-from minigrad.loops.library import matmul
+from minigrad.loops import signals, to_llvm
+from minigrad.loops.library import matmul, patches
 from minigrad.loops.lower import lower, signature
-from minigrad.loops.to_llvm import Module, function, register
+from minigrad.loops.parallel import function
+from minigrad.loops.patches import clear, fill
+from minigrad.loops.to_llvm import Module, register
 from minigrad.passes.plan import Place, Plan
 from minigrad.passes.schedule.parts import (
     ControlKernel,
@@ -27,6 +30,7 @@ from minigrad.passes.schedule.parts import (
     Kernel,
     LibraryKernel,
     LoopKernel,
+    PatchKernel,
 )
 from minigrad.types import TensorType
 
@@ -65,7 +69,8 @@ class _Program:
         self.slots: list[str] = []  # memory the function keeps on the stack
         self.lines: list[str] = []
         self.block, self.count = "entry", 0
-        self.lowered: dict[Any, tuple[str, list[int]]] = {}  # by signature
+        self.lowered: dict[Any, tuple[str, int, list[int]]] = {}  # by signature
+        self.work = self.unlooked = 0  # scalar operations in all, and since a look for signals; here, without loops
         self.foreign = 0
         constants, graph = len(plan.constants), plan.schedule.graph
         self.arena = constants + len(graph.inputs) + len(graph.outputs)
@@ -85,11 +90,14 @@ class _Program:
                 f"  %data{k}.at = getelementptr i8, ptr %object{k}, i64 {self.layout.data}",
                 f"  %data{k} = load ptr, ptr %data{k}.at",
             ]
-        lines = [*self.slots, *head, *self.lines]
-        main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *lines, "  ret i32 0", "}"]
+        state = ["  %state = alloca ptr", "  %work = alloca i64", "  store i64 0, ptr %work"]
+        lines = [*self.slots, *head, *state, f"  call void @{signals.ENTER}(ptr %state)", *self.lines]
+        main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *lines, *_leave(0), "}"]
         kernels = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
-        attributes = 'attributes #0 = { nounwind "no-trapping-math"="true" }'
-        return "\n".join([*self.module.declarations.values(), *kernels, *main, attributes, ""])
+        # inlined into one function, many kernels would take LLVM more than linear time
+        attributes = 'attributes #0 = { noinline nounwind "no-trapping-math"="true" }'
+        between = signals.text(self.work >= signals.LONG)
+        return "\n".join([*self.module.declarations.values(), between, *kernels, *main, attributes, ""])
 
     def emit(self, text: str) -> str:
         self.count += 1
@@ -114,6 +122,9 @@ class _Program:
                     self.loops(kernel)
             case LibraryKernel():
                 self.call(matmul(kernel.call, self.module, self.layout.integer), [kernel.node.out, *kernel.operands])
+                self.worked(2 * kernel.call.m * kernel.call.n * kernel.call.k)
+            case PatchKernel():
+                self.convolution(kernel)
             case ForeignKernel():
                 self.call_back(kernel)
             case CopyKernel():
@@ -122,9 +133,21 @@ class _Program:
                 self.control(kernel)
 
     def call(self, text: str, buffers: list[Atom]) -> None:
-        name = self.functions.setdefault(text, f"kernel{len(self.functions)}")
+        name = self.named(text)
         arguments = ", ".join([f"ptr {self.pointer(a)}" for a in buffers])
         self.lines.append(f"  call void @{name}({arguments})")
+
+    def named(self, text: str) -> str:
+        """The name of the function of this text."""
+        return self.functions.setdefault(text, f"kernel{len(self.functions)}")
+
+    def convolution(self, kernel: PatchKernel) -> None:
+        call = kernel.call
+        filling = self.named(to_llvm.function(fill(call), self.module))
+        clearing = self.named(to_llvm.function(clear(call), self.module)) if call.summed else None
+        text = patches(call, self.module, self.layout.integer, filling, clearing)
+        self.call(text, [*kernel.writes(), *kernel.operands])
+        self.worked(call.work)
 
     def loops(self, kernel: LoopKernel) -> None:
         """Call the function of a kernel; a kernel like an earlier one is not lowered again."""
@@ -133,9 +156,31 @@ class _Program:
         if key not in self.lowered:
             nest, buffers = lower(kernel, schedule)
             place = {a: k for k, a in enumerate(values)}
-            self.lowered[key] = function(nest, self.module), [place[a] for a in buffers]
-        text, places = self.lowered[key]
+            self.lowered[key] = *function(nest, self.module), [place[a] for a in buffers]
+        text, work, places = self.lowered[key]
         self.call(text, [values[k] for k in places])
+        self.worked(work)
+
+    def worked(self, work: int) -> None:
+        """So much has been done: is it time to look for signals?"""
+        self.work += work
+        self.unlooked += work
+        if self.unlooked > signals.OFTEN:
+            self.look()
+
+    def look(self) -> None:
+        self.unlooked = 0
+        raised = self.emit(f"call i32 @{signals.CHECK}(ptr %state)")
+        self.unless(raised)
+
+    def unless(self, raised: str) -> None:
+        """End here if this is not 0: something has raised."""
+        self.count += 1
+        k, fine = self.count, self.emit(f"icmp eq i32 {raised}, 0")
+        self.lines.append(f"  br i1 {fine}, label %fine{k}, label %stop{k}")
+        self.begin(f"stop{k}")
+        self.lines += _leave(raised)
+        self.begin(f"fine{k}")
 
     def call_back(self, kernel: ForeignKernel) -> None:
         k, self.foreign = self.foreign, self.foreign + 1
@@ -145,12 +190,9 @@ class _Program:
         for j, pointer in enumerate(values):
             at = self.emit(f"getelementptr ptr, ptr %frame{k}, i64 {j}")
             self.lines.append(f"  store ptr {pointer}, ptr {at}")
-        raised = self.emit(f"call i32 @{FOREIGN}(ptr %values, i64 {k}, ptr %frame{k})")
-        fine = self.emit(f"icmp eq i32 {raised}, 0")
-        self.lines.append(f"  br i1 {fine}, label %after{k}, label %stop{k}")
-        self.begin(f"stop{k}")
-        self.lines.append(f"  ret i32 {raised}")
-        self.begin(f"after{k}")
+        self.look()  # a handler that raised as the callback begins would not be heard
+        self.work += signals.LONG
+        self.unless(self.emit(f"call i32 @{FOREIGN}(ptr %values, i64 {k}, ptr %frame{k})"))
 
     def copy(self, into: str, source: str, t: TensorType) -> None:
         """Copy a value; onto itself is fine."""
@@ -166,13 +208,13 @@ class _Program:
         ins, outs = ([self.pointer(a) for a in atoms] for atoms in (node.ins, node.outs))
         match node.op:
             case Scan():
-                self.scan(node.op, plans[0], ins, outs, spares)
+                self.scan(node.op, plans, ins, outs, spares)
             case While():
                 self.repeat(node.op, plans[0], plans[1], ins, outs, spares)
             case Cond():
                 self.branch(node.ins[0].type, plans, ins, outs)
 
-    def scan(self, op: Scan, body: Plan, ins: list[str], outs: list[str], spares: list[str]) -> None:
+    def scan(self, op: Scan, bodies: list[Plan], ins: list[str], outs: list[str], spares: list[str]) -> None:
         consts, start, xs = op.split(ins)
         end, ys = outs[: op.carry], outs[op.carry :]
         types = op.body.out_types
@@ -188,7 +230,7 @@ class _Program:
             [self.slice(p, step, t) for p, t in zip(pointers, ts)]
             for pointers, ts in ((xs, x_types), (ys, types[op.carry :]))
         )
-        self.kernels(_Scope(body, [*consts, *now, *xs], [*new, *ys]))
+        self.kernels(_Scope(bodies[0], [*consts, *now, *xs], [*new, *ys]))
         following = self.next(i)
         last = self.emit(f"icmp eq i64 {following}, {op.length}")
         self.lines.append(f"  br i1 {last}, label %done{i[2:]}, label %loop{i[2:]}")
@@ -220,6 +262,7 @@ class _Program:
         They start where they are given; then `first` and `second` take turns.
         """
         self.count += 1
+        self.unlooked = 0
         k, before = self.count, self.block
         self.lines.append(f"  br label %loop{k}")
         self.begin(f"loop{k}")
@@ -231,7 +274,19 @@ class _Program:
         return f"%i{k}", now, new
 
     def next(self, i: str) -> str:
-        """The end of a step: the counter of the next."""
+        """The end of a step: the counter of the next. Every so much work there is a look for signals."""
+        self.work += signals.LONG
+        done = self.emit("load i64, ptr %work")
+        done = self.emit(f"add i64 {done}, {self.unlooked + signals.STEP}")
+        self.lines.append(f"  store i64 {done}, ptr %work")
+        self.count += 1
+        k, much = self.count, self.emit(f"icmp ugt i64 {done}, {signals.OFTEN}")
+        self.lines.append(f"  br i1 {much}, label %look{k}, label %go{k}")
+        self.begin(f"look{k}")
+        self.lines.append("  store i64 0, ptr %work")
+        self.look()
+        self.lines.append(f"  br label %go{k}")
+        self.begin(f"go{k}")
         self.lines.append(f"  br label %next{i[2:]}")
         self.begin(f"next{i[2:]}")
         self.lines.append(f"  %n{i[2:]} = add nuw nsw i64 {i}, 1")
@@ -269,6 +324,10 @@ class _Program:
             case "output":
                 return self.scope.outputs[place.at]
         return self.emit(f"getelementptr i8, ptr %data{self.arena}, i64 {place.at}")
+
+
+def _leave(result: str | int) -> list[str]:
+    return [f"  call void @{signals.LEAVE}(ptr %state)", f"  ret i32 {result}"]
 
 
 def _bytes(t: TensorType) -> int:

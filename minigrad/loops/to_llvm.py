@@ -67,16 +67,19 @@ class Module:
         return full
 
 
-def function(nest: Nest, module: Module) -> str:
+def function(nest: Nest, module: Module, span: Loop | None = None) -> str:
     """`(ptr noalias %b0, ...) { ... }`: the parameters and the body of the function for a nest.
+
+    Of the loop `span` only the passes %low .. %high − 1 are run: two more parameters, which come first.
 
     Buffers that are written are not reached by any other parameter (the plan sees to it), and what is only read may
     be reached twice without harm: so all may be `noalias`.
     """
-    printer = _Printer(nest, module)
+    printer = _Printer(nest, module, span)
     printer.block_of(nest.body)
     attributes = ("noalias nocapture" if k < nest.outputs else "noalias nocapture readonly" for k in range(1 << 30))
-    parameters = ", ".join(f"ptr {a} %b{k}" for a, k in zip(attributes, range(len(nest.buffers))))
+    parameters = ", ".join([f"ptr {a} %b{k}" for a, k in zip(attributes, range(len(nest.buffers)))])
+    parameters = f"i64 %low, i64 %high, {parameters}" if span else parameters
     lines = ["entry:", *printer.slots, *printer.lines, "  ret void"]
     return f"({parameters}) #0 {{\n" + "\n".join(lines) + "\n}"
 
@@ -84,8 +87,8 @@ def function(nest: Nest, module: Module) -> str:
 class _Printer:
     """One function being written."""
 
-    def __init__(self, nest: Nest, module: Module) -> None:
-        self.nest, self.module = nest, module
+    def __init__(self, nest: Nest, module: Module, span: Loop | None) -> None:
+        self.nest, self.module, self.span = nest, module, span
         self.lines: list[str] = []
         self.slots: list[str] = []  # where accumulators live, until LLVM finds them registers
         self.block, self.count = "entry", 0
@@ -138,9 +141,10 @@ class _Printer:
         self.block, outer, self.scope = head, self.scope, []
         self.know(("variable", s.variable), i)
         self.block_of(s.body)
-        self.lines[place] = f"  {i} = phi i64 [0, %{before}], [{step}, %{self.block}]"
+        low, high = ("%low", "%high") if s is self.span else (0, s.extent)
+        self.lines[place] = f"  {i} = phi i64 [{low}, %{before}], [{step}, %{self.block}]"
         self.lines.append(f"  {step} = add nuw nsw i64 {i}, 1")
-        self.lines.append(f"  {last} = icmp eq i64 {step}, {s.extent}")
+        self.lines.append(f"  {last} = icmp eq i64 {step}, {high}")
         self.lines.append(f"  br i1 {last}, label %{after}, label %{head}\n{after}:")
         for key in self.scope:
             del self.known[key]

@@ -15,12 +15,13 @@ from minigrad.passes.cse import cse
 from minigrad.passes.dce import dce
 from minigrad.passes.fold import fold
 from minigrad.passes.record import Pass, PassRecord
+from minigrad.passes.scan import scans
 from minigrad.passes.simplify import simplify
 
-__all__ = ["DEFAULT", "PassRecord", "cse", "dce", "fold", "run", "simplify"]
+__all__ = ["DEFAULT", "PassRecord", "cse", "dce", "fold", "run", "scans", "simplify"]
 
 # fold before simplify: what it finds constant the equations can use; cse last: equal things are then written equally
-DEFAULT: tuple[Pass, ...] = (dce, fold, simplify, cse, dce)
+DEFAULT: tuple[Pass, ...] = (dce, fold, simplify, cse, scans, dce)
 
 
 def run(graph: Graph, passes: Sequence[Pass] = DEFAULT) -> tuple[Graph, list[PassRecord]]:

@@ -8,9 +8,10 @@ node is reached its operands are already in their final form.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from itertools import chain
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -25,10 +26,11 @@ _MOVES = (Expand, Flip, Permute, Reshape, Slice)  # whatever they do to a tensor
 _LOOK_INTO = 4096  # constants up to this many elements are searched for equal elements
 
 
-def rebuilt(n: Node, ins: tuple[Atom, ...], inside: Callable[[Graph], Graph]) -> Node:
+def rebuilt(n: Node, ins: tuple[Atom, ...], inside: Callable[[Graph], Graph] | None = None) -> Node:
     """The node with other operands, and with `inside` done to the graphs its op holds: itself if nothing changed."""
-    op = n.op if isinstance(n.op, Row) else map_subgraphs(n.op, inside)  # most are rows, which hold none
-    return n if op is n.op and ins is n.ins else Node(op, ins, n.outs, n.line)
+    op = n.op if inside is None or isinstance(n.op, Row) else map_subgraphs(n.op, inside)  # most are rows: no graphs
+    same = op is n.op and (ins is n.ins or all(map(is_, ins, n.ins)))
+    return n if same else Node(op, ins, n.outs, n.line)
 
 
 class Sweep:
@@ -67,6 +69,15 @@ class Sweep:
         v = Var(op.out_type(*[a.type for a in ins]), None, self.line)
         self.keep(Node(op, ins, (v,), self.line))
         return v
+
+    def graft(self, graph: Graph, ins: Sequence[Atom], line: Line) -> list[Atom]:
+        """Append the nodes of a graph applied to these atoms; its outputs."""
+        now: dict[Var, Atom] = dict(zip(graph.inputs, ins, strict=True))
+        for n in graph.nodes:
+            outs = tuple([Var(v.type, None, line) for v in n.outs])
+            self.keep(Node(n.op, tuple([now[a] if isinstance(a, Var) else a for a in n.ins]), outs, line))
+            now.update(zip(n.outs, outs, strict=True))
+        return [now[a] if isinstance(a, Var) else a for a in graph.outputs]
 
     def maker(self, a: Atom, kind: Any) -> Node | None:
         """The node that makes an atom, if its op is `kind` (a class, or one particular op)."""

@@ -219,6 +219,7 @@ def jit(
             jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend, inline=inline
         )
     require_callable("jit", f)
+    backends.prepare(backend)
     return Jit(f, Statics("jit", f, static_argnums, static_argnames), backend, inline)
 
 

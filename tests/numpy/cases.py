@@ -75,14 +75,15 @@ def same(name: str, f: Callable[..., Any], operands: str = "ab", **more: Any) ->
 SOME = np.array([[True], [False], [True]])  # which rows count
 
 CASES: list[Case] = [
-    *unary("negative square positive absolute real conj", kinds="ifc", grad=True),
+    *unary("negative square positive abs absolute real conj conjugate", kinds="ifc", grad=True),
     *unary("exp exp2 expm1 sin cos tan sinh cosh tanh asinh atan arctan arcsinh cbrt", domain=(-1.2, 1.2)),
     *unary("log log2 log10 log1p sqrt reciprocal", domain=(0.5, 3.0), kinds="f"),
     *unary("asin acos atanh arcsin arccos arctanh", domain=(-0.9, 0.9), kinds="f"),
     *unary("acosh arccosh", domain=(1.5, 3.0), kinds="f"),
     *unary("sinc deg2rad rad2deg nan_to_num", kinds="f"),
+    same("rsqrt", lambda xp, x: xp.rsqrt(x), np_f=lambda xp, x: 1 / np.sqrt(x), domain=(0.5, 3.0), kinds="f"),
     *unary("imag", kinds="c", grad=False),
-    *unary("sign floor ceil trunc rint round isfinite isinf isnan signbit", kinds="f", grad=False),
+    *unary("sign floor ceil trunc rint round around isfinite isinf isnan signbit", kinds="f", grad=False),
     *unary("bitwise_invert invert", kinds="biu", grad=False),
     *unary("logical_not", kinds="bif", grad=False),
     *binary("add subtract multiply maximum minimum", kinds="ifc"[:2]),
@@ -133,6 +134,7 @@ CASES: list[Case] = [
     ],
     same("all-where", lambda xp, x: xp.all(x > 0, axis=0, where=SOME), "3b", grad=False),
     same("any-where", lambda xp, x: xp.any(x, where=SOME), "3b", kinds="b", grad=False),
+    *[same(name, lambda xp, x, n=name: getattr(xp, n)(x, axis=1)) for name in ("amax", "amin")],
     same("max-initial", lambda xp, x: xp.max(x, initial=0.5), "ab", kinds="f"),
     same("var-ddof", lambda xp, x: xp.var(x, axis=0, ddof=1), "3b", kinds="f"),
     same("ptp", lambda xp, x: xp.ptp(x, axis=0), "ab"),
@@ -176,15 +178,15 @@ CASES: list[Case] = [
     same("roll", lambda xp, x: xp.roll(x, 2)),
     same("roll-axes", lambda xp, x: xp.roll(x, (1, -1), axis=(0, 1)), "abc"),
     same("concat", lambda xp, x, y: xp.concat([x, y], axis=1), "ab ac"),
-    same("concat-flat", lambda xp, x, y: xp.concatenate([x, y], axis=None), "ab c"),
+    same("concatenate-flat", lambda xp, x, y: xp.concatenate([x, y], axis=None), "ab c"),
     same("stack", lambda xp, x, y: xp.stack([x, y], axis=-1), "ab ab"),
     same("hstack", lambda xp, x, y: xp.hstack([x, y]), "ab ac"),
     same("vstack", lambda xp, x, y: xp.vstack([x, y]), "b ab"),
     same("dstack", lambda xp, x, y: xp.dstack([x, y]), "ab ab"),
     same("column_stack", lambda xp, x, y: xp.column_stack([x, y]), "a ab"),
-    same("atleast", lambda xp, x: xp.atleast_3d(x), "a"),
+    same("atleast_3d-vector", lambda xp, x: xp.atleast_3d(x), "a"),
     *[
-        same(f"atleast-several-{k}", lambda xp, x, y, k=k: list(getattr(xp, f"atleast_{k}d")(x, y, 1)), "a ab")
+        same(f"atleast_{k}d", lambda xp, x, y, k=k: list(getattr(xp, f"atleast_{k}d")(x, y, 1)), "a ab")
         for k in (1, 2, 3)
     ],
     same("unstack", lambda xp, x: list(xp.unstack(x, axis=1)), "a3"),
@@ -230,7 +232,7 @@ CASES: list[Case] = [
     *[same(f"diag{k}", lambda xp, x, k=k: xp.diag(x, k), "a") for k in (-2, 0, 1)],
     same("diag-of", lambda xp, x: xp.diag(x, -1), "ab"),
     # positions and order
-    same("where", lambda xp, x, y: xp.where(x > y, x, y), "ab b"),
+    same("where", lambda xp, x, y: xp.where(xp.real(x) > xp.real(y), x, y), "ab b", kinds="ifc"),
     same("clip", lambda xp, x: xp.clip(x, -1, 1)),
     same("clip-low", lambda xp, x: xp.clip(x, 0), kinds="if", np_f=lambda xp, x: np.maximum(x, 0)),
     same("clip-names", lambda xp, x: xp.clip(x, a_min=-1, a_max=None), np_f=lambda xp, x: np.maximum(x, -1)),
@@ -253,9 +255,10 @@ CASES: list[Case] = [
     same("argwhere", lambda xp, x: xp.argwhere(x), "ab", kinds="i", grad=False, graph=False),
     same("flatnonzero", lambda xp, x: xp.flatnonzero(x), "ab", kinds="b", grad=False, graph=False),
     same("unique", lambda xp, x: xp.unique(x), "ab", kinds="if", graph=False),
-    same("unique_all", lambda xp, x: list(xp.unique_all(x)), "ab", kinds="i", grad=False, graph=False),
-    same("unique_counts", lambda xp, x: list(xp.unique_counts(x)), "ab", kinds="i", grad=False, graph=False),
-    same("unique_inverse", lambda xp, x: list(xp.unique_inverse(x)), "ab", kinds="i", grad=False, graph=False),
+    same("unique_values", lambda xp, x: xp.unique_values(x), np_f=lambda xp, x: np.unique(x), kinds="if", graph=False),
+    same("unique_all", lambda xp, x: list(xp.unique_all(x)), "ab", kinds="if", graph=False),
+    same("unique_counts", lambda xp, x: list(xp.unique_counts(x)), "ab", kinds="if", graph=False),
+    same("unique_inverse", lambda xp, x: list(xp.unique_inverse(x)), "ab", kinds="if", graph=False),
     same("unique-more", lambda xp, x: list(xp.unique(x, True, True, True)), "6", kinds="i", grad=False, graph=False),
     same("unique-rows", lambda xp, x: list(xp.unique(x % 2, True, axis=0)), "62", kinds="i", grad=False, graph=False),
     same("bincount", lambda xp, x: xp.bincount(x % 5), "6", kinds="iu", grad=False, graph=False),

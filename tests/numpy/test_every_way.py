@@ -31,7 +31,6 @@ from minigrad.errors import (
     SymbolicSizeError,
 )
 from minigrad.op import Array
-from minigrad.testing import check_grads
 from tests.numpy import cases, test_fft, test_linalg, test_names, test_special
 from tests.numpy.cases import DTYPES
 from tests.numpy.functions import Function
@@ -293,17 +292,6 @@ def named(pairs: Sequence[tuple[Program, str]]) -> list[Any]:
 def test_gradients(case: Program, dtype: str) -> None:
     for way in GRADIENTS:
         gradient_checks(case, dtype, way)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(("case", "dtype"), WITH_GRADIENT, ids=ids(WITH_GRADIENT))
-def test_second_order(case: Program, dtype: str) -> None:
-    """Against differences in both parts of complex numbers, forward and reverse; compiled and mapped too."""
-    f, xs = moving(case, dtype)
-    check_grads(f, tuple(map(Array, xs)), order=2, seed=0)
-    if case.graph:
-        check_grads(jax.jit(f), tuple(map(Array, xs)), order=1, seed=0)
-        check_grads(jax.vmap(f), tuple(map(Array, stacked(xs))), order=1, seed=0)
 
 
 NO_GRADIENT = [c for c in PROGRAMS if not c.grad and "f" in c.kinds]

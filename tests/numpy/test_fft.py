@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -12,8 +11,7 @@ import pytest
 import minigrad.numpy as mnp
 from minigrad.errors import ArgumentError, DtypeError
 from minigrad.ops.kinds import Draw
-from tests.numpy import functions
-from tests.numpy.functions import Function, parameters
+from tests.numpy.functions import Function
 
 
 def same(name: str, *draws: Draw, kinds: str = "fc", label: str = "", **more: Any) -> Function:
@@ -52,27 +50,6 @@ FUNCTIONS = [
     same("fftshift", Draw((3, 5)), label="-axes", axes=1),
     same("ifftshift", Draw((3, 5)), label="-axes", axes=(-1,)),
 ]
-
-
-@pytest.mark.parametrize(("fn", "dtype"), parameters(FUNCTIONS))
-def test_values(fn: Function, dtype: str) -> None:
-    functions.values_are_the_reference(fn, dtype)
-
-
-@pytest.mark.parametrize(("fn", "dtype"), parameters(FUNCTIONS, narrow=False))
-def test_derivatives(fn: Function, dtype: str) -> None:
-    """They are linear, so the first derivative is all; the laws of the ops see that the second is 0."""
-    functions.derivatives_are_differences(replace(fn, order=1), dtype)
-
-
-@pytest.mark.parametrize(("fn", "dtype"), parameters(FUNCTIONS, narrow=False))
-def test_lanes(fn: Function, dtype: str) -> None:
-    functions.vmap_is_the_loop(fn, dtype)
-
-
-@pytest.mark.parametrize(("fn", "dtype"), parameters(FUNCTIONS, narrow=False))
-def test_staged(fn: Function, dtype: str) -> None:
-    functions.staged_is_eager(fn, dtype)
 
 
 def test_frequencies() -> None:

@@ -15,8 +15,7 @@ import minigrad.tape as torch
 import minigrad.tracer as jax
 from minigrad.errors import ArgumentError, LinAlgError, NotDifferentiableError, ShapeError
 from minigrad.ops.kinds import Draw
-from tests.numpy import functions
-from tests.numpy.functions import Function, derivative_parameters, parameters
+from tests.numpy.functions import Function
 
 la = mnp.linalg
 
@@ -156,26 +155,6 @@ def eigh_by_hand(x: Any) -> Any:
         pivot = np.take_along_axis(v, np.argmax(abs(v), axis=0)[None], axis=0)
         v = v * np.conj(pivot) / abs(pivot)
     return w, v
-
-
-@pytest.mark.parametrize(("fn", "dtype"), parameters(FUNCTIONS))
-def test_values(fn: Function, dtype: str) -> None:
-    functions.values_are_the_reference(fn, dtype)
-
-
-@pytest.mark.parametrize(("fn", "dtype"), derivative_parameters(FUNCTIONS))
-def test_derivatives(fn: Function, dtype: str) -> None:
-    functions.derivatives_are_differences(fn, dtype)
-
-
-@pytest.mark.parametrize(("fn", "dtype"), parameters(FUNCTIONS, narrow=False))
-def test_lanes(fn: Function, dtype: str) -> None:
-    functions.vmap_is_the_loop(fn, dtype)
-
-
-@pytest.mark.parametrize(("fn", "dtype"), parameters(FUNCTIONS, narrow=False))
-def test_staged(fn: Function, dtype: str) -> None:
-    functions.staged_is_eager(fn, dtype)
 
 
 def test_every_function_has_a_line() -> None:

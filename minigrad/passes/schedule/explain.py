@@ -9,7 +9,16 @@ import math
 from collections.abc import Iterable, Iterator
 
 from minigrad.graph import Atom, Node
-from minigrad.passes.schedule.parts import CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel, Schedule
+from minigrad.passes.schedule.parts import (
+    ControlKernel,
+    CopyKernel,
+    ForeignKernel,
+    Kernel,
+    LibraryKernel,
+    LoopKernel,
+    PatchKernel,
+    Schedule,
+)
 from minigrad.types import TensorType
 
 _WIDTH = 72  # of a line of the user's
@@ -38,13 +47,15 @@ class _Explained:
             return [kernel.source.type]
         if isinstance(kernel, LoopKernel):
             return [r.out.type for r in kernel.stored]
+        if isinstance(kernel, PatchKernel):
+            return [kernel.node.out.type]
         return [v.type for v in kernel.writes()]
 
     def lines(self) -> Iterator[str]:
         graph = self.schedule.graph
         read = [a.type for kernel in self.kernels for a in self.loaded(kernel)]
         written = [t for kernel in self.kernels for t in self.stored(kernel)]
-        calls = sum(isinstance(kernel, LibraryKernel) for kernel in self.kernels)
+        calls = sum(isinstance(kernel, LibraryKernel | PatchKernel) for kernel in self.kernels)
         foreign = sum(isinstance(kernel, ForeignKernel) for kernel in self.kernels)
         yield (
             f"{graph.name}: {_many(len(graph.nodes), 'op')} in {_many(len(self.kernels), 'kernel')} "
@@ -73,6 +84,9 @@ class _Explained:
                 why = "pads and concatenations are put together in memory"
             to = f", for {'kernels' if ',' in readers else 'kernel'} {readers}" if readers else ""
             yield f"- stores {_named(root.node)}{to}: {why or 'it is an output'}"
+        if isinstance(kernel, ControlKernel):
+            for held in kernel.held:
+                yield from _Explained(held).lines()
         if isinstance(kernel, LoopKernel):
             roots = set(kernel.roots)
             for reader, mate, reason in self.schedule.apart:
@@ -89,10 +103,12 @@ def _title(kernel: Kernel) -> str:
             if rows and length > 1:
                 return f"loops over {_many(math.prod(rows), 'row')} of {length}"
             return f"loops over {_many(math.prod(rows) * length, 'element')}"
-        case LibraryKernel():
+        case LibraryKernel() | PatchKernel():
             return f"library call {kernel.call}"
         case ForeignKernel():
             return f"call of the reference {kernel.node.op.label}"
+        case ControlKernel():
+            return f"{kernel.node.op.label}, its graphs"
     return str(kernel)
 
 

@@ -1,0 +1,98 @@
+"""How many threads programs use: the pool's, which are made when the first program wants them, and BLAS's.
+
+Floor 4. The threads are Python's but never hold the GIL while they wait or work (see `loops.pool`). They sleep while
+nothing runs on several threads. A forked child begins without any, and makes its own.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import mmap
+import os
+from _thread import start_new_thread
+from threading import Lock
+from typing import Any
+
+from minigrad import config
+from minigrad.backends.blas import set_threads
+from minigrad.loops import pool
+
+Worker = ctypes.CFUNCTYPE(None, ctypes.c_int64)  # releases the GIL while it runs
+
+
+class _Pool:
+    """The pool's memory and its threads. `limit` is how many threads there shall be beside the one that calls."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, pool.SIZE)
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._memory))  # threads may look at it until the very end
+        self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
+        self._worker: Any = None
+        self.reset()
+
+    def reset(self) -> None:
+        """As if there had never been a thread; so it is in a forked child."""
+        self._memory[:] = bytes(pool.SIZE)
+        self.threads, self._alive, self._lock = 0, set[int](), Lock()
+        if os.name == "posix":
+            process = ctypes.CDLL(None)
+            process.pthread_mutex_init(ctypes.c_void_p(self.address + pool.MUTEX), None)
+            process.pthread_cond_init(ctypes.c_void_p(self.address + pool.CONDITION), None)
+
+    def adopt(self, worker: int, code: object) -> None:
+        """Threads shall wait in this function of a program, whose code stays for good."""
+        if self._worker is None:
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
+            self._worker = Worker(worker)
+
+    def resize(self, threads: int) -> None:
+        """Have as many threads as the setting says."""
+        with self._lock:
+            self.threads = threads
+            set_threads(threads)
+            ctypes.c_int64.from_address(self.address + pool.LIMIT).value = threads - 1
+            new = [k for k in range(threads - 1) if k not in self._alive] if self._worker else []
+            self._alive.update(new)
+        for k in new:
+            start_new_thread(self._work, (k,))
+        if os.name == "posix":
+            self._wake()
+
+    def _work(self, k: int) -> None:
+        while True:
+            self._worker(k)
+            with self._lock:
+                if k >= self.threads - 1:
+                    self._alive.discard(k)
+                    return
+
+    def _wake(self) -> None:
+        """Those that sleep see whether they are still wanted."""
+        process, mutex = ctypes.CDLL(None), ctypes.c_void_p(self.address + pool.MUTEX)
+        process.pthread_mutex_lock(mutex)
+        process.pthread_cond_broadcast(ctypes.c_void_p(self.address + pool.CONDITION))
+        process.pthread_mutex_unlock(mutex)
+
+
+POOL = _Pool()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=POOL.reset)
+
+
+def prepare() -> None:
+    """Before a program runs that uses several threads: have those the setting asks for."""
+    threads = config.num_threads.get()
+    if threads != POOL.threads:
+        POOL.resize(threads)
+
+
+def set_num_threads(threads: int) -> None:
+    """Run large kernels, and products of matrices, on this many threads: 1, 2, ... in this process.
+
+    By default as many as MINIGRAD_NUM_THREADS says, or OMP_NUM_THREADS, or as there are cores this process may use.
+    Results of kernels are the same bits for any number; BLAS promises that only for one number.
+
+    >>> set_num_threads(config.num_threads.get())
+    """
+    config.num_threads.set(threads)
+    POOL.resize(config.num_threads.get())

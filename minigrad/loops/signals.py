@@ -1,0 +1,55 @@
+"""The native code between a program and Python: the GIL is let go, and Ctrl-C is noticed between kernels.
+
+Floor 4. A program is entered with the GIL. If it takes long enough to matter it lets go of it at once; now and then it
+takes it back to see whether a signal's handler (as Python's own for Ctrl-C) wants to run, and ends if one raised.
+"""
+
+from __future__ import annotations
+
+ENTER, LEAVE, CHECK = "minigrad_enter", "minigrad_leave", "minigrad_check"
+SYMBOLS = ("PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_CheckSignals")
+LONG = 1 << 17  # scalar operations from which the GIL is let go: some µs; to let go and take back costs 0.1
+OFTEN = 1 << 31  # between two looks for signals: 0.05 to 0.5 s
+STEP = 1 << 10  # what a step of a loop is counted for, whatever it does
+
+
+def text(long: bool) -> str:
+    """LLVM's text: ENTER(ptr state), LEAVE(ptr state), and CHECK(ptr state), which gives not 0 if a handler raised."""
+    return _LONG if long else _SHORT
+
+
+_LONG = """\
+declare ptr @PyEval_SaveThread()
+declare void @PyEval_RestoreThread(ptr)
+declare i32 @PyErr_CheckSignals()
+
+define internal void @minigrad_enter(ptr %state) nounwind {
+  %thread = call ptr @PyEval_SaveThread()
+  store ptr %thread, ptr %state
+  ret void
+}
+
+define internal void @minigrad_leave(ptr %state) nounwind {
+  %thread = load ptr, ptr %state
+  call void @PyEval_RestoreThread(ptr %thread)
+  ret void
+}
+
+define internal i32 @minigrad_check(ptr %state) nounwind noinline {
+  call void @minigrad_leave(ptr %state)
+  %raised = call i32 @PyErr_CheckSignals()
+  call void @minigrad_enter(ptr %state)
+  ret i32 %raised
+}"""
+_SHORT = """\
+define internal void @minigrad_enter(ptr %state) nounwind {
+  ret void
+}
+
+define internal void @minigrad_leave(ptr %state) nounwind {
+  ret void
+}
+
+define internal i32 @minigrad_check(ptr %state) nounwind {
+  ret i32 0
+}"""

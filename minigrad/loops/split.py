@@ -1,0 +1,147 @@
+"""A nest divided among threads: its outermost loop in blocks of consecutive passes.
+
+Floor 4. How a nest is divided depends on the nest alone, never on how many threads there are: so results are the same
+bits on any machine. Where a result does not move with the loop (a sum over it), each block makes one of its own, and
+these are then combined in their order; what is kept for one row only, each block keeps for itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from minigrad.loops.index import Affine, variable
+from minigrad.loops.nest import Loop, Nest, Start, Statement, Store, Update, statements
+from minigrad.loops.scalar import Scalar, load, needed
+
+WORTH = 1 << 20  # scalar operations: 20 µs; to wake a thread takes longer than the half of less
+_GRAIN = 1 << 18  # of a block: 5 µs, far more than it takes to hand one over
+_BLOCKS = 64
+_LINE = 64  # elements: blocks of a loop over single elements do not share lines of the cache
+
+
+@dataclass(frozen=True)
+class Own:
+    """A buffer of which each block has its own: how many elements, and how they are combined ("": not at all)."""
+
+    size: int
+    combine: str
+
+
+@dataclass(frozen=True)
+class Split:
+    """`loop`, one of the nest's outermost, in `blocks` of `step` passes, all with the statements around it."""
+
+    loop: Loop
+    step: int
+    blocks: int
+    own: dict[int, Own]
+
+
+def pieces(nest: Nest) -> list[Nest]:
+    """The nest as nests that can run one after the other: loops that load nothing which is written here."""
+    if len(nest.body) < 2 or not all(isinstance(s, Loop) for s in nest.body):
+        return [nest]
+    stores = [s for _, s in statements(nest.body) if isinstance(s, Store)]
+    if any(x.op == "load" and x.what[0] < nest.outputs for x in needed([s.value for s in stores])):
+        return [nest]
+    return [replace(nest, body=(s,)) for s in nest.body]
+
+
+def split(nest: Nest) -> Split | None:
+    """How to divide a nest; None if it cannot be divided, or is not worth it."""
+    loops = [s for s in nest.body if isinstance(s, Loop)]
+    total = work(nest.body, set())
+    if not loops or total < WORTH:
+        return None
+    loop = max(loops, key=lambda s: work((s,), set()))
+    own = _own(nest, loop)
+    if own is None:
+        return None
+    copies = sum(o.size for o in own.values() if o.combine)
+    blocks = min(_BLOCKS, loop.extent, total // _GRAIN, total // (8 * copies) if copies else _BLOCKS)
+    if blocks < 2:
+        return None
+    step = -(-loop.extent // blocks)
+    if step > 4 * _LINE:
+        step = -(-step // _LINE) * _LINE
+    return Split(loop, step, -(-loop.extent // step), own)
+
+
+def work(body: tuple[Statement, ...], known: set[int]) -> int:
+    """How many scalar operations, loads and stores are done in all."""
+    total = 0
+    for s in body:
+        if isinstance(s, Loop):
+            total += s.extent * work(s.body, set(known))
+            continue
+        new = [x for x in needed([s.value]) if x.op != "const" and x.serial not in known]
+        known.update(x.serial for x in new)
+        total += len(new) + 1
+    return total
+
+
+def _own(nest: Nest, loop: Loop) -> dict[int, Own] | None:
+    """The buffers of which each block needs its own; None if the passes of the loop depend on each other."""
+    extents = {s.variable: s.extent for _, s in statements(nest.body) if isinstance(s, Loop)}
+    inside = [s for _, s in statements(loop.body)]
+    around = [s for s in nest.body if s is not loop]
+    if any(isinstance(s, Loop) and not _clears(s) for s in around):
+        return None
+    started = {s.accumulator for s in around if isinstance(s, Start)}
+    sums = {s.accumulator: s.combine for s in inside if isinstance(s, Update) and s.accumulator in started}
+    moving: dict[int, tuple[int, int]] = {}
+    own: dict[int, Own] = {}
+    for s in [*inside, *(s for _, s in statements(tuple(around)))]:
+        if not isinstance(s, Store):
+            continue
+        within = any(s is t for t in inside)
+        if within and s.address.coefficient(loop.variable):
+            stretch = _stretch(s.address, loop.variable, extents)
+            if stretch is None or moving.setdefault(s.buffer, stretch) != stretch:
+                return None
+            continue
+        size = s.address.bounds(extents)[1] + 1  # type: ignore[arg-type]
+        combine = _combine(s, sums) if within or s.value.op == "accumulator" else ""
+        old = own.get(s.buffer, Own(0, ""))
+        own[s.buffer] = Own(max(size, old.size), old.combine or combine)
+    for x in needed([s.value for s in inside if not isinstance(s, Loop)]):
+        buffer, address = x.what[:2] if x.op == "load" else (-1, Affine())
+        if buffer in moving and _stretch(address, loop.variable, extents) != moving[buffer]:
+            return None  # written in another pass
+        if buffer in own and address.coefficient(loop.variable):
+            return None
+    outside = {s.buffer for _, s in statements(tuple(around)) if isinstance(s, Store)}
+    fine = not moving.keys() & own.keys() and all(own[b].combine for b in outside)
+    return own if fine else None
+
+
+def _stretch(address: Affine, loop: int, extents: dict[int, int]) -> tuple[int, int] | None:
+    """The places (size, how many such sizes further on) that one pass of a loop keeps to; None if it meets others'."""
+    size = address.coefficient(loop)
+    rest = Affine(address.const, tuple([(v, k) for v, k in address.terms if v != loop]))
+    low, high = rest.bounds(extents)  # type: ignore[arg-type]
+    return (size, low // size) if size > 0 and low // size == high // size else None
+
+
+def _clears(s: Loop) -> bool:
+    """Does a loop only write numbers?"""
+    return all(isinstance(t, Loop) or (isinstance(t, Store) and t.value.op == "const") for _, t in statements((s,)))
+
+
+def _combine(s: Store, sums: dict[object, str]) -> str:
+    """The reduction a store belongs to: of an accumulator, or old value and new; "" if it is none."""
+    if s.value.op == "accumulator":
+        return sums.get(s.value.what, "")
+    old = s.value.args[0] if s.value.args else s.value
+    same = old.op == "load" and old.what[:2] == (s.buffer, s.address)
+    return s.value.op if same and s.value.op in ("add", "mul", "max", "min", "and", "or") else ""
+
+
+def combination(own: Own, dtype: object, stride: int, blocks: int) -> Nest:
+    """What the blocks have come to, combined in their order: buffer 0 from buffer 1, which holds one every `stride`."""
+    i, k = variable(0), variable(1).scaled(stride)
+    first, other = load(1, i, dtype), load(1, i + k + Affine(stride), dtype)  # type: ignore[arg-type]
+    total = Scalar("accumulator", (), first.dtype, 0)
+    rest = Loop(1, blocks - 1, (Update(0, own.combine, other),))
+    body = Loop(0, own.size, (Start(0, first), rest, Store(0, i, total)))
+    return Nest((body,), (first.dtype, first.dtype), 1)

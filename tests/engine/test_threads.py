@@ -1,0 +1,174 @@
+"""Kernels on several threads: right, the same bits for any number of threads, after a fork, with several callers."""
+
+import os
+import subprocess
+import sys
+import threading
+import time
+
+import numpy as np
+import pytest
+
+import minigrad
+import minigrad.numpy as mnp
+from minigrad import config, tree
+from minigrad.backends import blas, threads
+from minigrad.errors import SettingError
+from minigrad.loops.index import variable
+from minigrad.loops.nest import Loop, Nest, Store
+from minigrad.loops.scalar import load
+from minigrad.loops.split import split
+from minigrad.tracer import grad, jit, value_and_grad
+from minigrad.types import FLOAT32
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_before():
+    yield
+    config.num_threads.reset()
+    threads.prepare()
+
+
+def softmax(x, labels):
+    z = x - mnp.max(x, axis=1, keepdims=True)
+    return mnp.mean(mnp.log(mnp.sum(mnp.exp(z), axis=1)) - mnp.sum(z * labels, axis=1))
+
+
+def layer_norm(x, gain, bias):
+    c = x - mnp.mean(x, axis=1, keepdims=True)
+    y = c / mnp.sqrt(mnp.mean(c * c, axis=1, keepdims=True) + 1e-5) * gain + bias
+    return mnp.sum(mnp.tanh(y))
+
+
+PROGRAMS = {
+    "elementwise": (lambda x: mnp.tanh(x) * mnp.exp(x), [(1000, 1003)]),
+    "a sum of everything": (value_and_grad(lambda x: mnp.sum(mnp.tanh(x) * x)), [(1 << 20,)]),
+    "rows of several stages": (value_and_grad(softmax), [(2000, 501), (2000, 501)]),
+    "rows, and sums across them": (grad(layer_norm, (0, 1, 2)), [(1500, 700), (700,), (700,)]),
+    "sums over the leading axis": (lambda x: mnp.sum(x * x, axis=0), [(3000, 700)]),
+    "other reductions": (
+        lambda x: (mnp.max(x, axis=0), mnp.min(x), mnp.prod(x * 1e-3 + 1, axis=0), mnp.any(x > 4.9), mnp.all(x < 9)),
+        [(1500, 1501)],
+    ),
+    "a join": (lambda x: mnp.concatenate([x * 2, mnp.tanh(x), mnp.pad(x, 3)[3:-3]]), [(1 << 19,)]),
+    "rows within rows": (lambda x: mnp.sort(mnp.cumsum(mnp.exp(x), axis=1))[:, ::2] * 2, [(1200, 800)]),
+}
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_results_are_right_and_the_same_bits_for_any_number_of_threads(name) -> None:
+    f, shapes = PROGRAMS[name]
+    random = np.random.default_rng(0)
+    args = [random.normal(size=shape).astype(np.float32) for shape in shapes]
+    compiled = jit(f, backend="llvm")
+    expected = tree.leaves(jit(f, backend="numpy")(*args))
+    seen = set()
+    for count in (1, 2, 3, 5, 2):
+        minigrad.set_num_threads(count)
+        for _ in range(5):
+            found = tree.leaves(compiled(*args))
+            seen.add(b"".join(np.asarray(y).tobytes() for y in found))
+    assert len(seen) == 1
+    for y, wanted in zip(found, expected, strict=True):
+        scale = np.abs(np.asarray(wanted, np.float64)).max()
+        np.testing.assert_allclose(np.asarray(y), np.asarray(wanted), rtol=1e-4, atol=2e-6 * scale)
+    (entry,) = compiled._entries.values()
+    assert entry.executable.native.parallel
+
+
+def test_small_programs_never_meet_the_pool() -> None:
+    compiled = jit(lambda x: mnp.sum(mnp.exp(x)), backend="llvm")
+    compiled(np.zeros(1000, np.float32))
+    (entry,) = compiled._entries.values()
+    assert not entry.executable.native.parallel
+    assert "minigrad_pool" not in entry.executable.text
+
+
+def test_concurrent_callers_share_one_pool() -> None:
+    minigrad.set_num_threads(3)
+    f, shapes = PROGRAMS["rows, and sums across them"]
+    compiled = jit(f, backend="llvm")
+    args = [np.random.default_rng(k).normal(size=shape).astype(np.float32) for k, shape in enumerate(shapes)]
+    expected = [np.asarray(y).tobytes() for y in compiled(*args)]
+    wrong = []
+
+    def call():
+        for _ in range(10):
+            if [np.asarray(y).tobytes() for y in compiled(*args)] != expected:
+                wrong.append(1)
+
+    callers = [threading.Thread(target=call) for _ in range(4)]
+    for t in callers:
+        t.start()
+    for t in callers:
+        t.join()
+    assert not wrong
+
+
+def test_threads_that_sleep_wake_up_and_those_too_many_leave() -> None:
+    compiled = jit(lambda x: mnp.tanh(x), backend="llvm")
+    x = np.linspace(-1, 1, 1 << 20, dtype=np.float32)
+    expected = np.asarray(compiled(x))
+    for count in (4, 1, 3):
+        minigrad.set_num_threads(count)
+        for _ in range(3):
+            time.sleep(0.01)  # longer than they spin
+            np.testing.assert_array_equal(np.asarray(compiled(x)), expected)
+    minigrad.set_num_threads(1)
+    deadline = time.monotonic() + 10
+    while threads.POOL._alive and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert not threads.POOL._alive
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+def test_a_forked_child_makes_its_own_threads() -> None:
+    compiled = jit(lambda x: mnp.sum(mnp.tanh(x)), backend="llvm")
+    x = np.linspace(-1, 2, 1 << 20, dtype=np.float32)
+    minigrad.set_num_threads(2)
+    expected = np.asarray(compiled(x)).tobytes()
+    child = os.fork()
+    if child == 0:
+        same = [np.asarray(compiled(x)).tobytes() == expected for _ in range(5)]
+        os._exit(0 if all(same) and len(threads.POOL._alive) == 1 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert np.asarray(compiled(x)).tobytes() == expected
+
+
+def test_the_environment_says_how_many() -> None:
+    code = "import minigrad; from minigrad import config; print(config.num_threads.get())"
+
+    def told(**variables: str) -> str:
+        names = ("OMP_NUM_THREADS", "MINIGRAD_NUM_THREADS")
+        kept = {k: v for k, v in os.environ.items() if k not in names}
+        run = [sys.executable, "-c", code]
+        return subprocess.run(run, env={**kept, **variables}, capture_output=True, text=True, check=True).stdout.strip()
+
+    assert told(OMP_NUM_THREADS="3,2") == "3"
+    assert told(OMP_NUM_THREADS="3", MINIGRAD_NUM_THREADS="5") == "5"
+
+
+def test_blas_uses_as_many() -> None:
+    asked = []
+    real = blas.set_threads
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(threads, "set_threads", lambda n: asked.append(n) or real(n))
+        minigrad.set_num_threads(1)
+        assert asked == [1]
+
+
+def test_a_number_of_threads_is_at_least_one() -> None:
+    with pytest.raises(SettingError, match="a whole number of at least 1"):
+        minigrad.set_num_threads(0)
+
+
+def test_what_depends_on_other_passes_is_not_divided() -> None:
+    i = variable(0)
+    shifted = Loop(0, 1 << 22, (Store(0, i.shifted(1), load(0, i, FLOAT32)),))
+    stretched = Loop(0, 1 << 22, (Store(0, i, load(0, i.scaled(2), FLOAT32)),))
+    alone = Loop(0, 1 << 22, (Store(0, i, load(1, i, FLOAT32)),))
+    types = (FLOAT32, FLOAT32)
+    assert split(Nest((shifted,), types, 1)) is None
+    assert split(Nest((stretched,), types, 1)) is None
+    assert split(Nest((alone,), types, 1)).blocks == 32
