@@ -178,7 +178,8 @@ def _total(loop: Apart, c: Carry, n: Node, operands: list[tuple[Atom, Atom, Atom
         total = emit(_over_steps(n.op), *stacks)
         for op in reversed(moves):
             total = emit(op, total)
-        loop.sweep.replace(c.end, emit(e.add, c.start, total))
+        zero = loop.sweep.uniform(c.start) == 0  # at most the sign of a zero is lost
+        loop.sweep.replace(c.end, total if zero else emit(e.add, c.start, total))
 
     loop.after.append(write)
 
