@@ -6,7 +6,7 @@ as fields. Two graphs are equal when they say the same, whatever their Vars are 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import is_dataclass, replace
 from typing import Any
 
@@ -168,6 +168,22 @@ def live(nodes: Sequence[Node], outputs: Iterable[Any]) -> list[Node]:
 # ── graphs inside ops ────────────────────────────────────────────────────────────────────────────
 def _parameters(op: Op) -> dict[str, Any]:
     return op.parameters() if is_dataclass(op) else {}
+
+
+class LazyGraph:
+    """A graph that is made when it is first needed: a rule may call the function that it belongs to."""
+
+    __slots__ = ("_graph", "_make")
+
+    def __init__(self, make: Callable[[], Graph]) -> None:
+        self._make: Callable[[], Graph] = make
+        self._graph: Graph | None = None
+
+    @property
+    def graph(self) -> Graph:
+        if self._graph is None:
+            self._graph = self._make()
+        return self._graph
 
 
 def subgraphs(op: Op) -> Iterator[Graph]:

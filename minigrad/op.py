@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, fields
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, TypeAlias, cast
 
 import numpy as np
 
@@ -73,6 +73,8 @@ class Value:
 
     # NumPy must hand over to us instead of looping over us element by element; `minigrad.numpy` puts the answer here.
     __array_ufunc__: ClassVar[Any] = None
+    # A list as an operand is for `minigrad.numpy` to read, too: (list, who asks) -> Value.
+    from_list: ClassVar[Any] = None
 
 
 class Array(Value):
@@ -114,7 +116,7 @@ class Handle(Value):
 
 
 def lift(x: Operand, who: str = "op") -> Value:
-    """A Value from an ndarray (copied: the caller may change it later), a NumPy scalar or a Python scalar."""
+    """A Value from an ndarray (copied: the caller may change it later), a NumPy or Python scalar, or lists of them."""
     if isinstance(x, Value):
         return x
     if type(x) in (bool, int, float, complex):
@@ -124,9 +126,7 @@ def lift(x: Operand, who: str = "op") -> Value:
             as_dtype(x.dtype)  # raises, naming the dtype
         return Array(np.array(x, dtype=x.dtype.newbyteorder("=")))
     if isinstance(x, (list, tuple)):
-        raise ValueTypeError(
-            f"{who}: a {type(x).__name__} is not a tensor", hint="make one of it first: asarray([...])"
-        )
+        return cast(Value, Value.from_list(x, who))
     if hasattr(x, "__array__"):
         return lift(np.asarray(x), who)
     raise ValueTypeError(

@@ -34,8 +34,8 @@ _ROOMS = ("*.py", "text/*.py", "ops/**/*.py", "interpreters/**/*.py", "control/*
 
 
 def key(graph: Graph, backend: str, optimize: bool) -> str | None:
-    """The key of this graph on this machine; None for a graph that holds Python functions, which have no text."""
-    text = to_text(graph, lines=False, names=False, spell=_spell)
+    """The key of this graph on this machine; None for a graph that runs Python functions, which have no text."""
+    text = to_text(graph, lines=False, names=False, rules=False, spell=_spell)
     if "host(" in text:
         return None
     settings = (backend, optimize, config.check_graphs.get())
@@ -80,10 +80,9 @@ def processor() -> tuple[str, ...]:
 
 
 def _sources() -> str:
-    """A hash of minigrad itself: an edited copy is another compiler, whatever its version says."""
+    """Of minigrad itself: an edited copy is another compiler, whatever its version says. Size and time of change stand
+    for a file's content, as they do for Python's own byte code; to read them all would take longer than the rest."""
     home = Path(__file__).parents[1]
-    found = hashlib.blake2b(digest_size=20)
-    for path in sorted({p for pattern in _ROOMS for p in home.glob(pattern)}):
-        found.update(f"\n{path.relative_to(home)}\n".encode())
-        found.update(path.read_bytes())
-    return found.hexdigest()
+    files = sorted({p for pattern in _ROOMS for p in home.glob(pattern)})
+    about = [(str(p.relative_to(home)), (found := p.stat()).st_size, found.st_mtime_ns) for p in files]
+    return hashlib.blake2b(repr((str(home), about)).encode(), digest_size=20).hexdigest()

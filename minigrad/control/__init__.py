@@ -7,7 +7,7 @@ tangents, of its lanes, of its way there and its way back; every rule here is a 
 
 from minigrad.control.branch import Cond, branch
 from minigrad.control.call import Call, Checkpoint, call
-from minigrad.control.custom import CustomJvp, CustomVjp, Deferred
+from minigrad.control.custom import CustomJvp, CustomVjp
 from minigrad.control.loop import Scan, scan
 from minigrad.control.repeat import While, repeat
 
@@ -17,7 +17,6 @@ __all__ = [
     "Cond",
     "CustomJvp",
     "CustomVjp",
-    "Deferred",
     "Scan",
     "While",
     "branch",

@@ -5,51 +5,34 @@ Floor 3.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from minigrad.control.call import call
 from minigrad.control.transform import Holding, batch_all, closed, differentiable, evaluate, filled, pick, place
-from minigrad.graph import Graph
+from minigrad.graph import Graph, LazyGraph
 from minigrad.op import Value
 from minigrad.ops.elementwise import cos, mul, sin
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Expand
 from minigrad.types import FLOAT64, TensorType
 
-
-class Deferred:
-    """A rule traced when it is first needed: a rule may call the function that it belongs to."""
-
-    __slots__ = ("_graph", "_make")
-
-    def __init__(self, make: Callable[[], Graph]) -> None:
-        self._make: Callable[[], Graph] = make
-        self._graph: Graph | None = None
-
-    @property
-    def graph(self) -> Graph:
-        if self._graph is None:
-            self._graph = self._make()
-        return self._graph
-
-
-Rule = Graph | Deferred
+Rule = Graph | LazyGraph
 
 
 def graph_of(rule: Rule) -> Graph:
-    return rule.graph if isinstance(rule, Deferred) else rule
+    return rule.graph if isinstance(rule, LazyGraph) else rule
 
 
-def _over_lanes(rule: Rule, size: int) -> Deferred:
+def _over_lanes(rule: Rule, size: int) -> LazyGraph:
     """The rule with every operand mapped; made when needed, or a rule that calls its function would have no end."""
 
     def make() -> Graph:
         graph = graph_of(rule)
         return batch_all(graph, (True,) * len(graph.inputs), size)
 
-    return Deferred(make)
+    return LazyGraph(make)
 
 
 class _Custom(Holding):

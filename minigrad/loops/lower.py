@@ -23,6 +23,7 @@ from minigrad.ops.rows import Elementwise
 from minigrad.passes.schedule.moves import broadcast, moved
 from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule, Spot
 from minigrad.passes.schedule.places import TAKES, spot
+from minigrad.passes.schedule.windows import Interleave
 from minigrad.types import INT64, DType
 
 Meaning: TypeAlias = Callable[[Any, Sequence[Scalar]], Scalar]
@@ -40,6 +41,8 @@ def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body
         statements = body.reduce(kernel.roots[0])
     else:
         statements = [s for part in kernel.roots[0].parts for s in body.piece(part)]
+        if isinstance(kernel.roots[0].node.op, Interleave):
+            statements = _in_step(statements)
     dtypes = tuple(a.type.dtype for a in body.buffers)
     return Nest(tuple(statements), dtypes, len(kernel.writes())), list(body.buffers)
 
@@ -278,6 +281,15 @@ class _Stage:
         )
         sizes = [*[0] * len(rows), *extents_of(own, self.extents)]
         return [*before, *_around(inside, range(len(rows), len(runs)), sizes), *after]
+
+
+def _in_step(statements: Sequence[Statement]) -> list[Statement]:
+    """Loops that go equally far as one, and so inside it: their elements lie side by side, and are independent."""
+    loops = [s for s in statements if isinstance(s, Loop)]
+    alike = len(loops) == len(statements) and len({(s.variable, s.extent) for s in loops}) == 1
+    if not alike:
+        return list(statements)
+    return [Loop(loops[0].variable, loops[0].extent, tuple(_in_step([s for loop in loops for s in loop.body])))]
 
 
 def _within(index: Affine, rows: int) -> Affine:

@@ -16,10 +16,11 @@ from typing import Any
 
 from minigrad.control import Cond, Scan, While
 from minigrad.graph import Atom
-from minigrad.loops import signals
-from minigrad.loops.library import matmul
+from minigrad.loops import signals, to_llvm
+from minigrad.loops.library import matmul, patches
 from minigrad.loops.lower import lower, signature
 from minigrad.loops.parallel import function
+from minigrad.loops.patches import clear, fill
 from minigrad.loops.to_llvm import Module, register
 from minigrad.passes.plan import Place, Plan
 from minigrad.passes.schedule.parts import (
@@ -29,6 +30,7 @@ from minigrad.passes.schedule.parts import (
     Kernel,
     LibraryKernel,
     LoopKernel,
+    PatchKernel,
 )
 from minigrad.types import TensorType
 
@@ -92,7 +94,8 @@ class _Program:
         lines = [*self.slots, *head, *state, f"  call void @{signals.ENTER}(ptr %state)", *self.lines]
         main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *lines, *_leave(0), "}"]
         kernels = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
-        attributes = 'attributes #0 = { nounwind "no-trapping-math"="true" }'
+        # inlined into one function, many kernels would take LLVM more than linear time
+        attributes = 'attributes #0 = { noinline nounwind "no-trapping-math"="true" }'
         between = signals.text(self.work >= signals.LONG)
         return "\n".join([*self.module.declarations.values(), between, *kernels, *main, attributes, ""])
 
@@ -120,6 +123,8 @@ class _Program:
             case LibraryKernel():
                 self.call(matmul(kernel.call, self.module, self.layout.integer), [kernel.node.out, *kernel.operands])
                 self.worked(2 * kernel.call.m * kernel.call.n * kernel.call.k)
+            case PatchKernel():
+                self.convolution(kernel)
             case ForeignKernel():
                 self.call_back(kernel)
             case CopyKernel():
@@ -128,9 +133,21 @@ class _Program:
                 self.control(kernel)
 
     def call(self, text: str, buffers: list[Atom]) -> None:
-        name = self.functions.setdefault(text, f"kernel{len(self.functions)}")
+        name = self.named(text)
         arguments = ", ".join([f"ptr {self.pointer(a)}" for a in buffers])
         self.lines.append(f"  call void @{name}({arguments})")
+
+    def named(self, text: str) -> str:
+        """The name of the function of this text."""
+        return self.functions.setdefault(text, f"kernel{len(self.functions)}")
+
+    def convolution(self, kernel: PatchKernel) -> None:
+        call = kernel.call
+        filling = self.named(to_llvm.function(fill(call), self.module))
+        clearing = self.named(to_llvm.function(clear(call), self.module)) if call.summed else None
+        text = patches(call, self.module, self.layout.integer, filling, clearing)
+        self.call(text, [*kernel.writes(), *kernel.operands])
+        self.worked(call.work)
 
     def loops(self, kernel: LoopKernel) -> None:
         """Call the function of a kernel; a kernel like an earlier one is not lowered again."""

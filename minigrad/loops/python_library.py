@@ -10,6 +10,7 @@ from typing import Any
 
 from minigrad.graph import Atom
 from minigrad.passes.schedule.matmul import MatMul, Matrix
+from minigrad.passes.schedule.patches import Patches
 
 STRIDED = '''\
 def strided(x, shape, strides):
@@ -29,6 +30,25 @@ def matmul(call: MatMul, operands: Sequence[Atom], out: str, a: str, b: str) -> 
     strides = [s for *_, s in call.lanes] + [call.n, 1]
     whole = f"strided({out}, {(*counts, call.m, call.n)}, {tuple(strides)})"
     return f"np.matmul({left}, {right}, out={whole})"
+
+
+def patches(p: Patches, fill: str, y: str, panel: str, x: str, w: str) -> list[str]:
+    """The lines for a convolution; `fill` is the function that fills a panel."""
+    loops, product = [n for n, *_ in p.lanes], p.product
+
+    def at(side: int) -> str:
+        return " + ".join([f"{lane[side]} * t{k}" for k, lane in enumerate(p.lanes) if lane[0] > 1] or ["0"])
+
+    kernel = f"strided({w}[{at(2)} :], {(product.m, product.k)}, {(p.w_row, 1)})"
+    columns = reshaped(panel, p.panel) + (".T" if p.summed else "")
+    into = f"strided({y}[{at(1)} :], {(product.m, product.n)}, {(p.columns, 1)})"
+    lines = [f"for t{k} in range({n}):" for k, n in enumerate(loops) if n > 1]
+    lines = [f"{'    ' * k}{line}" for k, line in enumerate(lines)]
+    lead = "    " * len(lines)
+    added = [f"y = {into}", f"y += {kernel} @ {columns}"]
+    last = added if p.summed else [f"np.matmul({kernel}, {columns}, out={into})"]
+    lines += [f"{lead}{line}" for line in (f"{fill}({panel}, {x}[{at(3)} :])", *last)]
+    return [f"{y}[:] = 0", *lines] if p.summed else lines
 
 
 def reshaped(name: str, shape: Any) -> str:

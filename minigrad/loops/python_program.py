@@ -19,16 +19,25 @@ from minigrad.graph import Atom, Node, Var
 from minigrad.loops import to_python
 from minigrad.loops.lower import lower, signature
 from minigrad.loops.nest import Nest
+from minigrad.loops.patches import fill
 from minigrad.loops.prelude import PythonFunction
-from minigrad.loops.python_library import STRIDED, matmul, reshaped
+from minigrad.loops.python_library import STRIDED, matmul, patches, reshaped
 from minigrad.passes.plan import Place, Plan
-from minigrad.passes.schedule.parts import ControlKernel, CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel
+from minigrad.passes.schedule.parts import (
+    ControlKernel,
+    CopyKernel,
+    ForeignKernel,
+    Kernel,
+    LibraryKernel,
+    LoopKernel,
+    PatchKernel,
+)
 from minigrad.source import UNKNOWN, Line
 from minigrad.text import rows
 from minigrad.types import LONG, DType
 
 _OURS = re.compile(r"np|inf|nan|run|inputs|outputs|work|constants|reference|step|now|new|old|y|last|"
-                   r"([tibc]|acc|kernel|out|reference|spare|graph)\d+|"
+                   r"([tibc]|acc|kernel|out|reference|spare|graph|panel)\d+|"
                    r"(plus|times|maximum|minimum|quotient|remainder|strided|.*_\w\d+)|" + "|".join(LONG))  # fmt: skip
 
 
@@ -82,6 +91,7 @@ class _Function:
         one_row = {r.out: k.row_size(r) for k in kernels for r in k.scratch}
         for v, place in plan.places.items():
             if place.kind == "arena" and isinstance(v, Var):
+                self.names.setdefault(v, f"panel{len(self.work)}")
                 self.room(self.names[v], place, one_row.get(v, v.type.size), v.type.dtype)
         self.spares = {
             kernel: [
@@ -128,6 +138,8 @@ class _Function:
             case LibraryKernel():
                 names = [self.name(a) for a in (kernel.node.out, *kernel.operands)]
                 self.line(kernel.node, matmul(kernel.call, kernel.operands, *names))
+            case PatchKernel():
+                self.convolution(kernel)
             case ForeignKernel():
                 self.call_back(kernel.node)
             case ControlKernel():
@@ -135,17 +147,22 @@ class _Function:
             case CopyKernel():
                 self.lines.append(f"out{kernel.output}[:] = {self.name(kernel.source)}")
 
+    def convolution(self, kernel: PatchKernel) -> None:
+        filling = self.function(fill(kernel.call), [kernel.panel, kernel.operands[0]], [kernel.node])
+        names = [self.name(a) for a in (*kernel.writes(), *kernel.operands)]
+        self.lines += [*self.cited([kernel.node]), *patches(kernel.call, filling, *names)]
+
     def loops(self, kernel: LoopKernel) -> None:
         """Call the function of a kernel; a kernel like an earlier one is not lowered again."""
         same, values = signature(kernel, self.plan.schedule)
         if same not in self.shared.lowered:
             nest, buffers = lower(kernel, self.plan.schedule, to_python.meaning)
             place = {a: k for k, a in enumerate(values)}
-            self.shared.lowered[same] = self.function(nest, buffers, kernel), [place[a] for a in buffers]
+            self.shared.lowered[same] = self.function(nest, buffers, _nodes(kernel)), [place[a] for a in buffers]
         name, places = self.shared.lowered[same]
         self.lines.append(f"{name}({', '.join(self.name(values[k]) for k in places)})")
 
-    def function(self, nest: Nest, buffers: list[Atom], kernel: LoopKernel) -> str:
+    def function(self, nest: Nest, buffers: list[Atom], nodes: list[Node]) -> str:
         """The name of the function for a nest; printed, if there is none with its text."""
         function = to_python.kernel(nest)
         key = function, nest.buffers
@@ -154,7 +171,7 @@ class _Function:
             names = [self.name(a) for a in buffers]
             text = re.sub(r"\bb(\d+)\b", lambda m: names[int(m[1])], function.text)
             text = text.replace("def kernel(", f"def {name}(", 1)
-            self.shared.functions.append("\n".join([*self.cited(_nodes(kernel)), text]))
+            self.shared.functions.append("\n".join([*self.cited(nodes), text]))
         return self.shared.found[key]
 
     def cited(self, nodes: list[Node]) -> list[str]:

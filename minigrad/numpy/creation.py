@@ -43,19 +43,24 @@ def asarray(obj: Any, /, dtype: Any = None, *, device: Any = None, copy: Any = N
             return Array(np.asarray(obj, wanted))  # not by way of float32
         x = lift(obj, "asarray")
         return x if wanted is None else convert(x, wanted)
-    leaves = _leaf_types(obj)
+    return from_list(obj, "asarray", wanted)
+
+
+def from_list(obj: Any, who: str, wanted: DType | None = None) -> Any:
+    """A value of nested lists, wherever one stands for an operand; of `wanted`, or of what the leaves promote to."""
+    leaves = _leaf_types(obj, who)
     if any(isinstance(t, type) and issubclass(t, Value) for t in leaves):
-        x = _stack_nested(obj)
+        x = _stack_nested(obj, who)
         return x if wanted is None else convert(x, wanted)
     found = wanted or _dtype_of_leaves(leaves)
     try:
         return Array(_from_lists(obj, found))
     except OverflowError as error:
-        raise ArgumentError(f"asarray: {error}") from None
+        raise ArgumentError(f"{who}: {error}") from None
     except (ValueError, TypeError) as error:
         if "inhomogeneous" in str(error):
-            raise ShapeError("asarray: the nested lists are not rectangular", hint="rows: one length") from None
-        raise ValueTypeError(f"asarray: cannot make {found.name} of the list: {error}") from None
+            raise ShapeError(f"{who}: the nested lists are not rectangular", hint="rows: one length") from None
+        raise ValueTypeError(f"{who}: cannot make {found.name} of the list: {error}") from None
 
 
 def array(obj: Any, /, dtype: Any = None, *, copy: Any = None, ndmin: int = 0, device: Any = None) -> Any:
@@ -79,11 +84,11 @@ def _from_lists(obj: Any, dtype: DType) -> ndarray:
 MOST_AXES = 64  # of a NumPy array
 
 
-def _leaf_types(obj: Any, depth: int = 1) -> set[Any]:
+def _leaf_types(obj: Any, who: str, depth: int = 1) -> set[Any]:
     """The Python types of the numbers in nested lists; for what has a dtype, the dtype; for values, their class."""
     if depth > MOST_AXES:
         raise ShapeError(
-            f"asarray: the lists are nested more than {MOST_AXES} deep",
+            f"{who}: the lists are nested more than {MOST_AXES} deep",
             hint="an array has no more axes; does a list hold itself?",
         )
     found: set[Any] = set()
@@ -93,9 +98,9 @@ def _leaf_types(obj: Any, depth: int = 1) -> set[Any]:
         elif issubclass(t, (list, tuple, range)):
             for inner in obj:
                 if isinstance(inner, (list, tuple, range)):
-                    found |= _leaf_types(inner, depth + 1)
+                    found |= _leaf_types(inner, who, depth + 1)
         else:
-            found |= {lift(x, "asarray").dtype for x in obj if type(x) is t}
+            found |= {lift(x, who).dtype for x in obj if type(x) is t}
     return found
 
 
@@ -103,15 +108,15 @@ def _dtype_of_leaves(leaves: set[Any]) -> DType:
     return promote(*sorted(leaves, key=str)) if leaves else scalar_dtype(0.0)
 
 
-def _stack_nested(obj: Any) -> Any:
+def _stack_nested(obj: Any, who: str) -> Any:
     """A list with values in it, by ops: [x, [..]] -> stack."""
-    rows = [_stack_nested(o) if isinstance(o, (list, tuple)) else o for o in obj]
-    dtype = promote(*[type(r) if type(r) in _SCALARS else lift(r, "asarray").dtype for r in rows])
-    rows = [convert(lift(r, "asarray"), dtype) for r in rows]
+    rows = [_stack_nested(o, who) if isinstance(o, (list, tuple)) else o for o in obj]
+    dtype = promote(*[type(r) if type(r) in _SCALARS else lift(r, who).dtype for r in rows])
+    rows = [convert(lift(r, who), dtype) for r in rows]
     shape = rows[0].shape
     for r in rows:
         if r.shape != shape:
-            raise ShapeError(f"asarray: the list holds {rows[0].type} and {r.type}", hint="all must have one shape")
+            raise ShapeError(f"{who}: the list holds {rows[0].type} and {r.type}", hint="all must have one shape")
     return Concatenate(0)(*[Reshape((1, *shape))(r) for r in rows])
 
 
@@ -125,7 +130,10 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: Any = None) -> Any:
     check_device("from_dlpack", device)
     if copy is False:
         raise ArgumentError("from_dlpack: the data must be copied, for its owner may change it", hint="copy=None")
-    return Array(np.from_dlpack(x).copy())
+    try:
+        return Array(np.from_dlpack(x).copy())
+    except (AttributeError, RuntimeError) as error:
+        raise ValueTypeError(f"from_dlpack: cannot read a {type(x).__name__}: {error}") from None
 
 
 # ── from a shape ─────────────────────────────────────────────────────────────────────────────────

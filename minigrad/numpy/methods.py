@@ -11,6 +11,7 @@ from typing import Any
 
 from minigrad.errors import ArgumentError, ImmutableError
 from minigrad.numpy import (
+    creation,
     cumulative,
     elementwise,
     indexing,
@@ -83,7 +84,10 @@ API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
 
 def refuse_assignment(x: Value, key: Any, value: Any, /) -> None:
     """x[key] = value on an immutable array."""
-    raise ImmutableError(f"an array is immutable, {x.type} cannot be assigned to", hint="use x = x.at[i].set(value)")
+    raise ImmutableError(
+        f"an array is immutable, {x.type} cannot be assigned to",
+        hint=f"use x = x.at[i].set(value); a library's f that assigns to x runs as {OURS}.writable(f)",
+    )
 
 
 def itself(x: Value, /) -> Any:
@@ -130,3 +134,4 @@ def install(cls: type) -> None:
 
 
 install(Value)
+Value.from_list = staticmethod(creation.from_list)

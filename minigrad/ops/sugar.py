@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.op import Op, Value, lift
+from minigrad.errors import ValueTypeError
+from minigrad.op import Op, Value
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import matmul
 from minigrad.ops.indexing import METHODS as INDEXING
@@ -50,7 +51,10 @@ def _binary(
     def operator(self: Any, other: Any, /) -> Any:
         if not isinstance(other, OPERANDS):
             if isinstance(other, refused):  # Python would go on to repeat or extend the list
-                lift(other, getattr(op, "label", "@"))
+                raise ValueTypeError(
+                    f"{getattr(op, 'label', '@')}: a {type(other).__name__} is not a tensor",
+                    hint="make one of it first: asarray([...])",
+                )
             return NotImplemented
         return op(other, self) if swap else op(self, other)
 

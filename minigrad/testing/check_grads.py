@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import config, tree
-from minigrad.errors import ArgumentError
+from minigrad.errors import ArgumentError, NotDifferentiableError
 from minigrad.tape.tensor import Tensor
 from minigrad.testing import diagnose
 from minigrad.testing.check import Check
@@ -29,7 +29,7 @@ def check_grads(
     f: Callable[..., Any],
     args: Sequence[Any],
     order: int = 2,
-    modes: Sequence[str] = MODES,
+    modes: Sequence[str] | None = None,
     *,
     gradient: Callable[..., Any] | None = None,
     vjp: Callable[..., Any] | None = None,
@@ -39,6 +39,9 @@ def check_grads(
     seed: int | None = None,
 ) -> None:
     """Check the derivatives of `f` at `args`, up to `order`, in forward and reverse mode.
+
+    `modes` asks for one of the two only. A function with a `custom_vjp` in it is differentiated in reverse alone, and
+    so it is checked.
 
     `f` takes tensors in any nesting of containers and returns the same; `args` is the tuple of its arguments. Which
     derivatives are checked follows from them:
@@ -74,13 +77,14 @@ def check_grads(
         raise ArgumentError(
             f"check_grads: args must be a tuple of f's arguments, got a {type(args).__name__}", hint="write (x,)"
         )
-    unknown = [m for m in modes if m not in MODES]
+    unknown = [m for m in modes or () if m not in MODES]
     if unknown or order < 1:
         raise ArgumentError(f"check_grads: order must be at least 1 and modes from {MODES}, got {order}, {modes}")
     seed = config.seed.get(seed)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     problem = _problem(f, args, gradient, vjp)
     diagnose.require_determinism(problem)
+    modes = _modes(problem) if modes is None else modes
     check = Check(tuple(modes), atol, rtol, 1.0 if eps is None else eps, seed, np.random.default_rng(seed))
     if not check.modes_of(problem):
         raise ArgumentError(f"check_grads: f is differentiated in reverse mode only, modes is {tuple(modes)}")
@@ -89,6 +93,16 @@ def check_grads(
     check.to_order(wide, order)
     if narrow:
         check.narrow_against_wide(problem, wide)
+
+
+def _modes(problem: Problem) -> tuple[str, ...]:
+    """Both, or what an op on the way leaves."""
+    if "forward" in problem.modes:
+        try:
+            problem.push([np.zeros_like(x) for x in problem.xs])
+        except NotDifferentiableError:
+            return ("reverse",)  # if there is no derivative at all, this says so
+    return MODES
 
 
 def _problem(

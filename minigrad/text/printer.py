@@ -8,12 +8,12 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import fields, is_dataclass
+from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from minigrad.graph import Atom, Graph, Node, Var
+from minigrad.graph import Atom, Graph, LazyGraph, Node, Var
 from minigrad.op import Op, registry
 from minigrad.source import UNKNOWN, function_line
 from minigrad.text.words import RESERVED, Spell, op_name, spell_const, spell_element, spell_operands
@@ -25,32 +25,47 @@ def to_text(
     *,
     lines: bool = True,
     names: bool = True,
+    rules: bool = True,
     signed: Iterable[Any] = (),
     spell: Spell = spell_const,
 ) -> str:
     """The graph as Python text.
 
     `lines` adds the user's line to each node's comment. `names` keeps the inputs' own names where they can be names
-    in Python; without it (and without lines) equal graphs have equal texts. `signed`: the records of the passes the
-    graph has been through, one comment line each at the top. `spell` gives the text of a constant.
+    in Python; without it (and without lines) equal graphs have equal texts. `rules`: derivative rules that wait to be
+    traced are, and are part of the text. `signed`: the records of the passes the graph has been through, one comment
+    line each at the top. `spell` gives the text of a constant.
     """
     rows = [str(record) for record in signed]
     name = graph.name if names and graph.name.isidentifier() and not keyword.iskeyword(graph.name) else "f"
-    rows += _Printer(graph, lines, names, spell).rows(name)
+    rows += _Printer(graph, Style(lines, names, rules, spell)).rows(name)
     return "\n".join(rows) + "\n"
 
 
 def rows(graph: Graph) -> tuple[dict[Var, str], dict[int, str]]:
     """What the text calls each value, and the row of each node (by its identity), without the user's line."""
-    printer = _Printer(graph, lines=False, names=True, spell=spell_const)
+    printer = _Printer(graph, Style(lines=False, names=True, rules=False, spell=spell_const))
     return printer.name, {id(n): printer.node(n) for n in graph.nodes}
+
+
+@dataclass(frozen=True)
+class Style:
+    """What `to_text` has been asked for."""
+
+    lines: bool
+    names: bool
+    rules: bool
+    spell: Spell
+
+
+RULE = "rule()"  # in place of a rule that is not written
 
 
 class _Printer:
     """One function of the text."""
 
-    def __init__(self, graph: Graph, lines: bool, names: bool, spell: Spell) -> None:
-        self.graph, self.lines, self.names, self.spell = graph, lines, names, spell
+    def __init__(self, graph: Graph, style: Style) -> None:
+        self.graph, self.style = graph, style
         self.name: dict[Var, str] = {}
         self.taken: set[str] = set()
         for i, v in enumerate(graph.inputs):
@@ -62,7 +77,7 @@ class _Printer:
 
     def input_name(self, v: Var, i: int) -> str:
         """Its label as a name, if that is nobody else's; else x0, x1, ..."""
-        name = re.sub(r"\W+", "_", v.label).strip("_") if self.names and v.label.isascii() else ""
+        name = re.sub(r"\W+", "_", v.label).strip("_") if self.style.names and v.label.isascii() else ""
         ours = name in RESERVED or name in registry or name in self.taken or re.fullmatch(r"[vx]\d+", name)
         return name if name.isidentifier() and not keyword.iskeyword(name) and not ours else f"x{i}"
 
@@ -78,18 +93,18 @@ class _Printer:
         yield f"    return {outputs}" if outputs else "    return ()"
 
     def node(self, n: Node) -> str:
-        call = f"{self.op(n.op)}({', '.join(spell_operands(n.op, n.ins, self.name, self.spell))})"
+        call = f"{self.op(n.op)}({', '.join(spell_operands(n.op, n.ins, self.name, self.style.spell))})"
         if n.op.many:
             outs = ", ".join(self.name[v] for v in n.outs) + ("," if len(n.outs) == 1 else "")
         else:
             outs = self.name[n.out]
         types = ", ".join(str(v.type) for v in n.outs)
-        place = f"  {n.line.place}" if self.lines and n.line is not UNKNOWN else ""
+        place = f"  {n.line.place}" if self.style.lines and n.line is not UNKNOWN else ""
         row = f"{outs} = {call}" if outs else call
         return f"{row}  # {types}{place}".rstrip(" #")
 
     def atom(self, a: Atom) -> str:
-        return self.name[a] if isinstance(a, Var) else self.spell(a.array)
+        return self.name[a] if isinstance(a, Var) else self.style.spell(a.array)
 
     def op(self, op: Op) -> str:
         """A row by its name; another op by its class and parameters."""
@@ -104,7 +119,9 @@ class _Printer:
     def parameter(self, x: Any, field: str) -> str:
         """A parameter's value as Python."""
         if isinstance(x, Graph):
-            return self.nested(x, field)
+            return self.nested(x, field, self.style)
+        if isinstance(x, LazyGraph):
+            return self.rule(x, field)
         if isinstance(x, tuple):
             parts = [self.parameter(y, f"{field}_{i}") for i, y in enumerate(x)]
             return f"({', '.join(parts)}{',' if len(x) == 1 else ''})"
@@ -124,11 +141,21 @@ class _Printer:
         where = "" if line is UNKNOWN else f" at {line.place}"
         return f"host({getattr(x, '__name__', type(x).__name__) + where!r})"
 
-    def nested(self, held: Graph, field: str) -> str:
+    def rule(self, held: LazyGraph, field: str) -> str:
+        """The name of a rule. Rules within rules are left out: a rule may call its own function, without end."""
+        if not self.style.rules:
+            return RULE
+        try:
+            graph = held.graph
+        except Exception:  # in a rule of the user, who hears of it when the rule is needed
+            return RULE
+        return self.nested(graph, field, replace(self.style, rules=False))
+
+    def nested(self, held: Graph, field: str, style: Style) -> str:
         """The name of a held graph, whose text goes before the node's."""
         name, k = field, 1
         while name in self.taken or name in RESERVED or name in registry:
             name, k = f"{field}_{k}", k + 1
         self.taken.add(name)
-        self.before += ["@graph", *_Printer(held, self.lines, self.names, self.spell).rows(name)]
+        self.before += ["@graph", *_Printer(held, style).rows(name)]
         return name

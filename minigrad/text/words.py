@@ -17,7 +17,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.errors import GraphError, MinigradError
-from minigrad.graph import Builder, Const, Graph, Var, repeated_element
+from minigrad.graph import Builder, Const, Graph, LazyGraph, Var, repeated_element
 from minigrad.op import Array, Interpreter, Op, Operand, Value, interpreter, lift, ndarray, registry, using
 from minigrad.source import UNKNOWN, Line, user_line
 from minigrad.types import LONG, SHORT, Size, TensorType, parse_size
@@ -85,6 +85,15 @@ def host(description: str) -> Any:
     raise GraphError(f"a Python function cannot be read from text: {description}")
 
 
+def rule() -> LazyGraph:
+    """Stands for a derivative rule that the text leaves out."""
+
+    def missing() -> Graph:
+        raise GraphError("a graph read from text has no derivative rules within derivative rules")
+
+    return LazyGraph(missing)
+
+
 class Writing(Interpreter):
     """Ops append nodes, as their text says. `line` is where the text is, when it is not being run by Python."""
 
@@ -126,6 +135,7 @@ CALLS: dict[str, Callable[..., Any]] = {
     "tensor": tensor,
     "complex": complex,
     "host": host,
+    "rule": rule,
 }
 NAMES: dict[str, Any] = {"nan": math.nan, "inf": math.inf, **LONG}
 RESERVED = {*CALLS, *NAMES, "graph"}

@@ -13,10 +13,10 @@ from types import MethodType
 from typing import Any
 
 from minigrad import tree
-from minigrad.control import Checkpoint, CustomJvp, CustomVjp, Deferred
+from minigrad.control import Checkpoint, CustomJvp, CustomVjp
 from minigrad.control.transform import pick
 from minigrad.errors import ArgumentError, GradientError, ShapeError, TreeError
-from minigrad.graph import Graph
+from minigrad.graph import Graph, LazyGraph
 from minigrad.interpreters.build import trace
 from minigrad.op import EVALUATE, Value, interpreter, lift, using
 from minigrad.ops.kinds import zeros
@@ -157,7 +157,7 @@ class custom_jvp(_Custom):
             return self._checked(out, flat, floats)
 
         graph = self.graph_of(flat, types)
-        held = Deferred(lambda: self.graph_of(rule, [*types, *pick(floats, types)], "_jvp"))
+        held = LazyGraph(lambda: self.graph_of(rule, [*types, *pick(floats, types)], "_jvp"))
         return flat.out(CustomJvp(graph, held)(*values))
 
     def _checked(self, out: Any, flat: Flat, floats: Sequence[bool]) -> list[Any]:
@@ -231,7 +231,7 @@ class custom_vjp(_Custom):
                 raise self.wrong(f"the function returns {flat.structure}, fwd {found}", self.fwd, TreeError)
             return [*ys, *saved]
 
-        going = Deferred(lambda: self.graph_of(there, types, "_there"))
+        going = LazyGraph(lambda: self.graph_of(there, types, "_there"))
 
         def back(*args: Value) -> list[Any]:
             assert self.bwd is not None
@@ -246,7 +246,7 @@ class custom_vjp(_Custom):
             saved_types = going.graph.out_types[len(y_types) :]
             return self.graph_of(back, [*saved_types, *pick(floats, y_types)], "_back")
 
-        return flat.out(CustomVjp(graph, going, Deferred(coming))(*values))
+        return flat.out(CustomVjp(graph, going, LazyGraph(coming))(*values))
 
     def _cotangents(self, x_bars: Any, structure: tree.TreeDef, types: Sequence[TensorType]) -> list[Any]:
         """The cotangents of the float arguments, from what bwd returned."""

@@ -83,7 +83,7 @@ def test_a_small_view_does_not_keep_a_big_array() -> None:
 def test_what_an_executable_tells() -> None:
     exe = backends.compile(graph_of(lambda x: x * 1.0 + x, "f32[3]"), "numpy")
     assert exe.nodes == 1 and exe.graph.nodes[0].op is e.add
-    assert [r.name for r in exe.history] == ["dce", "fold", "simplify", "cse", "dce"]
+    assert [r.name for r in exe.history] == ["dce", "fold", "simplify", "cse", "scans", "dce"]
     assert 0 < exe.seconds < 1
     plain = backends.compile(graph_of(lambda x: x * 1.0 + x, "f32[3]"), "numpy", optimize=False)
     assert plain.nodes == 2 and plain.history == []

@@ -13,7 +13,7 @@ import minigrad.numpy as mnp
 import minigrad.tracer as mg
 from minigrad import tree
 from minigrad.control.call import Call
-from minigrad.errors import ArgumentError, CheckFailedError
+from minigrad.errors import ArgumentError, CheckFailedError, NotDifferentiableError
 from minigrad.interpreters.build import trace
 from minigrad.op import Array
 from minigrad.ops import elementwise as e
@@ -345,3 +345,19 @@ def test_the_size_of_an_array_does_not_soften_the_check() -> None:
         for n in (1, 10_000):
             failure(e.sin, np.full(n, 0.5), order=1)
             failure(e.sin, np.full(n, 0.5, np.float32), order=1)
+
+
+def test_a_custom_backward_rule_is_checked_in_reverse() -> None:
+    """Right and wrong, without being asked for a mode; an explicit forward mode is refused by name."""
+
+    def with_slope(slope: Any) -> Any:
+        f = mg.custom_vjp(lambda x: mnp.sin(x))
+        f.defvjp(lambda x: (mnp.sin(x), x), lambda x, y_bar: (y_bar * slope(x),))
+        return lambda x: mnp.sum(mnp.exp(f(x)))
+
+    x = np.array([0.3, 0.5])
+    check_grads(with_slope(mnp.cos), (x,))
+    with pytest.raises(CheckFailedError, match="reverse mode, order 1: the derivative of output by x at index"):
+        check_grads(with_slope(mnp.sin), (x,))
+    with pytest.raises(NotDifferentiableError, match="custom_vjp has a rule for reverse mode only"):
+        check_grads(with_slope(mnp.cos), (x,), modes=["forward"])

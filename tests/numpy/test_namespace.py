@@ -28,6 +28,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
 
 PAIRS = [(case, dtype) for case in CASES for kind in case.kinds for dtype in DTYPES[kind]]
 IDS = [f"{case.name}-{dtype}" for case, dtype in PAIRS]
+NAME = lambda case: case.name
 # float32 in another order of operations, and NumPy's float64 for what minigrad computes in float32
 TOLERANCE = {"float64": 1e-12}
 
@@ -72,7 +73,7 @@ def test_as_numpy(case: Case, dtype: str) -> None:
         same_values(run(check(graph), [Array(x) for x in xs]), wanted, dtype)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.kinds], ids=lambda c: c.name)
+@pytest.mark.parametrize("case", [c for c in CASES if c.kinds], ids=NAME)
 def test_empty_operands(case: Case) -> None:
     """With axes of size 0: what NumPy gives, or an error of ours."""
     dtype = DTYPES[case.kinds[-1]][0]
@@ -88,11 +89,29 @@ def test_empty_operands(case: Case) -> None:
             same_values(case.f(mnp, *[Array(x) for x in xs]), wanted, dtype)
 
 
+NEED_ARRAYS = {"all-where", "broadcast_to", "unique-rows", "bincount"}  # these lines ask x.shape, or x > 0
+
+
+@pytest.mark.parametrize("case", [c for c in CASES if c.name not in NEED_ARRAYS], ids=NAME)
+def test_lists(case: Case) -> None:
+    """Where NumPy takes lists of numbers, as operands, they are taken; of traced numbers, too."""
+    dtype = DTYPES[case.kinds[-1].replace("u", "i")][0]
+    xs = draw(case, dtype, rng_of(case, dtype), {"a": 3, "b": 2, "c": 2, "d": 2})
+    wanted = flat(case.f(mnp, *[mnp.asarray(x.tolist()) for x in xs]))
+    for ys in (
+        flat(case.f(mnp, *[x.tolist() for x in xs])),
+        flat(case.f(mnp, *[list(map(Array, x)) if x.ndim else x.item() for x in xs])),
+    ):
+        for y, w in zip(ys, wanted, strict=True):
+            assert y.shape == w.shape and y.dtype.kind == w.dtype.kind
+            np.testing.assert_array_equal(y, w)
+
+
 # which of their elements there are depends on the size itself
 NEED_SIZES = ("median", "quantile", "percentile", "trace", "diag", "searchsorted", "squeeze-all")
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.graph and c.kinds], ids=lambda c: c.name)
+@pytest.mark.parametrize("case", [c for c in CASES if c.graph and c.kinds], ids=NAME)
 def test_sizes_known_when_fed(case: Case) -> None:
     """A graph with one size unknown, specialised, gives what NumPy gives; or it says which size it needs."""
     dtype, sizes = DTYPES[case.kinds[-1]][0], {"a": 4, "b": 3, "c": 2, "d": 2}
@@ -110,7 +129,7 @@ def test_sizes_known_when_fed(case: Case) -> None:
             same_values(run(check(fed), [Array(x) for x in xs]), case.reference(*xs), dtype)
 
 
-@pytest.mark.parametrize("case", [c for c in CASES if c.graph and "f" in c.kinds], ids=lambda c: c.name)
+@pytest.mark.parametrize("case", [c for c in CASES if c.graph and "f" in c.kinds], ids=NAME)
 def test_over_lanes(case: Case) -> None:
     """vmap is the loop over lanes, stacked; the second operand, if any, is shared."""
     xs = draw(case, "float64", rng_of(case, "lanes"))
@@ -134,7 +153,7 @@ PROTOCOLS = ("methods", "numpy_calls")  # put on values, not into the namespace
 
 def test_the_namespace_lists_what_its_files_define() -> None:
     """Every public function of the files, under every name it has there."""
-    internal = {"unary", "binary", "accumulator", "truth", "shape_of", "check_device", "known"}
+    internal = {"unary", "binary", "accumulator", "truth", "shape_of", "check_device", "known", "from_list"}
     internal |= {"fractions", "rows_over", "for_each_fraction"}
     for file in (f.name for f in pkgutil.iter_modules(mnp.__path__) if f.name not in PROTOCOLS):
         module = importlib.import_module(f"minigrad.numpy.{file}")

@@ -16,7 +16,7 @@ import minigrad.numpy as mnp
 import minigrad.session as tf
 import minigrad.tape as torch
 import minigrad.tracer as jax
-from minigrad.errors import ArgumentError, BackwardError, ConcretizationError, MinigradError, ValueTypeError
+from minigrad.errors import ArgumentError, BackwardError, ConcretizationError, MinigradError, ShapeError, ValueTypeError
 from minigrad.op import Array, Value
 from tests.numpy.cases import CASES, draw
 
@@ -130,7 +130,7 @@ REFUSED: list[tuple[Program, type[MinigradError], str]] = [
         "numpy.sum on f32[2]: got an unexpected keyword argument 'out' (minigrad.numpy.sum(x, /, axis=None, *, ",
     ),
     (lambda x: np.sin(x, dtype="f8"), ArgumentError, "numpy.sin on f32[2]: got an unexpected keyword argument 'dtype'"),
-    (lambda x: np.add([1.0], x), ValueTypeError, "add: a list is not a tensor"),
+    (lambda x: np.add([[1.0], [1.0, 2.0]], x), ShapeError, "add: the nested lists are not rectangular"),
 ]
 
 

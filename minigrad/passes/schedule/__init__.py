@@ -1,7 +1,8 @@
 """schedule: which kernels a graph becomes. What is computed together, what is stored, what the library does.
 
 Floor 4. Elementwise and movement ops join their readers by index substitution (`inline`), stored values of one loop
-space share a kernel (`group`), contractions are calls of BLAS (`matmul`), reductions take what they sum in, and what
+space share a kernel (`group`), contractions are calls of BLAS (`matmul`), convolutions too (`channels`,
+`convolve`, `patches`), reductions take what they sum in, and what
 has no lowering runs through its NumPy implementation. A loop or a branch is a kernel that holds schedules.
 """
 
@@ -10,6 +11,7 @@ from __future__ import annotations
 from minigrad.control import Cond, Scan, While
 from minigrad.graph import Graph, subgraphs
 from minigrad.passes.schedule import group
+from minigrad.passes.schedule.channels import channels_outermost
 from minigrad.passes.schedule.explain import explain
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import layout
@@ -21,6 +23,7 @@ from minigrad.passes.schedule.parts import (
     LibraryKernel,
     LoopKernel,
     Part,
+    PatchKernel,
     Root,
     Schedule,
 )
@@ -34,6 +37,7 @@ __all__ = [
     "LibraryKernel",
     "LoopKernel",
     "Part",
+    "PatchKernel",
     "Root",
     "Schedule",
     "explain",
@@ -43,7 +47,7 @@ __all__ = [
 
 def schedule(graph: Graph) -> Schedule:
     """The kernels for a graph."""
-    graph = layout(compared(graph))
+    graph = layout(compared(channels_outermost(graph)))
     result = group.schedule(graph, Inliner(graph))
     result.kernels = [_holding(kernel) for kernel in result.kernels]
     return result

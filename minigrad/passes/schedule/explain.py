@@ -16,6 +16,7 @@ from minigrad.passes.schedule.parts import (
     Kernel,
     LibraryKernel,
     LoopKernel,
+    PatchKernel,
     Schedule,
 )
 from minigrad.types import TensorType
@@ -46,13 +47,15 @@ class _Explained:
             return [kernel.source.type]
         if isinstance(kernel, LoopKernel):
             return [r.out.type for r in kernel.stored]
+        if isinstance(kernel, PatchKernel):
+            return [kernel.node.out.type]
         return [v.type for v in kernel.writes()]
 
     def lines(self) -> Iterator[str]:
         graph = self.schedule.graph
         read = [a.type for kernel in self.kernels for a in self.loaded(kernel)]
         written = [t for kernel in self.kernels for t in self.stored(kernel)]
-        calls = sum(isinstance(kernel, LibraryKernel) for kernel in self.kernels)
+        calls = sum(isinstance(kernel, LibraryKernel | PatchKernel) for kernel in self.kernels)
         foreign = sum(isinstance(kernel, ForeignKernel) for kernel in self.kernels)
         yield (
             f"{graph.name}: {_many(len(graph.nodes), 'op')} in {_many(len(self.kernels), 'kernel')} "
@@ -100,7 +103,7 @@ def _title(kernel: Kernel) -> str:
             if rows and length > 1:
                 return f"loops over {_many(math.prod(rows), 'row')} of {length}"
             return f"loops over {_many(math.prod(rows) * length, 'element')}"
-        case LibraryKernel():
+        case LibraryKernel() | PatchKernel():
             return f"library call {kernel.call}"
         case ForeignKernel():
             return f"call of the reference {kernel.node.op.label}"

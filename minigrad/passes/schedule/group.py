@@ -12,10 +12,22 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from minigrad.graph import Atom, Graph, Var
+from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.loops.index import identity
 from minigrad.passes.schedule.inline import Inliner
-from minigrad.passes.schedule.parts import CopyKernel, ForeignKernel, Kernel, LibraryKernel, LoopKernel, Root, Schedule
+from minigrad.passes.schedule.matmul import MatMul
+from minigrad.passes.schedule.parts import (
+    CopyKernel,
+    ForeignKernel,
+    Kernel,
+    LibraryKernel,
+    LoopKernel,
+    PatchKernel,
+    Root,
+    Schedule,
+)
+from minigrad.passes.schedule.patches import Patches
+from minigrad.types import TensorType
 
 _ROOTS, _WORK = 16, 600  # in one kernel: more would not fit the machine's registers, or take long to compile
 _ROW = 1 << 16  # elements of a row that are sure to stay in the cache between two loops over it
@@ -152,7 +164,7 @@ def schedule(graph: Graph, found: Inliner) -> Schedule:
         if kind == "foreign":
             kernels.append(ForeignKernel(n))
         elif n.outs[0] in found.calls:
-            kernels.append(LibraryKernel(n, found.calls[n.out][0], found.calls[n.out][1:]))
+            kernels.append(_library(n, *found.calls[n.out]))
         elif n.out in found.roots:
             together = groups.group[n.out]
             if id(together) in made:
@@ -172,6 +184,12 @@ def schedule(graph: Graph, found: Inliner) -> Schedule:
     result.kernels = _ordered(result, places)
     _copies(result)
     return result
+
+
+def _library(n: Node, call: MatMul | Patches, a: Atom, b: Atom) -> Kernel:
+    if isinstance(call, MatMul):
+        return LibraryKernel(n, call, (a, b))
+    return PatchKernel(n, call, (a, b), Var(TensorType(call.panel, call.dtype)))
 
 
 def _keep(s: Schedule) -> None:

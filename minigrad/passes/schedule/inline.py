@@ -17,8 +17,10 @@ from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
 from minigrad.passes.schedule.moves import MOVES, broadcast, moved
 from minigrad.passes.schedule.parts import Part, Root
+from minigrad.passes.schedule.patches import Patches, is_patch_product, patches
 from minigrad.passes.schedule.places import PUTS, TAKES, fits, spot
 from minigrad.passes.schedule.places import parts as puts
+from minigrad.passes.schedule.windows import Interleave, phases
 
 REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
 _BUDGET = 300  # additions' worth of work in one part
@@ -36,9 +38,9 @@ def kind(n: Node) -> str:
         return "foreign"
     if isinstance(n.op, REDUCTIONS):
         return "reduce"
-    if isinstance(n.op, Pad | Concatenate):
+    if isinstance(n.op, Pad | Concatenate | Interleave):
         return "join"
-    if is_library_call(n):
+    if is_library_call(n) or is_patch_product(n):
         return "library"
     if isinstance(n.op, TAKES + PUTS):
         return ("take" if isinstance(n.op, TAKES) else "join") if fits(n) else "foreign"
@@ -54,7 +56,7 @@ class Inliner:
         self.kinds = {id(n): kind(n) for n in graph.nodes}
         self.roots: dict[Var, Root] = {}
         self.alias: dict[Var, Atom] = {}
-        self.calls: dict[Var, tuple[MatMul, Atom, Atom]] = {}
+        self.calls: dict[Var, tuple[MatMul | Patches, Atom, Atom]] = {}
         self.why: dict[Atom, str] = dict.fromkeys(graph.outputs, "it is an output")  # stored, not computed on the way
         self._stored = {a for a in graph.outputs if isinstance(a, Var)}
         self._uses: dict[Var, dict[Part, list[Indices]]] = {}
@@ -71,7 +73,7 @@ class Inliner:
             case _ if n.out not in self._stored and n.out not in self._uses:
                 pass  # nobody reads it
             case "library":
-                found = matmul(n, self.makers)
+                found = patches(n, self.makers) if is_patch_product(n) else matmul(n, self.makers)
                 assert found is not None, "layout has been run"
                 self.calls[n.out] = found
                 self._read(n.out, self._uses.get(n.out, {}))
@@ -118,8 +120,8 @@ class Inliner:
     def _join(self, n: Node) -> None:
         """Each piece in loops of its own, stored where it belongs; what pads, or is put upon, is written before."""
         self._read(n.out, self._uses.get(n.out, {}))
-        pieces = _padded if isinstance(n.op, Pad) else puts if isinstance(n.op, PUTS) else _side_by_side
-        parts = pieces(n)
+        ways = {Pad: _padded, Concatenate: _side_by_side, Interleave: _interleaved}
+        parts = ways.get(type(n.op), puts)(n)
         self.roots[n.out] = Root(n, "join", parts)
         for part in parts:
             self._use(*part.value[:1], part, part.value[1])
@@ -258,4 +260,16 @@ def _side_by_side(n: Node) -> list[Part]:
         start += x.type.shape[axis]
         if x.type.size or n.out.type.size == 0:  # of an empty result the empty pieces stay: a root has parts
             parts.append(Part(x.type.shape, (x, source), address(tuple(at), shape)))
+    return parts
+
+
+def _interleaved(n: Node) -> list[Part]:
+    op, shape, parts = n.op, n.out.type.shape, []
+    assert isinstance(op, Interleave)
+    lead = len(shape) - len(op.steps)
+    for x, f in zip(n.ins, phases(op.steps), strict=True):
+        source = identity(x.type.shape)
+        at = [source[d].scaled(step).shifted(k) for d, (k, step) in enumerate(zip(f, op.steps, strict=True), lead)]
+        if x.type.size:
+            parts.append(Part(x.type.shape, (x, source), address((*source[:lead], *at), shape)))
     return parts

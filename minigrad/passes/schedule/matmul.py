@@ -91,7 +91,7 @@ def _as_it_is(a: Atom) -> tuple[Atom, tuple[int, ...]]:
     return a, strides(a.type.shape)
 
 
-def _merged(shape: Sequence[int], steps: Sequence[int], axes: Sequence[int]) -> tuple[int, int] | None:
+def merged(shape: Sequence[int], steps: Sequence[int], axes: Sequence[int]) -> tuple[int, int] | None:
     """(size, stride) of several axes as one; None if they do not lie so."""
     kept = [(shape[d], steps[d]) for d in axes if shape[d] != 1]
     for (_, outer), (n, inner) in pairwise(kept):
@@ -115,8 +115,8 @@ def _call(n: Node, left: Sequence[int], right: Sequence[int]) -> MatMul | None:
     assert isinstance(op, DotGeneral)
     pairs = sorted(zip(*op.contract, strict=True), key=lambda p: -left[p[0]])
     sum_a, sum_b = [p[0] for p in pairs], [p[1] for p in pairs]
-    rows, inner_a = _merged(a, left, op.free(0, len(a))), _merged(a, left, sum_a)
-    columns, inner_b = _merged(b, right, op.free(1, len(b))), _merged(b, right, sum_b)
+    rows, inner_a = merged(a, left, op.free(0, len(a))), merged(a, left, sum_a)
+    columns, inner_b = merged(b, right, op.free(1, len(b))), merged(b, right, sum_b)
     if rows is None or inner_a is None or columns is None or inner_b is None:
         return None
     first, second = _matrix(rows, inner_a), _matrix(inner_b, columns)

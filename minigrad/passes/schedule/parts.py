@@ -14,6 +14,7 @@ from minigrad.control import Scan, While
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.loops.index import Affine, Indices, identity
 from minigrad.passes.schedule.matmul import MatMul
+from minigrad.passes.schedule.patches import Patches
 from minigrad.types import TensorType
 
 
@@ -158,6 +159,25 @@ class LibraryKernel:
 
 
 @dataclass(eq=False)
+class PatchKernel:
+    """A convolution done by BLAS, panel by panel; `panel` is memory for one."""
+
+    node: Node
+    call: Patches
+    operands: tuple[Atom, Atom]
+    panel: Var
+
+    def reads(self) -> Iterator[Atom]:
+        yield from self.operands
+
+    def writes(self) -> list[Var]:
+        return [self.node.out, self.panel]
+
+    def __str__(self) -> str:
+        return f"library: {self.call}"
+
+
+@dataclass(eq=False)
 class ForeignKernel:
     """An op without a lowering: its NumPy implementation, called back."""
 
@@ -217,7 +237,7 @@ class CopyKernel:
         return f"copy to output {self.output}"
 
 
-Kernel: TypeAlias = LoopKernel | LibraryKernel | ForeignKernel | ControlKernel | CopyKernel
+Kernel: TypeAlias = LoopKernel | LibraryKernel | PatchKernel | ForeignKernel | ControlKernel | CopyKernel
 
 
 @dataclass(eq=False)
