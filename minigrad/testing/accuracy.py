@@ -37,7 +37,8 @@ NO_WIDER = ("erf", "erfc")  # scipy has them in float64 only, up to 10 ulp off: 
 
 def logistic(x: ndarray) -> ndarray:
     small = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1, small) / (1 + small)
+    y: ndarray = np.where(x >= 0, 1, small) / (1 + small)
+    return y
 
 
 def rsqrt(x: ndarray) -> ndarray:
