@@ -35,7 +35,7 @@ class LlvmExecutable:
         self.seconds = 0.0
         self.nodes = program.kernels
         self._run = code.run
-        self._parallel = code.parallel
+        self._threaded = code.threaded
         self._inputs = Inputs(graph)
         self._outputs = Outputs(graph)
         self._arenas: list[ndarray] = []  # those no call is using
@@ -49,7 +49,7 @@ class LlvmExecutable:
                 inputs[j] = inputs[j].copy()
             outputs[k] = inputs[j]
         arena = self._arenas.pop() if self._arenas else _aligned(self.program.arena)
-        if self._parallel:
+        if self._threaded:
             prepare()
         values = [*self.program.constants, *inputs, *outputs, arena]
         if self.program.foreign:
