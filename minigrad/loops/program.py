@@ -206,6 +206,9 @@ class _Program:
         plans, places = self.scope.plan.held[kernel]
         node, spares = kernel.node, [self.address(place) for place in places]
         ins, outs = ([self.pointer(a) for a in atoms] for atoms in (node.ins, node.outs))
+        for into, (c, k) in kernel.in_place().items():  # the one place of this carry is that of the result
+            self.copy(outs[c], ins[into], node.outs[c].type)
+            ins[into] = spares[k] = outs[c]
         match node.op:
             case Scan():
                 self.scan(node.op, plans, ins, outs, spares)

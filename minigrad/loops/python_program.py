@@ -216,6 +216,9 @@ class _Function:
         graphs = [self.function_of(plan) for plan in self.plan.held[kernel][0]]
         ins, outs = [self.name(a) for a in node.ins], [self.name(v) for v in node.outs]
         self.lines += self.cited([node])
+        for into, (c, k) in kernel.in_place().items():  # the one place of this carry is that of the result
+            self.lines.append(f"{outs[c]}[:] = {ins[into]}")
+            ins[into] = spares[k] = outs[c]
         match node.op:
             case Scan():
                 self.scan(node.op, graphs, ins, outs, spares)
