@@ -63,7 +63,7 @@ class Apart:
         def now(a: Atom) -> Atom:
             return new.get(a, a) if isinstance(a, Var) else a
 
-        self.nodes = [rebuilt(n, n.op, tuple(map(now, n.ins))) for n in self.nodes]
+        self.nodes = [rebuilt(n, tuple(map(now, n.ins))) for n in self.nodes]
         self.ys = {v: now(a) for v, a in self.ys.items()}
         for c in self.carries:
             c.next = now(c.next)
