@@ -34,13 +34,13 @@ def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body
 
     `meaning`: an elementwise op and its operands' elements -> its element.
     """
-    body = _Body(schedule, {v: k for k, v in enumerate(kernel.writes())}, meaning)
+    body = _Body(schedule, {schedule.base(v): k for k, v in enumerate(kernel.writes())}, meaning)
     if len(kernel.roots) > 1 or kernel.roots[0].kind == "map":
         statements = _Rows(body, kernel).statements()
     elif kernel.roots[0].kind == "reduce":
         statements = body.reduce(kernel.roots[0])
     else:
-        statements = [s for part in kernel.roots[0].parts for s in body.piece(part)]
+        statements = [s for part in kernel.roots[0].parts[kernel.in_place :] for s in body.piece(part)]
         if isinstance(kernel.roots[0].node.op, Interleave):
             statements = _in_step(statements)
     dtypes = tuple(a.type.dtype for a in body.buffers)
