@@ -25,6 +25,7 @@ from minigrad.errors import RecompileWarning, RetraceError
 from minigrad.source import Line, user_line
 
 _MANY = 5  # recompiles of one function after which it is likely that they go on
+_REMEMBERED = 512  # functions that are remembered to find those made anew
 _SEEN = 64  # signatures that are remembered to compare with
 
 
@@ -196,6 +197,8 @@ class Remade:
         line = user_line()
         # equal code with other values around it is another function
         around = tuple([id(cell.cell_contents) for cell in function.__closure__ or () if _is_filled(cell)])
+        if len(self._made) > _REMEMBERED:  # the values around differ each time: nothing to find in what is long ago
+            self._made.clear()
         made = self._made.setdefault((code, around, line.filename, line.lineno), [])
         made.append(weakref.ref(compiled))
         if len(made) == _MANY + 1:

@@ -55,6 +55,7 @@ class Line:
 
 
 UNKNOWN = Line("<unknown>", 0)
+_lines: dict[tuple[str, int, str], Line] = {}  # a loop makes many nodes at one line
 
 
 def user_line() -> Line:
@@ -66,7 +67,11 @@ def user_line() -> Line:
         if ours is None:
             ours = _ours[code.co_filename] = _is_ours(code.co_filename)
         if not ours and (code.co_filename != "<string>" or code.co_name != "__init__"):  # Note [Generated]
-            return Line(code.co_filename, frame.f_lineno, code.co_name)
+            key = code.co_filename, frame.f_lineno, code.co_name
+            line = _lines.get(key)
+            if line is None:
+                line = _lines[key] = Line(*key)
+            return line
         frame = frame.f_back  # type: ignore[assignment]
     return UNKNOWN
 

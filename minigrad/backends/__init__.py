@@ -14,6 +14,7 @@ from minigrad import config, passes
 from minigrad.backends import cache, identity, kept, llvm, native, numba, numpy
 from minigrad.errors import BackendError, SymbolicSizeError
 from minigrad.graph import Graph
+from minigrad.interpreters.build import collector_paused
 from minigrad.op import ndarray
 from minigrad.passes import PassRecord
 from minigrad.recompiles import count
@@ -72,8 +73,9 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
     key = identity.key(graph, name, optimize) if name in _KEPT and cache.store() else None
     executable: Any = kept.load(key, graph, optimize) if key else None
     if executable is None:
-        optimized, history = passes.run(graph) if optimize else (graph, [])
-        executable = compiler(optimized)
+        with collector_paused():
+            optimized, history = passes.run(graph) if optimize else (graph, [])
+            executable = compiler(optimized)
         executable.history = history
         if key:
             kept.save(key, graph, executable)

@@ -49,9 +49,10 @@ class Elementwise(Op):
         return dtypes[0]
 
     def out_type(self, *types: TensorType) -> TensorType:
-        shapes = [t.shape for t in types]
+        first = types[0]
         dtype = self.out_dtype(*[t.dtype for t in types])
-        return TensorType(broadcast_shapes(self.label, *shapes), dtype)
+        shape = broadcast_shapes(self.label, *[t.shape for t in types])
+        return first if shape is first.shape and dtype is first.dtype else TensorType(shape, dtype)
 
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:
         raise NotImplementedError(f"{self.label}: partial")
@@ -167,13 +168,14 @@ class Row(Elementwise, listed=False):
 
     def out_dtype(self, *dtypes: DType) -> DType:
         match self.gives:
+            case "same":
+                return dtypes[0]
             case "bool":
                 return BOOL
             case "real":
                 return real_of(dtypes[0])
-            case "complex":
+            case _:
                 return complex_of(dtypes[0])
-        return dtypes[0]
 
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:
         assert not isinstance(self.partials, NoGradient)

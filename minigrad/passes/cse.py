@@ -6,10 +6,11 @@ Floor 4. One forward sweep with a dictionary. Constants are the same when their 
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 from minigrad.graph import Atom, Const, Graph, Node
-from minigrad.passes.rewrite import Sweep, inside, rebuilt
+from minigrad.passes.rewrite import Sweep, rebuilt
 
 _COMPARED = 4096  # bytes; bigger constants are the same only when they are the same array
 
@@ -19,8 +20,9 @@ def cse(graph: Graph, used: Counter[str] | None = None) -> Graph:
     used = Counter() if used is None else used
     sweep = Sweep(graph)
     first: dict[Any, Node] = {}
+    inside = partial(cse, used=used)
     for n in graph.nodes:
-        n = rebuilt(n, inside(n.op, lambda g: cse(g, used)), sweep.atoms(n.ins))
+        n = rebuilt(n, sweep.atoms(n.ins), inside)
         twin = _twin(n, first)
         if twin is None:
             sweep.keep(n)

@@ -9,16 +9,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from minigrad.control import Cond, Scan, While
 from minigrad.graph import Atom, Graph, Node, live
 from minigrad.op import Op
-from minigrad.passes.rewrite import inside, rebuilt
+from minigrad.passes.rewrite import rebuilt
 
 
 def dce(graph: Graph, used: Counter[str] | None = None) -> Graph:
     """The graph without the nodes that nothing depends on; also inside the graphs its ops hold."""
     used = Counter() if used is None else used
+    inside = partial(dce, used=used)
     needed: set[Atom] = set(graph.outputs)
     kept: list[Node] = []
     for n in reversed(graph.nodes):
@@ -27,7 +29,7 @@ def dce(graph: Graph, used: Counter[str] | None = None) -> Graph:
             continue
         if isinstance(n.op, Scan | While | Cond):
             n = _narrowed(n, [v in needed for v in n.outs], used)
-        n = rebuilt(n, inside(n.op, lambda g: dce(g, used)), n.ins)
+        n = rebuilt(n, n.ins, inside)
         kept.append(n)
         needed.update(n.ins)
     kept.reverse()

@@ -6,6 +6,7 @@ Floor 4. Results stay small: a tensor of equal elements becomes an expanded scal
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from minigrad.graph import Atom, Const, Graph, Node, subgraphs
 from minigrad.op import ndarray
 from minigrad.ops.movement import Expand
 from minigrad.ops.rows import Elementwise
-from minigrad.passes.rewrite import Sweep, inside, rebuilt, uniform_const, uniform_element
+from minigrad.passes.rewrite import Sweep, rebuilt, uniform_const, uniform_element
 from minigrad.types import Dim
 
 LIMIT = 4096  # elements a folded result may have
@@ -25,8 +26,9 @@ def fold(graph: Graph, used: Counter[str] | None = None) -> Graph:
     """The graph with constant nodes replaced by their values. Effects stay, and so do ops that hold graphs."""
     used = Counter() if used is None else used
     sweep = Sweep(graph)
+    inside = partial(fold, used=used)
     for n in graph.nodes:
-        n = rebuilt(n, inside(n.op, lambda g: fold(g, used)), sweep.atoms(n.ins))
+        n = rebuilt(n, sweep.atoms(n.ins), inside)
         sweep.line = n.line
         values = _values(n, sweep)
         if values is None:

@@ -7,9 +7,10 @@ their graph says once nothing will be differentiated any more. Nodes keep their 
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 from minigrad.control import Call, Checkpoint, Cond, CustomJvp, CustomVjp, Scan, While
-from minigrad.graph import Atom, Graph, Node, Var, map_subgraphs
+from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.passes.rewrite import rebuilt
 
 _HELD = (Call, Checkpoint, CustomJvp, CustomVjp)
@@ -27,11 +28,11 @@ def inline(graph: Graph, used: Counter[str] | None = None) -> Graph:
     def atom(a: Atom) -> Atom:
         return now.get(a, a) if isinstance(a, Var) else a
 
+    inside = partial(inline, used=used)
     for n in graph.nodes:
-        ins = tuple([atom(a) for a in n.ins])
+        ins = n.ins if now.keys().isdisjoint(n.ins) else tuple([atom(a) for a in n.ins])
         if not isinstance(n.op, _HELD):
-            op = map_subgraphs(n.op, lambda g: inline(g, used)) if isinstance(n.op, _ENTERED) else n.op
-            nodes.append(rebuilt(n, op, ins))
+            nodes.append(rebuilt(n, ins, inside))
             continue
         used["y = call f(x) -> y = f(x)"] += 1
         held = inline(n.op.graph, used)

@@ -7,7 +7,11 @@ node is reached its operands are already in their final form.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from itertools import chain
+from operator import is_
 from typing import Any
 
 import numpy as np
@@ -22,14 +26,10 @@ _MOVES = (Expand, Flip, Permute, Reshape, Slice)  # whatever they do to a tensor
 _LOOK_INTO = 4096  # constants up to this many elements are searched for equal elements
 
 
-def inside(op: Op, f: Callable[[Graph], Graph]) -> Op:
-    """The op with f done to the graphs it holds. Most nodes are rows, which hold none: no search for them."""
-    return op if isinstance(op, Row) else map_subgraphs(op, f)
-
-
-def rebuilt(n: Node, op: Op, ins: tuple[Atom, ...]) -> Node:
-    """The node with another op and operands: itself if they are the same objects."""
-    same = op is n.op and all(map(lambda a, b: a is b, ins, n.ins))
+def rebuilt(n: Node, ins: tuple[Atom, ...], inside: Callable[[Graph], Graph] | None = None) -> Node:
+    """The node with other operands, and with `inside` done to the graphs its op holds: itself if nothing changed."""
+    op = n.op if inside is None or isinstance(n.op, Row) else map_subgraphs(n.op, inside)  # most are rows: no graphs
+    same = op is n.op and (ins is n.ins or all(map(is_, ins, n.ins)))
     return n if same else Node(op, ins, n.outs, n.line)
 
 
@@ -40,21 +40,14 @@ class Sweep:
         self.old = graph
         self.nodes: list[Node] = []
         self.line: Line = UNKNOWN  # given to new nodes: that of the old node being rewritten
-        self._instead: dict[Var, Atom] = {}
+        self._instead: dict[Atom, Atom] = {}
         self._maker: dict[Var, Node] = {}
         self._uniform: dict[Var, Any] = {}
-        self._read: dict[Var, int] = {}
-        for n in graph.nodes:
-            for a in n.ins:
-                if isinstance(a, Var):
-                    self._read[a] = self._read.get(a, 0) + 1
-        for a in graph.outputs:
-            if isinstance(a, Var):
-                self._read[a] = self._read.get(a, 0) + 1
 
-    def atoms(self, old: Sequence[Atom]) -> tuple[Atom, ...]:
-        """Old atoms as they are now called."""
-        return tuple([self._instead.get(a, a) if isinstance(a, Var) else a for a in old])
+    def atoms(self, old: tuple[Atom, ...]) -> tuple[Atom, ...]:
+        """Old atoms as they are now called; the same tuple if they all keep their names."""
+        instead = self._instead
+        return old if instead.keys().isdisjoint(old) else tuple([instead.get(a, a) for a in old])
 
     def replace(self, old: Var, new: Atom) -> None:
         if old.type != new.type:
@@ -96,7 +89,12 @@ class Sweep:
 
     def read_once(self, v: Any) -> bool:
         """Is there one reader only of an old Var? (Vars made by this sweep count as read more often.)"""
-        return self._read.get(v, 2) == 1
+        return self._reads.get(v, 2) == 1
+
+    @cached_property
+    def _reads(self) -> Counter[Atom]:
+        """How often each old Var is read."""
+        return Counter(chain(self.old.outputs, chain.from_iterable(n.ins for n in self.old.nodes)))
 
     def uniform(self, a: Atom) -> Any:
         """The NumPy scalar that every element of a constant equals to the bit; None if none is known."""

@@ -7,20 +7,22 @@ once, so one sweep is enough. Results never have more nodes than what they repla
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.op import Op
 from minigrad.passes.dce import dce
 from minigrad.passes.equations import equations_of
-from minigrad.passes.rewrite import Sweep, inside, rebuilt
+from minigrad.passes.rewrite import Sweep, rebuilt
 
 
 def simplify(graph: Graph, used: Counter[str] | None = None) -> Graph:
     """The graph rewritten by the equations, without the nodes this left unread."""
     used = Counter() if used is None else used
     sweep = Simplifier(graph, used)
+    inside = partial(simplify, used=used)
     for n in graph.nodes:
-        n = rebuilt(n, inside(n.op, lambda g: simplify(g, used)), sweep.atoms(n.ins))
+        n = rebuilt(n, sweep.atoms(n.ins), inside)
         sweep.line = n.line
         simpler = sweep.simpler(n)
         if simpler is None:

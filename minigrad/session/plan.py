@@ -70,7 +70,7 @@ class Plan:
         self.executables: dict[Any, backends.Executable] = {}
         self.watch = Watch("session: run")
         self._nodes: list[Node] = []
-        self._atom: dict[Var, Atom] = {}  # what stands for a Var of the session's graph, where it is not itself
+        self._atom: dict[Atom, Atom] = {}  # what stands for a Var of the session's graph, where it is not itself
         self._seen: dict[Operation, Seen] = {}
         fed_vars = {t.var for t in fed}
         self.operations = needed(self.targets, fed_vars)
@@ -86,7 +86,7 @@ class Plan:
         return Graph(inputs, self._nodes, outputs, "run")
 
     def atom(self, a: Atom) -> Atom:
-        return a if isinstance(a, Const) else self._atom.get(a, a)
+        return self._atom.get(a, a)
 
     # ── one operation at a time ──────────────────────────────────────────────────────────────────
     def _add(self, operation: Operation, fed: set[Var]) -> None:
@@ -121,7 +121,7 @@ class Plan:
                 pass
 
     def _add_node(self, node: Node, fed: set[Var]) -> None:
-        ins = tuple([self.atom(a) for a in node.ins])
+        ins = node.ins if self._atom.keys().isdisjoint(node.ins) else tuple([self.atom(a) for a in node.ins])
         if isinstance(node.op, Identity):
             if node.out not in fed:
                 self._atom[node.out] = ins[0]
@@ -130,7 +130,7 @@ class Plan:
         if not fed.isdisjoint(outs):
             # an output that is fed is an input of this graph: the node's own goes nowhere
             outs = tuple([Var(v.type, v.owner, v.line) if v in fed else v for v in outs])
-        unchanged = outs is node.outs and all(a is b for a, b in zip(ins, node.ins, strict=True))
+        unchanged = outs is node.outs and ins is node.ins
         self._nodes.append(node if unchanged else Node(node.op, ins, outs, node.line))
 
     def _ordered_after(self, operation: Operation, fed: set[Var]) -> Seen:
@@ -192,4 +192,4 @@ class Plan:
     def open_sizes(self) -> set[str]:
         """The symbols whose numbers must be known to run it."""
         every = [*self.graph.inputs, *(v for n in self.graph.nodes for v in n.outs)]
-        return set().union(*(symbols_of(v.type.shape) for v in every if not isinstance(v.type, OpenType)))
+        return symbols_of(tuple({v.type.shape for v in every if not isinstance(v.type, OpenType)}))

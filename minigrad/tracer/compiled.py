@@ -35,6 +35,7 @@ from minigrad.tracer.staging import NOT_A_TENSOR, Staged, Statics, stage
 from minigrad.types import SHORT, TensorType
 
 _LEAF = tree.structure(0)
+_KEPT = 256  # programs of one function: who needs more is likely to need ever more
 
 
 @cache
@@ -122,7 +123,7 @@ class Jit:
                 staged = self._stage(dynamic, named, static_key, [x.type for x in values])
                 entry, captured = Entry(staged, backend), staged.captured
                 if not captured:  # a graph that closes over traced values is good for this call only
-                    entry = self._entries.setdefault(key, entry)
+                    entry = self._keep(key, entry)
                 if runs:
                     _ = entry.executable  # compiled here, where its time counts
             if first:
@@ -134,6 +135,14 @@ class Jit:
         operands = [*captured, *values]
         ys = run(entry.graph, operands) if self.inline else entry.op(*operands)
         return entry.outputs.unflatten(ys)
+
+    def _keep(self, key: Any, entry: Entry) -> Entry:
+        """The entry to use; the oldest one is forgotten when there are too many."""
+        with self._lock:
+            if len(self._entries) >= _KEPT:
+                del self._entries[next(iter(self._entries))]
+                self._quick.clear()
+            return self._entries.setdefault(key, entry)
 
     def _values(self, leaves: list[Any], args: Any, kwargs: Any, eager: bool) -> tuple[list[Value], list[Any]]:
         """The leaves as values, and their shapes and dtypes one after the other (quicker to hash than types)."""

@@ -14,7 +14,7 @@ from minigrad.ops import elementwise as e
 from minigrad.ops.contract import DotGeneral, matmul
 from minigrad.ops.effects import Print
 from minigrad.ops.kinds import zeros
-from minigrad.ops.movement import Expand, Permute
+from minigrad.ops.movement import Expand, Flip, Permute
 from minigrad.passes import dce, scans
 from minigrad.types import LONG, TensorType
 from tests.graph.programs import draw_inputs, graph_of
@@ -118,7 +118,12 @@ def test_equal_slices_are_a_constant(shape: str) -> None:
 
 def test_stacks_of_one_value() -> None:
     """Of a constant, of a slice, and the same stack twice: none is written by the loop but one."""
-    g = graph_of(lambda x, xs, w: scan(lambda c, s: [c * s, w, s, c, c], [x], [xs], 3), "f64[2]", "f64[3,2]", "f64[2]")
+    g = graph_of(
+        lambda x, xs, w: scan(lambda c, s: [c * s, w, s, c, c, Flip((0,))(w)], [x], [xs], 3),
+        "f64[2]",
+        "f64[3,2]",
+        "f64[2]",
+    )
     after = rewritten(g, "scan: y[t] = x[t]")
     assert len(loops(after)[0].body.outputs) == 2 and after.outputs[2] is after.inputs[1]
 

@@ -109,20 +109,23 @@ def _sum_expand(s: Sweep, n: Node) -> Atom | None:
 def _bare_operands(s: Sweep, n: Node) -> Atom | None:
     if len(n.ins) < 2:
         return None
-    shape = n.out.type.shape
+    shape, changed = n.out.type.shape, False
     ins = list(n.ins)
-    for i, a in enumerate(ins):
+    for i, a in enumerate(n.ins):
         bare = bare_operand(s, a)
         if bare is not a:
             rest = [b.type.shape for k, b in enumerate(ins) if k != i]
             if broadcast_shapes("simplify", bare.type.shape, *rest) == shape:
-                ins[i] = bare
-    return None if all(map(lambda a, b: a is b, ins, n.ins)) else s.emit(n.op, *ins)
+                ins[i], changed = bare, True
+    return s.emit(n.op, *ins) if changed else None
 
 
 @equation("f(expand x) -> expand(f x)", Row, Convert)
 def _expand_later(s: Sweep, n: Node) -> Atom | None:
-    if not any(s.maker(a, Expand) and s.read_once(a) for a in n.ins):
+    for a in n.ins:
+        if s.maker(a, Expand) and s.read_once(a):
+            break
+    else:
         return None  # this would add a node
     bare = [bare_operand(s, a) for a in n.ins]
     shapes = [b.type.shape for b in bare]

@@ -5,7 +5,7 @@ Floor 4. Matching is by op: a row is one object, ops with parameters go by class
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
@@ -68,9 +68,7 @@ def kind(n: Node) -> str:
     return n.out.type.dtype.kind
 
 
-def with_uniform(s: Sweep, n: Node) -> Iterator[tuple[Atom, Any]]:
+def with_uniform(s: Sweep, n: Node) -> list[tuple[Atom, Any]]:
     """(x, c) for a commutative op, where every element of the other operand is the number c."""
-    for x, other in (n.ins, n.ins[::-1]):
-        c = s.uniform(other)
-        if c is not None:
-            yield x, c
+    a, b = n.ins
+    return [(x, c) for x, c in ((a, s.uniform(b)), (b, s.uniform(a))) if c is not None]

@@ -7,11 +7,12 @@ network multiplies its inputs by their weights before it, and the gradient of a 
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 
 from minigrad.control import Scan
 from minigrad.graph import Graph, Node
 from minigrad.passes.dce import dce
-from minigrad.passes.rewrite import Sweep, inside, rebuilt
+from minigrad.passes.rewrite import Sweep, rebuilt
 from minigrad.passes.scan import rules
 from minigrad.passes.scan.apart import Apart
 from minigrad.passes.scan.rebuild import rebuilt_values
@@ -33,8 +34,9 @@ def scans(graph: Graph, used: Counter[str] | None = None) -> Graph:
     """The graph with its scans rewritten and, where this changed something, simplified."""
     used = Counter() if used is None else used
     sweep = Sweep(graph)
+    inside = partial(scans, used=used)
     for n in graph.nodes:
-        n = rebuilt(n, inside(n.op, lambda g: scans(g, used)), sweep.atoms(n.ins))
+        n = rebuilt(n, sweep.atoms(n.ins), inside)
         sweep.line = n.line
         if isinstance(n.op, Scan) and n.op.length:
             _rewrite(n, sweep, used)

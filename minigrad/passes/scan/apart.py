@@ -63,7 +63,7 @@ class Apart:
         def now(a: Atom) -> Atom:
             return new.get(a, a) if isinstance(a, Var) else a
 
-        self.nodes = [rebuilt(n, n.op, tuple(map(now, n.ins))) for n in self.nodes]
+        self.nodes = [rebuilt(n, tuple(map(now, n.ins))) for n in self.nodes]
         self.ys = {v: now(a) for v, a in self.ys.items()}
         for c in self.carries:
             c.next = now(c.next)
@@ -133,6 +133,8 @@ class Apart:
 
     def lifted(self, targets: Sequence[Atom], given: dict[Atom, Atom]) -> list[Atom]:
         """Stacks of inner values, computed for all steps at once from the stacks of others (inner -> outer)."""
+        if all(a in given for a in targets):
+            return [given[a] for a in targets]
         graph = self.part(targets, given)
         every = batch_all(graph, tuple([v in given for v in graph.inputs]), self.length)
         outers: dict[Any, Atom] = {**self.consts, **given}

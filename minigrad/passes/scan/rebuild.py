@@ -34,7 +34,7 @@ class _Source:
         self.consts, _, self.xs = (
             dict(zip(a, b, strict=True)) for a, b in zip(op.split(op.body.inputs), op.split(n.ins))
         )
-        self.makers = {v: m for m in self.nodes for v in m.outs}
+        self.place: dict[Atom, int] = {v: k for k, m in enumerate(self.nodes) for v in m.outs}
         values = dict(zip(n.outs[op.carry :], op.body.outputs[op.carry :], strict=True))
         self.wanted: dict[Atom, Var] = {}  # what the loop reads of it: value -> slice
         for inner, outer in loop.xs.items():
@@ -43,8 +43,8 @@ class _Source:
         self.here: dict[Atom, Atom] = {}  # its values as the loop has them
 
     def rebuild(self) -> None:
-        order = {v: k for k, m in enumerate(self.nodes) for v in m.outs}
-        for value, inner in sorted(self.wanted.items(), key=lambda w: order.get(w[0], -1)):  # type: ignore[arg-type]
+        again: dict[Var, Atom] = {}
+        for value, inner in sorted(self.wanted.items(), key=lambda w: self.place.get(w[0], -1)):
             steps = self.steps(value)
             if steps is None:
                 self.here[value] = inner
@@ -53,26 +53,28 @@ class _Source:
             for m in steps:
                 self.here[m.out] = self.loop.emit(m.op, *map(self.atom, m.ins))
             del self.loop.xs[inner]
-            self.loop.substitute({inner: self.here[value]})
+            again[inner] = self.atom(value)
+        self.loop.substitute(again)
 
     def steps(self, value: Atom) -> list[Node] | None:
         """The nodes to make a value from what the loop has, in order; None if that is too much, or cannot be done."""
-        needed, steps, work = {value}, [], 0
-        start = self.makers.get(value)  # type: ignore[arg-type]
-        if start is None:
-            return None
-        for m in reversed(self.nodes):
-            if not any(v in needed and v not in self.here for v in m.outs):
+        steps: dict[int, Node] = {}  # by their places in the body
+        wanted, work = [value], 0
+        while wanted:
+            a = wanted.pop()
+            if isinstance(a, Const) or a in self.here or a in self.consts or a in self.xs:
                 continue
-            native = isinstance(m.op, MOVES) or bodies.is_native(m.op, [a.type.dtype for a in m.ins])
-            work += 0 if isinstance(m.op, MOVES) else bodies.cost(m.op)
-            if not native or work > _WORK:
+            place = self.place.get(a)
+            if place is None:
                 return None
-            steps.append(m)
-            needed.update(m.ins)
-        made = {m.out for m in steps}
-        known = made.union(self.here, self.consts, self.xs)
-        return steps[::-1] if all(isinstance(a, Const) or a in known for m in steps for a in m.ins) else None
+            n, moves = self.nodes[place], isinstance(self.nodes[place].op, MOVES)
+            work += 0 if place in steps or moves else bodies.cost(n.op)
+            if work > _WORK or not (moves or bodies.is_native(n.op, [x.type.dtype for x in n.ins])):
+                return None
+            if place not in steps:
+                steps[place] = n
+                wanted += n.ins
+        return [steps[place] for place in sorted(steps)]
 
     def atom(self, a: Atom) -> Atom:
         if isinstance(a, Const):

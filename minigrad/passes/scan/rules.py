@@ -63,9 +63,11 @@ def _slice_of_all(loop: Apart, outer: Atom) -> Atom | None:
 def stacks_of_one(loop: Apart) -> None:
     """y[t] = v for a constant v -> expand(v); y[t] = x[t] -> x; of two equal stacks one is kept."""
     kept: dict[Atom, Var] = {}
+    varying, effects = loop.varying(), loop.depending(v for n in loop.nodes if n.op.effect for v in n.outs)
     for outer, inner in list(loop.ys.items()):
-        if isinstance(inner, Const) or inner in loop.consts:
-            value = inner if isinstance(inner, Const) else loop.consts[inner]
+        if inner not in varying and inner not in effects:
+            graph = loop.part([inner], ())
+            (value,) = loop.sweep.graft(graph, [loop.consts[v] for v in graph.inputs], loop.line)
             stack: Atom = loop.sweep.emit(Expand(outer.type.shape), value)
         elif inner in loop.xs:
             stack = loop.xs[inner]
@@ -178,7 +180,8 @@ def _total(loop: Apart, c: Carry, n: Node, operands: list[tuple[Atom, Atom, Atom
         total = emit(_over_steps(n.op), *stacks)
         for op in reversed(moves):
             total = emit(op, total)
-        loop.sweep.replace(c.end, emit(e.add, c.start, total))
+        zero = loop.sweep.uniform(c.start) == 0  # at most the sign of a zero is lost
+        loop.sweep.replace(c.end, total if zero else emit(e.add, c.start, total))
 
     loop.after.append(write)
 

@@ -32,7 +32,7 @@ def channels_outermost(graph: Graph) -> Graph:
     sweep = _Channels(graph)
     for n in graph.nodes:
         sweep.line = n.line
-        n = rebuilt(n, n.op, sweep.atoms(n.ins))
+        n = rebuilt(n, sweep.atoms(n.ins))
         instead = sweep.rewritten(n)
         if instead is None:
             sweep.keep(n)

@@ -1,0 +1,64 @@
+"""Random programs give what the reference gives, on the compiled backends: see `random_programs`."""
+
+from random import Random
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from minigrad import tree
+from minigrad.tracer import jit
+from tests.engine.random_programs import Program, draw
+
+# Roundings may differ by this many ulps of the largest magnitude that was met on the way: the steps do not let errors
+# grow, but sums of many terms add some. Derivatives have them times the magnitudes once more.
+ULPS = 512.0
+
+
+def check(p: Program, backend: str) -> None:
+    """The backend agrees with the reference, changes no input, and gives the same bits twice."""
+    kept = [x.copy() for x in p.inputs]
+    wanted = results(p, "numpy")
+    compiled = jit(p.__call__, backend=backend)
+    found = [np.asarray(y) for y in tree.leaves(compiled(*p.inputs))]
+    again = [np.asarray(y) for y in tree.leaves(compiled(*p.inputs))]
+    for k, (y, want, twice) in enumerate(zip(found, wanted, again, strict=True)):
+        assert (y.shape, y.dtype) == (want.shape, want.dtype), f"output {k}"
+        assert y.tobytes() == twice.tobytes(), f"output {k}: two runs give other bits"
+        with np.errstate(all="ignore"):
+            size = np.abs(want[np.isfinite(want)]).max(initial=p.scale) if y.dtype.kind == "f" else 0.0
+            fine = (y == want) | (np.isnan(y) & np.isnan(want)) if y.dtype.kind == "f" else y == want
+            size *= p.scale if p.differentiated is not None else 1.0
+            fine |= np.abs(y - want) <= ULPS * p.eps * size if y.dtype.kind == "f" else False
+        assert fine.all(), f"output {k}: {y[~fine][:4]} instead of {want[~fine][:4]}, scale {size}\n{p}"
+    for x, before in zip(p.inputs, kept, strict=True):
+        assert x.tobytes() == before.tobytes(), "an input was written"
+
+
+def results(p: Program, backend: str) -> list[Any]:
+    return [np.asarray(y) for y in tree.leaves(jit(p.__call__, backend=backend)(*p.inputs))]
+
+
+RANDOM = st.randoms(use_true_random=False)
+QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=QUIET)
+@given(RANDOM)
+def test_llvm(random: Random) -> None:
+    check(draw(random), "llvm")
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=QUIET)
+@given(RANDOM)
+def test_numba_without_compiling(random: Random) -> None:
+    check(draw(random, most=10, long=False), "numba")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", [0, 1000])
+def test_larger_programs_on_llvm(first: int) -> None:
+    for seed in range(first, first + 120):
+        check(draw(Random(seed), most=40), "llvm")
