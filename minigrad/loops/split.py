@@ -40,12 +40,14 @@ class Split:
 
 
 def pieces(nest: Nest) -> list[Nest]:
-    """The nest as nests that can run one after the other: loops that load nothing which is written here."""
+    """The nest as nests that run one after the other: its loops, unless one adds to what another has cleared for it."""
     if len(nest.body) < 2 or not all(isinstance(s, Loop) for s in nest.body):
         return [nest]
-    stores = [s for _, s in statements(nest.body) if isinstance(s, Store)]
-    if any(x.op == "load" and x.what[0] < nest.outputs for x in needed([s.value for s in stores])):
-        return [nest]
+    for loop in nest.body:
+        stores = [s for _, s in statements((loop,)) if isinstance(s, Store)]
+        loaded = {x.what[0] for x in needed([s.value for s in stores]) if x.op == "load"}
+        if any(s.buffer in loaded and not s.at for s in stores):
+            return [nest]
     return [replace(nest, body=(s,)) for s in nest.body]
 
 
@@ -87,6 +89,8 @@ def _own(nest: Nest, loop: Loop) -> dict[int, Own] | None:
     inside, around = list(_placed((loop,), {})), list(_placed(tuple([s for s in nest.body if s is not loop]), {}))
     if any(isinstance(s, Loop) and s is not loop and not _clears(s) for s in nest.body):
         return None
+    if any(isinstance(s, Store) and s.at for s, _ in (*inside, *around)):
+        return None  # passes may write to the same place
     started = {s.accumulator for s, _ in around if isinstance(s, Start)}
     sums = {s.accumulator: s.combine for s, _ in inside if isinstance(s, Update) and s.accumulator in started}
     moving: dict[int, tuple[int, int]] = {}

@@ -54,6 +54,10 @@ PROGRAMS = {
         lambda x: (x - mnp.mean(x, axis=(0, 1)), mnp.max(mnp.sin(x - mnp.mean(x, axis=2, keepdims=True)), axis=0)),
         [(70, 70, 61)],
     ),
+    "positions that are data": (
+        lambda x: mnp.tanh(x).at[mnp.astype(mnp.abs(x) * 1000, mnp.int32)].add(x),
+        [(1 << 20,)],
+    ),
     "a join": (lambda x: mnp.concatenate([x * 2, mnp.tanh(x), mnp.pad(x, 3)[3:-3]]), [(1 << 19,)]),
     "rows within rows": (lambda x: mnp.sort(mnp.cumsum(mnp.exp(x), axis=1))[:, ::2] * 2, [(1200, 800)]),
 }
