@@ -70,7 +70,8 @@ def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:
             for part in r.parts
         ])  # fmt: skip
         rows.append((r.kind, r.node.op, name(r.out), r in kernel.stored, r in kernel.scratch, parts))
-    return (kernel.rows, tuple(rows)), list(number)
+    reused = tuple([(number[i], number[o]) for i, o in schedule.reused.items() if i in number and o in number])
+    return (kernel.rows, tuple(rows), reused), list(number)
 
 
 @dataclass
@@ -178,7 +179,11 @@ class _Body:
         return found
 
     def buffer(self, a: Atom) -> int:
-        return self.buffers.setdefault(self.schedule.base(a), len(self.buffers))
+        base = self.schedule.base(a)
+        taken_over = self.schedule.reused.get(base)  # type: ignore[arg-type]
+        if taken_over in self.buffers:  # the same memory: one buffer, so that no two overlap
+            base = taken_over
+        return self.buffers.setdefault(base, len(self.buffers))
 
 
 class _Rows:

@@ -260,12 +260,14 @@ Kernel: TypeAlias = LoopKernel | LibraryKernel | PatchKernel | ForeignKernel | C
 class Schedule:
     """The kernels of a graph in the order they run. `alias`: reshapes that only rename the memory of another value.
 
-    `why`: the reason why a value is stored. `apart`: (what loads, what it loads, why they are not one kernel).
+    `reused`: donated inputs, and the outputs that take over their memory. `why`: the reason why a value is stored.
+    `apart`: (what loads, what it loads, why they are not one kernel).
     """
 
     graph: Graph
     kernels: list[Kernel]
     alias: dict[Var, Atom]
+    reused: dict[Var, Var] = field(default_factory=dict)
     why: dict[Atom, str] = field(default_factory=dict)
     apart: list[tuple[Root, Root, str]] = field(default_factory=list)
 
