@@ -31,11 +31,17 @@ def blas(name: str) -> tuple[int, int]:
 
 def set_threads(threads: int) -> None:
     """Products of matrices run on this many threads from now on: NumPy's, too, where it shares its BLAS with us."""
+    ctypes.CFUNCTYPE(None, ctypes.c_int)(threads_setter())(threads)
+
+
+@cache
+def threads_setter() -> int:
+    """The address of the function that is told on how many threads BLAS shall run."""
     try:
-        set_number = ctypes.CDLL(multiarray.__file__).scipy_openblas_set_num_threads64_
-    except AttributeError:  # another BLAS, which follows OMP_NUM_THREADS
-        return
-    set_number(ctypes.c_int(threads))
+        routine = ctypes.CDLL(multiarray.__file__).scipy_openblas_set_num_threads64_
+    except AttributeError:  # another BLAS, which follows OMP_NUM_THREADS: a function that does nothing
+        routine = ctypes.pythonapi.Py_IsInitialized
+    return int(ctypes.cast(routine, ctypes.c_void_p).value or 0)
 
 
 def _from_scipy(name: str) -> int:

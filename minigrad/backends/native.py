@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 
 from minigrad.backends import loader
-from minigrad.backends.blas import blas
+from minigrad.backends.blas import blas, threads_setter
 from minigrad.backends.threads import POOL
 from minigrad.errors import BackendError
 from minigrad.lazy import lazy_module
 from minigrad.loops import pool, signals
+from minigrad.loops.library import THREADS
 from minigrad.loops.program import ENTRY, FOREIGN, Layout
 
 llvm: Any = lazy_module("llvmlite.binding")
@@ -28,7 +29,7 @@ llvm: Any = lazy_module("llvmlite.binding")
 _lock = Lock()  # LLVM's contexts are not for several threads at once
 _serial = count()
 BLAS = ("sgemm", "dgemm")
-IMPORTED = (*BLAS, FOREIGN, pool.POOL, *signals.SYMBOLS)  # symbols that are not the process's own
+IMPORTED = (*BLAS, THREADS, FOREIGN, pool.POOL, *signals.SYMBOLS)  # symbols that are not the process's own
 Entry = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.py_object)  # lets go of the GIL itself, if it is long (see `signals`)
 Foreign = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_size_t, ctypes.c_int64, ctypes.c_size_t)
 
@@ -47,7 +48,7 @@ class Native:
 
     def __init__(self, image: bytes, symbols: tuple[str, ...], foreign: int) -> None:
         self.image, self.symbols = image, symbols
-        given = {FOREIGN: foreign, pool.POOL: POOL.address}
+        given = {FOREIGN: foreign, pool.POOL: POOL.address, THREADS: threads_setter()}
         given.update({name: address(getattr(ctypes.pythonapi, name)) for name in signals.SYMBOLS})
         known = {name: given[name] if name in given else blas(name)[0] for name in symbols}
         self._code = loader.load(image, lambda name: known.get(name) or loader.process_symbol(name))

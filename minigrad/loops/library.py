@@ -5,14 +5,19 @@ Floor 4. BLAS stores columns, we rows: it is asked for cᵀ = bᵀ·aᵀ, and re
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
+from minigrad.loops import pool
+from minigrad.loops.parallel import AVAILABLE, defined
 from minigrad.loops.to_llvm import Module, literal, register
 from minigrad.passes.schedule.matmul import MatMul
 from minigrad.passes.schedule.patches import Patches
 from minigrad.types import FLOAT32, DType
 
-Lanes = Sequence[tuple[int, ...]]  # how many, and the strides of what moves
+THREADS = "minigrad_blas_threads"  # (on how many threads BLAS runs)
+Lanes = Sequence[tuple[Any, ...]]  # how many, and the strides of what moves
 
 
 def matmul(call: MatMul, module: Module, bits: int) -> str:
@@ -25,16 +30,44 @@ def matmul(call: MatMul, module: Module, bits: int) -> str:
 
 def patches(p: Patches, module: Module, bits: int, fill: str, clear: str | None) -> str:
     """A function y, panel, x, w -> nothing that calls `fill` and then BLAS, once per panel; before that, `clear`."""
+    start = [f"  call void @{clear}(ptr %b0)"] if clear else []
+    blocks, step = p.blocks
+    if blocks == 1 or not AVAILABLE:
+        return _function(4, [*start, *_panels(p, module, bits, fill, p.lanes[0][0])])
+    module.declarations[pool.WORKER] = pool.text()
+    module.declarations[THREADS] = f"declare void @{THREADS}(i32)"
+    module.declarations["@llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
+    size = math.prod(p.panel) * p.dtype.itemsize
+    lines = [f"  %at{k} = getelementptr ptr, ptr %frame, i64 {k}\n  %b{k} = load ptr, ptr %at{k}" for k in (0, 2, 3)]
+    lines += [
+        "  %at1 = getelementptr ptr, ptr %frame, i64 1", "  %all = load ptr, ptr %at1",
+        f"  %mine = mul nuw nsw i64 %number, {size}", "  %b1 = getelementptr i8, ptr %all, i64 %mine",
+        f"  %low = mul nuw nsw i64 %number, {step}", f"  %end = add nuw nsw i64 %low, {step}",
+        f"  %high = call i64 @llvm.umin.i64(i64 %end, i64 {p.lanes[0][0]})",
+    ]  # fmt: skip
+    lines += _panels(p, module, bits, fill, "%high", "%low")
+    block = defined("(ptr %frame, i64 %number) #0 {\n" + "\n".join(["entry:", *lines, "  ret void"]) + "\n}", module)
+    frame = ["  %frame = alloca [4 x ptr]"]
+    for k in range(4):
+        frame.append(f"  %at{k} = getelementptr ptr, ptr %frame, i64 {k}\n  store ptr %b{k}, ptr %at{k}")
+    run = [  # BLAS on one thread in each of ours, then on as many as before
+        f"  call void @{THREADS}(i32 1)", f"  call void @{pool.RUN}(ptr @{block}, ptr %frame, i64 {blocks})",
+        f"  %others.at = getelementptr i8, ptr @{pool.POOL}, i64 {pool.LIMIT}", "  %others = load i64, ptr %others.at",
+        "  %all64 = add i64 %others, 1", "  %all = trunc i64 %all64 to i32", f"  call void @{THREADS}(i32 %all)",
+    ]  # fmt: skip
+    return _function(4, [*start, *frame, *run])
+
+
+def _panels(p: Patches, module: Module, bits: int, fill: str, end: int | str, start: int | str = 0) -> list[str]:
+    """Loops that fill panel %b1 and multiply it; of the first of them, the passes from `start` to `end`."""
 
     def panel(pointers: Sequence[str]) -> list[str]:
         y, w, x = pointers
-        return [
-            f"  call void @{fill}(ptr %b1, ptr {x})",
-            _gemm(p.product, module, bits, [y, w, "%b1"], p.columns, added=p.summed),
-        ]
+        product = _gemm(p.product, module, bits, [y, w, "%b1"], p.columns, added=p.summed)
+        return [f"  call void @{fill}(ptr %b1, ptr {x})", product]
 
-    start = [f"  call void @{clear}(ptr %b0)"] if clear else []
-    return _function(4, [*start, *_each_lane(p.dtype, p.lanes, ["%b0", "%b3", "%b2"], panel)])
+    (_, *steps), *others = p.lanes
+    return _each_lane(p.dtype, [(end, *steps), *others], ["%b0", "%b3", "%b2"], panel, start)
 
 
 def _function(buffers: int, lines: list[str]) -> str:
@@ -43,13 +76,17 @@ def _function(buffers: int, lines: list[str]) -> str:
 
 
 def _each_lane(
-    dtype: DType, lanes: Lanes, pointers: list[str], inner: Callable[[Sequence[str]], list[str]]
+    dtype: DType,
+    lanes: Lanes,
+    pointers: list[str],
+    inner: Callable[[Sequence[str]], list[str]],
+    start: int | str = 0,
 ) -> list[str]:
     """Loops around what `inner` does with the pointers, moved to each lane."""
     t, lines, close = register(dtype), list[str](), list[str]()
     for k, (count, *steps) in enumerate(lanes):
-        before = f"lane{k - 1}" if k else "entry"
-        lines += [f"  br label %lane{k}", f"lane{k}:", f"  %i{k} = phi i64 [0, %{before}], [%n{k}, %next{k}]"]
+        before, first = (f"lane{k - 1}", 0) if k else ("entry", start)
+        lines += [f"  br label %lane{k}", f"lane{k}:", f"  %i{k} = phi i64 [{first}, %{before}], [%n{k}, %next{k}]"]
         moved = []
         for j, (pointer, step) in enumerate(zip(pointers, steps, strict=True)):
             lines.append(f"  %o{k}.{j} = mul nsw i64 %i{k}, {step}")

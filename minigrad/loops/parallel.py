@@ -14,13 +14,13 @@ from minigrad.loops.split import WORTH, Own, Split, combination, pieces, split, 
 from minigrad.loops.to_llvm import Module
 
 _LINE = 64  # bytes
-_AVAILABLE = sys.platform != "win32"  # threads are woken by POSIX's means
+AVAILABLE = sys.platform != "win32"  # threads are woken by POSIX's means
 
 
 def function(nest: Nest, module: Module) -> tuple[str, int]:
     """The parameters and the body of the function for a nest, which may run on several threads; and its work."""
     total = work(nest.body, set())
-    worth = _AVAILABLE and total >= WORTH
+    worth = AVAILABLE and total >= WORTH
     found = [(piece, split(piece)) for piece in pieces(nest)] if worth else []
     if not any(s for _, s in found):
         return to_llvm.function(nest, module), total
@@ -29,13 +29,13 @@ def function(nest: Nest, module: Module) -> tuple[str, int]:
     lines = ["entry:"]
     for k, (piece, how) in enumerate(found):
         if how is None:
-            lines.append(f"  call void @{_defined(to_llvm.function(piece, module), module)}({buffers})")
+            lines.append(f"  call void @{defined(to_llvm.function(piece, module), module)}({buffers})")
         else:
             lines += _driver(piece, how, module, f"%d{k}")
     return f"({buffers}) #0 {{\n" + "\n".join([*lines, "  ret void"]) + "\n}", total
 
 
-def _defined(text: str, module: Module) -> str:
+def defined(text: str, module: Module) -> str:
     """The name of an internal function with this text."""
     known = module.declarations.get(text)
     if known is None:
@@ -47,7 +47,7 @@ def _defined(text: str, module: Module) -> str:
 def _driver(nest: Nest, how: Split, module: Module, d: str) -> list[str]:
     """Lines that run a nest in blocks: its buffers in a frame, memory for what blocks have of their own."""
     count, own = len(nest.buffers), sorted(how.own)
-    block = _defined(_block(nest, how, module), module)
+    block = defined(_block(nest, how, module), module)
     lines = [f"  {d} = alloca [{count} x ptr]"]
     for b in range(count):
         pointer = f"%b{b}"
@@ -62,14 +62,14 @@ def _driver(nest: Nest, how: Split, module: Module, d: str) -> list[str]:
         if how.own[b].combine:
             stride = _bytes(nest, b, how.own[b]) // nest.buffers[b].itemsize
             text = to_llvm.function(combination(how.own[b], nest.buffers[b], stride, how.blocks), module)
-            lines.append(f"  call void @{_defined(text, module)}(ptr %b{b}, ptr {d}.own{b})")
+            lines.append(f"  call void @{defined(text, module)}(ptr %b{b}, ptr {d}.own{b})")
         lines.append(f"  call void @free(ptr {d}.own{b})")
     return lines
 
 
 def _block(nest: Nest, how: Split, module: Module) -> str:
     """A function (frame, number) that runs one block."""
-    name = _defined(to_llvm.function(nest, module, how.loop), module)
+    name = defined(to_llvm.function(nest, module, how.loop), module)
     module.declarations["@llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
     lines = [
         f"  %low = mul nuw nsw i64 %number, {how.step}",

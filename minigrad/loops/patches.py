@@ -16,7 +16,7 @@ from minigrad.passes.schedule.patches import Patches
 def fill(p: Patches) -> Nest:
     """panel[fixed axes, cut axes] = x at the sum of their steps; buffers: the panel, and x where the panel begins."""
     (_, outer), (_, first), *inner = p.cut
-    axes = [*p.fixed, (p.tile[0], outer), (p.tile[1], first), *inner]
+    axes = [(p.chunk, p.fixed[0][1]), *p.fixed[1:], (p.tile[0], outer), (p.tile[1], first), *inner]
     source, target, step = Affine(), Affine(), math.prod(p.panel)
     for k, (size, apart) in enumerate(axes):
         step //= size

@@ -5,6 +5,7 @@ Floor 4.
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -41,7 +42,7 @@ def patches(p: Patches, fill: str, y: str, panel: str, x: str, w: str) -> list[s
         return " + ".join([f"{lane[side]} * t{k}" for k, lane in enumerate(p.lanes) if lane[0] > 1] or ["0"])
 
     kernel = f"strided({w}[{at(2)} :], {(product.m, product.k)}, {(p.w_row, 1)})"
-    columns = reshaped(panel, p.panel) + (".T" if p.summed else "")
+    columns = reshaped(f"{panel}[: {math.prod(p.panel)}]", p.panel) + (".T" if p.summed else "")
     into = f"strided({y}[{at(1)} :], {(product.m, product.n)}, {(p.columns, 1)})"
     lines = [f"for t{k} in range({n}):" for k, n in enumerate(loops) if n > 1]
     lines = [f"{'    ' * k}{line}" for k, line in enumerate(lines)]

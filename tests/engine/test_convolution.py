@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 import minigrad.numpy as mnp
-from minigrad import passes, tracer
+from minigrad import config, passes, tracer
 from minigrad.ops.convolve import conv
 from minigrad.ops.pool import avg_pool, max_pool
 from minigrad.passes.inline import inline
-from minigrad.passes.schedule import ForeignKernel, schedule
+from minigrad.passes.schedule import ForeignKernel, PatchKernel, schedule
 
 BACKENDS = ("llvm", "numba")
 
@@ -99,3 +99,19 @@ def test_nothing_of_a_network_is_left_to_the_reference_or_copied_to_be_turned():
     kernels = schedule(graph).kernels
     assert not any(isinstance(k, ForeignKernel) for k in kernels)
     assert not [k for k in kernels if str(k) == "loops: permute"]
+
+
+@pytest.mark.parametrize("groups", [1, 4])
+def test_large_convolutions_are_the_same_on_any_number_of_threads(groups):
+    rng = np.random.default_rng(0)
+    xs = [mnp.asarray(rng.normal(size=s).astype("float32")) for s in ((6, 32, 20, 20), (64, 32 // groups, 3, 3))]
+    program = with_gradients(lambda x, w: conv(x, w, padding=1, groups=groups))
+    graph, _ = passes.run(inline(tracer.make_graph(program)(*xs)))
+    assert any(k.call.blocks[0] > 1 for k in schedule(graph).kernels if isinstance(k, PatchKernel))
+    check(program, xs, "float32", 1e-5)
+    found = []
+    for threads in (1, 2):
+        with config.num_threads.using(threads):
+            found.append([np.asarray(y) for y in tracer.jit(program, backend="llvm")(*xs)])
+    for one, two in zip(*found):
+        np.testing.assert_array_equal(one, two)

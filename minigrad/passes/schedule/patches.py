@@ -19,16 +19,20 @@ from minigrad.types import FLOAT32, FLOAT64, DType
 
 _PANEL = 1 << 17  # elements of a panel: half a megabyte of float32, half of what a core's own cache holds today
 _NARROW = 256  # columns that a product should have: below, BLAS spends its time on arranging the other operand
+_PARTS = 4  # a sum is done in as many, if they stay wide enough
+_BLOCKS = 8  # for threads, each with a panel of its own
+_SHARED = 1 << 23  # operations that are worth several threads: 0.1 ms
 
 Axes = tuple[tuple[int, int], ...]  # (size, stride in x) of each
 
 
 @dataclass(frozen=True)
 class Patches:
-    """y[rows, columns] for each group. x is read at an outer index (c or n) and those of the window and the places.
+    """y[outputs, columns] for each group. x is read at an outer index (c or n) and those of the window and the places.
 
     `fixed`: the axes of x that a panel holds whole, the taps or (`summed`) the places; `cut`: the others, of which it
-    holds `tile` = (outer, first axis) at a time. Both: the outer axis first.
+    holds `tile` = (outer, first axis) at a time. Both: the outer axis first. Of fixed[0] it holds `chunk`: all, unless
+    the products are added up, for then that is what different threads can do.
     """
 
     dtype: DType
@@ -37,6 +41,7 @@ class Patches:
     group_step: int  # in x
     fixed: Axes
     cut: Axes
+    chunk: int
     tile: tuple[int, int]
     summed: bool
     w_row: int  # from one output to the next in w
@@ -44,28 +49,40 @@ class Patches:
 
     @property
     def panel(self) -> tuple[int, int]:
-        inner = math.prod(size for size, _ in self.cut[2:])
-        return math.prod(size for size, _ in self.fixed), math.prod(self.tile) * inner
+        return self.chunk * _size(self.fixed[1:]), math.prod(self.tile) * _size(self.cut[2:])
 
     @property
     def columns(self) -> int:
         """The elements of one output."""
-        return math.prod(size for size, _ in (self.fixed if self.summed else self.cut))
+        return _size(self.fixed if self.summed else self.cut)
 
     @property
     def work(self) -> int:
         """Scalar operations."""
-        return 2 * self.groups * self.outputs * math.prod(size for size, _ in (*self.fixed, *self.cut))
+        return 2 * self.groups * self.outputs * _size(self.fixed) * _size(self.cut)
 
     @property
     def lanes(self) -> list[tuple[int, int, int, int]]:
-        """One for each panel: (how many, stride in y, in w, in x), outermost first."""
+        """Loops over the panels: (how many, stride in y, in w, in x). The passes of the first are independent."""
         (outer, far), (first, near), *inner = self.cut
-        each, row = self.tile, math.prod(size for size, _ in inner)
-        along = (self.tile[0] * first * row, self.tile[1] * row)  # the panels of one matrix lie side by side
-        y, w = ((0, 0), (each[0] * self.w_outer, along[1])) if self.summed else (along, (0, 0))
+        many, few = self.tile
+        rest = _size(self.fixed[1:])
         groups = (self.groups, self.outputs * self.columns, self.outputs * self.w_row, self.group_step)
-        return [groups, (outer // each[0], y[0], w[0], each[0] * far), (first // each[1], y[1], w[1], each[1] * near)]
+        if self.summed:
+            chunks = (self.fixed[0][0] // self.chunk, self.chunk * rest, 0, self.chunk * self.fixed[0][1])
+            far_w, near_w = many * self.w_outer, few * _size(inner)
+            sums = (outer // many, 0, far_w, many * far), (first // few, 0, near_w, few * near)
+            return [*sorted([chunks, groups], key=lambda lane: -lane[0]), *sums]
+        far_y, near_y = many * first * _size(inner), few * _size(inner)
+        lanes = [groups, (outer // many, far_y, 0, many * far), (first // few, near_y, 0, few * near)]
+        return sorted(lanes, key=lambda lane: -lane[0])
+
+    @property
+    def blocks(self) -> tuple[int, int]:
+        """How many parts the first of the lanes is cut in, for several threads, and of how many passes."""
+        count = self.lanes[0][0]
+        step = -(-count // _BLOCKS) if self.work >= _SHARED else count
+        return -(-count // step), step
 
     @property
     def product(self) -> MatMul:
@@ -75,8 +92,7 @@ class Patches:
         return MatMul(self.dtype, self.outputs, n, k, Matrix(False, self.w_row), Matrix(self.summed, columns), ())
 
     def __str__(self) -> str:
-        rows, columns = self.panel
-        taps, places = (columns, rows) if self.summed else (rows, columns)
+        taps, places = self.panel[:: -1 if self.summed else 1]
         groups = f"{self.groups}×" if self.groups > 1 else ""
         return f"{groups}[{self.outputs},{taps}]·patches[{taps},{places}]"
 
@@ -99,11 +115,17 @@ def patches(n: Node, makers: Makers) -> tuple[Patches, Atom, Atom]:
     kernel, lie = _kernel(w, makers, summed)
     fixed, cut = (spots, taps) if summed else (taps, spots)
     whole = not summed or lie[1] == math.prod(window)
-    tile = _tile(math.prod(size for size, _ in fixed), [size for size, _ in cut], whole)
+    rest = _size(fixed[1:])
+    chunk = _divisor(fixed[0][0], max(-(-fixed[0][0] // _PARTS), -(-_NARROW // rest))) if summed else fixed[0][0]
+    tile = _tile(chunk * rest, [size for size, _ in cut], whole)
     found = Patches(
-        n.out.type.dtype, op.groups, o // op.groups, c // op.groups * steps[0], fixed, cut, tile, summed, *lie
+        n.out.type.dtype, op.groups, o // op.groups, c // op.groups * steps[0], fixed, cut, chunk, tile, summed, *lie
     )
     return found, source, kernel
+
+
+def _size(axes: Sequence[tuple[int, int]]) -> int:
+    return math.prod(size for size, _ in axes)
 
 
 def _axes(sizes: Sequence[int], apart: Sequence[int], steps: Sequence[int]) -> Axes:
