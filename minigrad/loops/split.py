@@ -7,7 +7,9 @@ these are then combined in their order; what is kept for one row only, each bloc
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 from minigrad.loops.index import Affine, variable
 from minigrad.loops.nest import Loop, Nest, Start, Statement, Store, Update, statements
@@ -82,37 +84,46 @@ def work(body: tuple[Statement, ...], known: set[int]) -> int:
 
 def _own(nest: Nest, loop: Loop) -> dict[int, Own] | None:
     """The buffers of which each block needs its own; None if the passes of the loop depend on each other."""
-    extents = {s.variable: s.extent for _, s in statements(nest.body) if isinstance(s, Loop)}
-    inside = [s for _, s in statements(loop.body)]
-    around = [s for s in nest.body if s is not loop]
-    if any(isinstance(s, Loop) and not _clears(s) for s in around):
+    inside, around = list(_placed((loop,), {})), list(_placed(tuple([s for s in nest.body if s is not loop]), {}))
+    if any(isinstance(s, Loop) and s is not loop and not _clears(s) for s in nest.body):
         return None
-    started = {s.accumulator for s in around if isinstance(s, Start)}
-    sums = {s.accumulator: s.combine for s in inside if isinstance(s, Update) and s.accumulator in started}
+    started = {s.accumulator for s, _ in around if isinstance(s, Start)}
+    sums = {s.accumulator: s.combine for s, _ in inside if isinstance(s, Update) and s.accumulator in started}
     moving: dict[int, tuple[int, int]] = {}
     own: dict[int, Own] = {}
-    for s in [*inside, *(s for _, s in statements(tuple(around)))]:
-        if not isinstance(s, Store):
-            continue
-        within = any(s is t for t in inside)
-        if within and s.address.coefficient(loop.variable):
+    for s, extents in inside:
+        if isinstance(s, Store) and s.address.coefficient(loop.variable):
             stretch = _stretch(s.address, loop.variable, extents)
             if stretch is None or moving.setdefault(s.buffer, stretch) != stretch:
                 return None
-            continue
-        size = s.address.bounds(extents)[1] + 1  # type: ignore[arg-type]
-        combine = _combine(s, sums) if within or s.value.op == "accumulator" else ""
-        old = own.get(s.buffer, Own(0, ""))
-        own[s.buffer] = Own(max(size, old.size), old.combine or combine)
-    for x in needed([s.value for s in inside if not isinstance(s, Loop)]):
-        buffer, address = x.what[:2] if x.op == "load" else (-1, Affine())
-        if buffer in moving and _stretch(address, loop.variable, extents) != moving[buffer]:
-            return None  # written in another pass
-        if buffer in own and address.coefficient(loop.variable):
-            return None
-    outside = {s.buffer for _, s in statements(tuple(around)) if isinstance(s, Store)}
-    fine = not moving.keys() & own.keys() and all(own[b].combine for b in outside)
+        elif isinstance(s, Store):
+            _add(own, s, extents, _combine(s, sums))
+    outside = [(s, extents) for s, extents in around if isinstance(s, Store)]
+    for s, extents in outside:
+        _add(own, s, extents, _combine(s, sums) if s.value.op == "accumulator" else "")
+    for s, extents in inside:
+        for buffer, address in [x.what[:2] for x in needed([s.value]) if x.op == "load"]:
+            if buffer in moving and _stretch(address, loop.variable, extents) != moving[buffer]:
+                return None  # written in another pass
+            if buffer in own and address.coefficient(loop.variable):
+                return None
+    fine = not moving.keys() & own.keys() and all(own[s.buffer].combine for s, _ in outside)
     return own if fine else None
+
+
+def _placed(body: tuple[Statement, ...], around: dict[int, int]) -> Iterator[tuple[Any, dict[int, int]]]:
+    """The statements that are no loops, with the extents of the loops around them by variable."""
+    for s in body:
+        if isinstance(s, Loop):
+            yield from _placed(s.body, {**around, s.variable: s.extent})
+        else:
+            yield s, around
+
+
+def _add(own: dict[int, Own], s: Store, extents: dict[int, int], combine: str) -> None:
+    size = s.address.bounds(extents)[1] + 1  # type: ignore[arg-type]
+    old = own.get(s.buffer, Own(0, ""))
+    own[s.buffer] = Own(max(size, old.size), old.combine or combine)
 
 
 def _stretch(address: Affine, loop: int, extents: dict[int, int]) -> tuple[int, int] | None:

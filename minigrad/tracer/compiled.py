@@ -7,7 +7,7 @@ outer jit, grad, vmap) the function becomes one `Call` op that holds the graph, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from functools import cache, partial, update_wrapper
+from functools import partial, update_wrapper
 from threading import Lock
 from types import MethodType
 from typing import Any
@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 
 from minigrad import backends, config, passes, tree
-from minigrad.control import Call, call
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.graph import Graph, run
 from minigrad.op import EVALUATE, Array, Value, interpreter, ndarray
@@ -31,63 +30,11 @@ from minigrad.tracer.arguments import (
     positional_names,
     require_callable,
 )
-from minigrad.tracer.donation import donate, is_alone
+from minigrad.tracer.entry import Entry
 from minigrad.tracer.staging import NOT_A_TENSOR, Staged, Statics, stage
 from minigrad.types import SHORT, TensorType
 
-_LEAF = tree.structure(0)
 _KEPT = 256  # programs of one function: who needs more is likely to need ever more
-
-
-@cache
-def compiler(backend: str) -> Callable[[Graph], Any]:
-    """The compiler of a backend: the same object each time, so that calls of equal graphs share what it made."""
-    return partial(backends.compile, backend=backend)
-
-
-class Entry:
-    """What the cache keeps for one key: the graph, its output structure, and the executable once it has been needed."""
-
-    __slots__ = ("_executable", "_op", "backend", "donated", "graph", "outputs", "single")
-
-    def __init__(self, staged: Staged, backend: str, donated: frozenset[int] = frozenset()) -> None:
-        self.graph, self.outputs, self.backend, self.donated = staged.graph, staged.outputs, backend, donated
-        self.single = staged.outputs == _LEAF
-        self._executable: Any = None
-        self._op: Call | None = None
-
-    @property
-    def executable(self) -> Any:
-        if self._executable is None:
-            donated = {"donated": self.donated} if self.donated else {}
-            self._executable = compiler(self.backend)(self.graph, **donated)
-        return self._executable
-
-    @property
-    def op(self) -> Call:
-        if self._op is None:
-            self._op = call(self.graph, compiler(self.backend))
-        return self._op
-
-    def run(self, arrays: list[ndarray]) -> Any:
-        return self.results((self._executable or self.executable)(arrays))
-
-    def run_donating(self, values: list[Array], passed: list[Any], what: str) -> Any:
-        """The same, with those of the values that are donated; of them only Arrays that were passed can be."""
-        mine = [k for k in self.donated if passed[k] is values[k]]
-        given = [k for k in mine if is_alone(values[k])]
-        takes_over = hasattr(self.executable, "program")
-        arrays = [x.array for x in values]
-        ys = self.executable(arrays, given) if takes_over else self.executable(arrays)
-        for k in mine:
-            if type(values[k]) is Array:  # not given twice
-                donate(values[k], what)
-        return self.results(ys)
-
-    def results(self, ys: list[ndarray]) -> Any:
-        if self.single:
-            return Array(ys[0])
-        return self.outputs.unflatten([Array(y) for y in ys])
 
 
 class Jit:

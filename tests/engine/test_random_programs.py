@@ -9,6 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minigrad import tree
+from minigrad.loops import parallel, split
 from minigrad.tracer import jit
 from tests.engine.random_programs import Program, draw
 
@@ -45,8 +46,18 @@ RANDOM = st.randoms(use_true_random=False)
 QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example]
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=QUIET)
+@pytest.fixture(params=["as is", "on threads"])
+def divided(request, monkeypatch) -> None:
+    """Kernels of any size in blocks, too."""
+    if request.param == "on threads":
+        monkeypatch.setattr(parallel, "WORTH", 64)
+        monkeypatch.setattr(split, "WORTH", 64)
+        monkeypatch.setattr(split, "_GRAIN", 16)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[*QUIET, HealthCheck.function_scoped_fixture])
 @given(RANDOM)
+@pytest.mark.usefixtures("divided")
 def test_llvm(random: Random) -> None:
     check(draw(random), "llvm")
 
@@ -59,6 +70,7 @@ def test_numba_without_compiling(random: Random) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("first", [0, 1000])
+@pytest.mark.usefixtures("divided")
 def test_larger_programs_on_llvm(first: int) -> None:
-    for seed in range(first, first + 120):
+    for seed in range(first, first + 60):
         check(draw(Random(seed), most=40), "llvm")

@@ -50,6 +50,10 @@ PROGRAMS = {
         lambda x: (mnp.max(x, axis=0), mnp.min(x), mnp.prod(x * 1e-3 + 1, axis=0), mnp.any(x > 4.9), mnp.all(x < 9)),
         [(1500, 1501)],
     ),
+    "sums of several sizes across the same rows": (
+        lambda x: (x - mnp.mean(x, axis=(0, 1)), mnp.max(mnp.sin(x - mnp.mean(x, axis=2, keepdims=True)), axis=0)),
+        [(70, 70, 61)],
+    ),
     "a join": (lambda x: mnp.concatenate([x * 2, mnp.tanh(x), mnp.pad(x, 3)[3:-3]]), [(1 << 19,)]),
     "rows within rows": (lambda x: mnp.sort(mnp.cumsum(mnp.exp(x), axis=1))[:, ::2] * 2, [(1200, 800)]),
 }
