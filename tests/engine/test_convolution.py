@@ -115,3 +115,10 @@ def test_large_convolutions_are_the_same_on_any_number_of_threads(groups):
             found.append([np.asarray(y) for y in tracer.jit(program, backend="llvm")(*xs)])
     for one, two in zip(*found):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("pool", [max_pool, avg_pool])
+def test_large_windows(pool):
+    x = np.random.default_rng(0).permutation(2 * 3 * 14 * 14).reshape(2, 3, 14, 14) * 0.25
+    check(with_gradients(lambda x: pool(x, (7, 7), (3, 4), 3)), [x], "float32", 1e-5)
+    check(with_gradients(lambda x: pool(x, (14, 14))), [x], "float32", 1e-5)
