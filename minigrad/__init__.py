@@ -6,7 +6,7 @@ import minigrad.tracer as jax     # on demand
 """
 
 from minigrad import errors, numpy, text, tree, types
-from minigrad.backends.threads import set_num_threads
+from minigrad.config import set_num_threads
 from minigrad.op import Array
 from minigrad.recompiles import counters, log_recompiles, no_retrace
 

@@ -225,6 +225,16 @@ cache_size = Setting(
     doc="how many MiB they may take; those not used for longest are deleted",
 )
 
+
+def set_num_threads(threads: int) -> None:
+    """Run large kernels, and BLAS, on this many threads: 1, 2, ... in this process, from its next program on.
+
+    By default as many as MINIGRAD_NUM_THREADS says, or OMP_NUM_THREADS, or as there are cores this process may use.
+    Results of kernels are the same bits for any number; BLAS promises that only for one number.
+    """
+    num_threads.set(threads)
+
+
 SETTINGS: tuple[
     Setting[str] | Setting[bool] | Setting[int] | Setting[frozenset[str]] | Setting[int | None] | Setting[str | None],
     ...,

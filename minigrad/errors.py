@@ -319,6 +319,20 @@ class RetraceError(MinigradError, RuntimeError):
     """
 
 
+class DonatedError(MinigradError, RuntimeError):
+    """An array was used that had been donated to a compiled function, which has written into its memory.
+
+    >>> import minigrad.numpy as mnp
+    >>> import minigrad.tracer as mg
+    >>> step = mg.jit(lambda w, g: w - 0.1 * g, donate_argnums=0)
+    >>> w = mnp.ones(3)
+    >>> new = step(w, mnp.ones(3))
+    >>> w + 1
+    Traceback (most recent call last):
+    minigrad.errors.DonatedError: this array, f32[3], was donated to jit: f at ...
+    """
+
+
 class CacheWarning(UserWarning):
     """Compiled programs cannot be kept on disk, or what lies there cannot be trusted. Said once; all goes on without.
 

@@ -125,7 +125,7 @@ def lift(x: Operand, who: str = "op") -> Value:
         if x.dtype not in SHORT:
             as_dtype(x.dtype)  # raises, naming the dtype
         return Array(np.array(x, dtype=x.dtype.newbyteorder("=")))
-    if isinstance(x, (list, tuple)):
+    if isinstance(x, (list, tuple, range)):
         return cast(Value, Value.from_list(x, who))
     if hasattr(x, "__array__"):
         return lift(np.asarray(x), who)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Protocol
 
 from minigrad import config, passes
@@ -38,12 +38,13 @@ class Executable(Protocol):
 
 
 # Known by name; None: planned, not built yet.
-_COMPILERS: dict[str, Callable[[Graph], Any] | None] = {
+_COMPILERS: dict[str, Callable[..., Any] | None] = {
     "numpy": numpy.NumpyExecutable,
     "numba": numba.NumbaExecutable,
     "llvm": llvm.Compiled,
 }
 _KEPT = frozenset({"llvm"})  # whose programs are kept on disk
+_REUSE = frozenset({"llvm"})  # whose outputs may take over the memory of donated inputs
 
 
 def available() -> list[str]:
@@ -55,8 +56,12 @@ def available() -> list[str]:
     return [name for name, compiler in _COMPILERS.items() if compiler is not None]
 
 
-def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) -> Executable:
+def compile(
+    graph: Graph, backend: str | None = None, *, optimize: bool = True, donated: Collection[int] = ()
+) -> Executable:
     """The graph made ready to run, on `backend` (default: the setting of that name), after the default passes.
+
+    donated: numbers of inputs whose memory an output may take over, in calls that give them (`given=`): llvm's do so.
 
     Raises BackendError for a backend that is unknown or not built yet, and SymbolicSizeError for a graph with
     sizes still open (`graph.specialize` fixes them).
@@ -70,12 +75,12 @@ def compile(graph: Graph, backend: str | None = None, *, optimize: bool = True) 
             hint="fix them first: specialize(graph, {name: size})",
         )
     start = time.perf_counter()
-    key = identity.key(graph, name, optimize) if name in _KEPT and cache.store() else None
+    key = identity.key(graph, name, optimize, donated) if name in _KEPT and cache.store() else None
     executable: Any = kept.load(key, graph, optimize) if key else None
     if executable is None:
         with collector_paused():
             optimized, history = passes.run(graph) if optimize else (graph, [])
-            executable = compiler(optimized)
+            executable = compiler(optimized, donated) if donated and name in _REUSE else compiler(optimized)
         executable.history = history
         if key:
             kept.save(key, graph, executable)
@@ -106,7 +111,7 @@ def require(name: str) -> None:
         raise BackendError(f"unknown backend {name!r}", hint="known: " + ", ".join(_COMPILERS))
 
 
-def _compiler(name: str) -> Callable[[Graph], Any]:
+def _compiler(name: str) -> Callable[..., Any]:
     require(name)
     compiler = _COMPILERS[name]
     if compiler is None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import platform
 import sys
+from collections.abc import Collection
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -33,12 +34,12 @@ _ROOMS = ("*.py", "text/*.py", "ops/**/*.py", "interpreters/**/*.py", "control/*
           "loops/**/*.py", "backends/**/*.py")  # fmt: skip
 
 
-def key(graph: Graph, backend: str, optimize: bool) -> str | None:
+def key(graph: Graph, backend: str, optimize: bool, donated: Collection[int] = ()) -> str | None:
     """The key of this graph on this machine; None for a graph that runs Python functions, which have no text."""
     text = to_text(graph, lines=False, names=False, rules=False, spell=_spell)
     if "host(" in text:
         return None
-    settings = (backend, optimize, config.check_graphs.get())
+    settings = (backend, optimize, sorted(donated), config.check_graphs.get())
     return hashlib.blake2b(repr((text, settings, surroundings())).encode(), digest_size=20).hexdigest()
 
 

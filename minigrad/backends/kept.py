@@ -77,8 +77,9 @@ def load(key: str, graph: Graph, optimize: bool) -> Restored | None:
         if any(labels.get(f["node"]) != f["op"] for f in about["foreign"]):  # a pass that gives other graphs at times
             return None
     foreign = [nodes[f["node"]] for f in about["foreign"]]
+    reused = dict(about["reused"])
     code = native.Native(payload[: about["code"]], tuple(about["symbols"]), CALLBACK)
-    return Restored(graph, optimize, Program(constants, about["arena"], foreign, about["kernels"]), code)
+    return Restored(graph, optimize, Program(constants, about["arena"], foreign, about["kernels"], reused), code)
 
 
 def save(key: str, graph: Graph, executable: Compiled) -> None:
@@ -100,6 +101,7 @@ def save(key: str, graph: Graph, executable: Compiled) -> None:
         "constants": constants,
         "arena": program.arena,
         "kernels": program.kernels,
+        "reused": list(program.reused.items()),
         "foreign": foreign,
         "passed": passed,
     }

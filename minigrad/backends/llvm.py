@@ -6,7 +6,8 @@ Floor 4. A call makes the outputs, takes an arena that no other call is using, a
 from __future__ import annotations
 
 import ctypes
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from minigrad.loops.program import program
 from minigrad.op import ndarray
 from minigrad.passes.inline import inline
 from minigrad.passes.plan import ALIGNMENT, Plan, plan
+from minigrad.passes.reuse import reuse
 from minigrad.passes.schedule import ForeignKernel, schedule
 from minigrad.types import TensorType
 
@@ -33,17 +35,21 @@ class LlvmExecutable:
         self.seconds = 0.0
         self.nodes = program.kernels
         self._run = code.run
-        self._parallel = code.parallel
+        self._threaded = code.threaded
         self._inputs = Inputs(graph)
         self._outputs = Outputs(graph)
         self._arenas: list[ndarray] = []  # those no call is using
 
-    def __call__(self, arrays: list[ndarray]) -> list[ndarray]:
-        """The outputs, in arrays of their own."""
+    def __call__(self, arrays: list[ndarray], given: Collection[int] = ()) -> list[ndarray]:
+        """The outputs, in arrays of their own. `given`: the inputs that may be written into, where that was planned."""
         inputs = self._inputs.contiguous(arrays)
         outputs = self._outputs.arrays()
+        for k, j in self.program.reused.items():
+            if j not in given and inputs[j] is arrays[j]:
+                inputs[j] = inputs[j].copy()
+            outputs[k] = inputs[j]
         arena = self._arenas.pop() if self._arenas else _aligned(self.program.arena)
-        if self._parallel:
+        if self._threaded:
             prepare()
         values = [*self.program.constants, *inputs, *outputs, arena]
         if self.program.foreign:
@@ -74,13 +80,14 @@ def _aligned(nbytes: int) -> ndarray:
 class Compiled(LlvmExecutable):
     """One that was compiled in this process, from a graph the passes are done with."""
 
-    def __init__(self, graph: Graph) -> None:
+    def __init__(self, graph: Graph, donated: Collection[int] = ()) -> None:
         self.graph = graph
         self.history: list[Any] = []
         self.schedule = schedule(inline(graph))
+        reused = reuse(self.schedule, donated)
         planned = plan(self.schedule)
         self.text = program(planned, native.layout())
-        super().__init__(graph, Program.of(planned), native.native(self.text, CALLBACK))
+        super().__init__(graph, Program.of(planned, reused), native.native(self.text, CALLBACK))
 
 
 # ── what native code needs beside itself ─────────────────────────────────────────────────────────
@@ -92,12 +99,13 @@ class Program:
     arena: int
     foreign: list[Node]
     kernels: int
+    reused: dict[int, int] = field(default_factory=dict)  # outputs that lie where donated inputs lay
 
     @classmethod
-    def of(cls, plan: Plan) -> Program:
+    def of(cls, plan: Plan, reused: dict[int, int]) -> Program:
         kernels = list(plan.schedule.every())
         nodes = [k.node for k in kernels if isinstance(k, ForeignKernel)]
-        return cls([np.ascontiguousarray(a) for a in plan.constants], plan.arena, nodes, len(kernels))
+        return cls([np.ascontiguousarray(a) for a in plan.constants], plan.arena, nodes, len(kernels), reused)
 
 
 # ── the callback into the reference ──────────────────────────────────────────────────────────────

@@ -28,7 +28,8 @@ llvm: Any = lazy_module("llvmlite.binding")
 
 _lock = Lock()  # LLVM's contexts are not for several threads at once
 _serial = count()
-IMPORTED = ("sgemm", "dgemm", THREADS, FOREIGN, pool.POOL, *signals.SYMBOLS)  # symbols that are not the process's own
+BLAS = ("sgemm", "dgemm")
+IMPORTED = (*BLAS, THREADS, FOREIGN, pool.POOL, *signals.SYMBOLS)  # symbols that are not the process's own
 Entry = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.py_object)  # lets go of the GIL itself, if it is long (see `signals`)
 Foreign = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_size_t, ctypes.c_int64, ctypes.c_size_t)
 
@@ -42,7 +43,7 @@ class Native:
     """A linked program. `run(list of arrays)` gives 0, or what a foreign kernel gave when it raised.
 
     `image` is its object code, `symbols` what it calls; `foreign` is the address of the callback;
-    `parallel`: it may use several threads.
+    `threaded`: it may use several threads, its own or BLAS's.
     """
 
     def __init__(self, image: bytes, symbols: tuple[str, ...], foreign: int) -> None:
@@ -53,8 +54,8 @@ class Native:
         self._code = loader.load(image, lambda name: known.get(name) or loader.process_symbol(name))
         if self._code is None:
             self._code = _link(image, known)
-        self.parallel = pool.POOL in symbols
-        if self.parallel:
+        self.threaded = pool.POOL in symbols or any(name in BLAS for name in symbols)
+        if pool.POOL in symbols:
             POOL.adopt(self._code[pool.WORKER], self._code)
         self.size = len(image)
         self.run = Entry(self._code[ENTRY])

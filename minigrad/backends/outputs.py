@@ -63,6 +63,11 @@ class Blocks:
 _blocks = Blocks()
 
 
+def is_kept(block: ndarray) -> bool:
+    """Is it one of the blocks that large outputs lie in?"""
+    return _counted and any(b is block for b in _blocks.by_size.get(block.nbytes, ()))
+
+
 class Outputs:
     """Makes arrays for the outputs of a graph."""
 

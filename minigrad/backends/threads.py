@@ -28,6 +28,7 @@ class _Pool:
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._memory))  # threads may look at it until the very end
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         self._worker: Any = None
+        self._told = False
         self.reset()
 
     def reset(self) -> None:
@@ -44,12 +45,15 @@ class _Pool:
         if self._worker is None:
             ctypes.pythonapi.Py_IncRef(ctypes.py_object(code))
             self._worker = Worker(worker)
+            self.threads = 0  # those wanted so far could not be made
 
     def resize(self, threads: int) -> None:
         """Have as many threads as the setting says."""
         with self._lock:
             self.threads = threads
-            set_threads(threads)
+            if self._told or threads != config.num_threads.default:  # else BLAS's own settings hold
+                set_threads(threads)
+                self._told = True
             ctypes.c_int64.from_address(self.address + pool.LIMIT).value = threads - 1
             new = [k for k in range(threads - 1) if k not in self._alive] if self._worker else []
             self._alive.update(new)
@@ -80,19 +84,7 @@ if hasattr(os, "register_at_fork"):
 
 
 def prepare() -> None:
-    """Before a program runs that uses several threads: have those the setting asks for."""
+    """Before a program runs that may use several threads, ours or BLAS's: have as many as the setting says."""
     threads = config.num_threads.get()
     if threads != POOL.threads:
         POOL.resize(threads)
-
-
-def set_num_threads(threads: int) -> None:
-    """Run large kernels, and products of matrices, on this many threads: 1, 2, ... in this process.
-
-    By default as many as MINIGRAD_NUM_THREADS says, or OMP_NUM_THREADS, or as there are cores this process may use.
-    Results of kernels are the same bits for any number; BLAS promises that only for one number.
-
-    >>> set_num_threads(config.num_threads.get())
-    """
-    config.num_threads.set(threads)
-    POOL.resize(config.num_threads.get())

@@ -51,7 +51,7 @@ figure {
 }
 .side { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 32rem), 1fr)); column-gap: 1.5rem; }
 figure svg { display: block; }
-figure.drawing svg { max-width: none; }
+figure.drawing svg { width: 100%; min-width: 80rem; max-width: none !important; } /* legible on a phone: it scrolls */
 figure:not(.drawing) svg { width: 100%; max-width: 40rem; height: auto; fill: currentColor; }
 figure.drawing { max-height: 75vh; overflow: auto; }
 figcaption { color: var(--soft); font-size: .85rem; margin-top: .5rem; }

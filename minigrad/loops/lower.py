@@ -34,13 +34,13 @@ def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body
 
     `meaning`: an elementwise op and its operands' elements -> its element.
     """
-    body = _Body(schedule, {v: k for k, v in enumerate(kernel.writes())}, meaning)
+    body = _Body(schedule, {schedule.base(v): k for k, v in enumerate(kernel.writes())}, meaning)
     if len(kernel.roots) > 1 or kernel.roots[0].kind == "map":
         statements = _Rows(body, kernel).statements()
     elif kernel.roots[0].kind == "reduce":
         statements = body.reduce(kernel.roots[0])
     else:
-        statements = [s for part in kernel.roots[0].parts for s in body.piece(part)]
+        statements = [s for part in kernel.roots[0].parts[kernel.in_place :] for s in body.piece(part)]
         if isinstance(kernel.roots[0].node.op, Interleave):
             statements = _in_step(statements)
     dtypes = tuple(a.type.dtype for a in body.buffers)
@@ -70,7 +70,8 @@ def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:
             for part in r.parts
         ])  # fmt: skip
         rows.append((r.kind, r.node.op, name(r.out), r in kernel.stored, r in kernel.scratch, parts))
-    return (kernel.rows, tuple(rows)), list(number)
+    reused = tuple([(number[i], number[o]) for i, o in schedule.reused.items() if i in number and o in number])
+    return (kernel.rows, tuple(rows), reused), list(number)
 
 
 @dataclass
@@ -178,7 +179,11 @@ class _Body:
         return found
 
     def buffer(self, a: Atom) -> int:
-        return self.buffers.setdefault(self.schedule.base(a), len(self.buffers))
+        base = self.schedule.base(a)
+        taken_over = self.schedule.reused.get(base)  # type: ignore[arg-type]
+        if taken_over in self.buffers:  # the same memory: one buffer, so that no two overlap
+            base = taken_over
+        return self.buffers.setdefault(base, len(self.buffers))
 
 
 class _Rows:

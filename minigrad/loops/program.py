@@ -17,11 +17,12 @@ from typing import Any
 from minigrad.control import Cond, Scan, While
 from minigrad.graph import Atom
 from minigrad.loops import signals, to_llvm
+from minigrad.loops.blocks import Blocks, leave
 from minigrad.loops.library import matmul, patches
 from minigrad.loops.lower import lower, signature
 from minigrad.loops.parallel import function
 from minigrad.loops.patches import clear, fill
-from minigrad.loops.to_llvm import Module, register
+from minigrad.loops.to_llvm import register
 from minigrad.passes.plan import Place, Plan
 from minigrad.passes.schedule.parts import (
     ControlKernel,
@@ -62,15 +63,13 @@ class _Scope:
     outputs: Sequence[str]
 
 
-class _Program:
+class _Program(Blocks):
     def __init__(self, plan: Plan, layout: Layout) -> None:
-        self.layout, self.module = layout, Module()
+        super().__init__()
+        self.layout = layout
         self.functions: dict[str, str] = {}  # text -> name
         self.slots: list[str] = []  # memory the function keeps on the stack
-        self.lines: list[str] = []
-        self.block, self.count = "entry", 0
         self.lowered: dict[Any, tuple[str, int, list[int]]] = {}  # by signature
-        self.work = self.unlooked = 0  # scalar operations in all, and since a look for signals; here, without loops
         self.foreign = 0
         constants, graph = len(plan.constants), plan.schedule.graph
         self.arena = constants + len(graph.inputs) + len(graph.outputs)
@@ -92,21 +91,12 @@ class _Program:
             ]
         state = ["  %state = alloca ptr", "  %work = alloca i64", "  store i64 0, ptr %work"]
         lines = [*self.slots, *head, *state, f"  call void @{signals.ENTER}(ptr %state)", *self.lines]
-        main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *lines, *_leave(0), "}"]
+        main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *lines, *leave(0), "}"]
         kernels = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
         # inlined into one function, many kernels would take LLVM more than linear time
         attributes = 'attributes #0 = { noinline nounwind "no-trapping-math"="true" }'
         between = signals.text(self.work >= signals.LONG)
         return "\n".join([*self.module.declarations.values(), between, *kernels, *main, attributes, ""])
-
-    def emit(self, text: str) -> str:
-        self.count += 1
-        self.lines.append(f"  %r{self.count} = {text}")
-        return f"%r{self.count}"
-
-    def begin(self, block: str) -> None:
-        self.lines.append(f"{block}:")
-        self.block = block
 
     # ── kernels ──────────────────────────────────────────────────────────────────────────────────
     def kernels(self, scope: _Scope) -> None:
@@ -161,27 +151,6 @@ class _Program:
         self.call(text, [values[k] for k in places])
         self.worked(work)
 
-    def worked(self, work: int) -> None:
-        """So much has been done: is it time to look for signals?"""
-        self.work += work
-        self.unlooked += work
-        if self.unlooked > signals.OFTEN:
-            self.look()
-
-    def look(self) -> None:
-        self.unlooked = 0
-        raised = self.emit(f"call i32 @{signals.CHECK}(ptr %state)")
-        self.unless(raised)
-
-    def unless(self, raised: str) -> None:
-        """End here if this is not 0: something has raised."""
-        self.count += 1
-        k, fine = self.count, self.emit(f"icmp eq i32 {raised}, 0")
-        self.lines.append(f"  br i1 {fine}, label %fine{k}, label %stop{k}")
-        self.begin(f"stop{k}")
-        self.lines += _leave(raised)
-        self.begin(f"fine{k}")
-
     def call_back(self, kernel: ForeignKernel) -> None:
         k, self.foreign = self.foreign, self.foreign + 1
         values = [self.pointer(a) for a in (*kernel.reads(), *kernel.writes())]
@@ -194,18 +163,14 @@ class _Program:
         self.work += signals.LONG
         self.unless(self.emit(f"call i32 @{FOREIGN}(ptr %values, i64 {k}, ptr %frame{k})"))
 
-    def copy(self, into: str, source: str, t: TensorType) -> None:
-        """Copy a value; onto itself is fine."""
-        if t.size:
-            name = "llvm.memcpy.p0.p0.i64"
-            self.module.declarations[name] = f"declare void @{name}(ptr, ptr, i64, i1)"
-            self.lines.append(f"  call void @{name}(ptr {into}, ptr {source}, i64 {_bytes(t)}, i1 false)")
-
     # ── control flow ─────────────────────────────────────────────────────────────────────────────
     def control(self, kernel: ControlKernel) -> None:
         plans, places = self.scope.plan.held[kernel]
         node, spares = kernel.node, [self.address(place) for place in places]
         ins, outs = ([self.pointer(a) for a in atoms] for atoms in (node.ins, node.outs))
+        for into, (c, k) in kernel.in_place().items():  # the one place of this carry is that of the result
+            self.copy(outs[c], ins[into], node.outs[c].type)
+            ins[into] = spares[k] = outs[c]
         match node.op:
             case Scan():
                 self.scan(node.op, plans, ins, outs, spares)
@@ -256,46 +221,6 @@ class _Program:
         for to, source, t in zip(outs, now, op.body.out_types):
             self.copy(to, source, t)
 
-    def loop(self, start: Sequence[str], first: Sequence[str], second: Sequence[str]) -> tuple[str, Any, Any]:
-        """Begin a loop: its counter, where the carries are in this step, and where their new values go.
-
-        They start where they are given; then `first` and `second` take turns.
-        """
-        self.count += 1
-        self.unlooked = 0
-        k, before = self.count, self.block
-        self.lines.append(f"  br label %loop{k}")
-        self.begin(f"loop{k}")
-        self.lines.append(f"  %i{k} = phi i64 [0, %{before}], [%n{k}, %next{k}]")
-        now, new, old = ([f"%{what}{k}.{j}" for j in range(len(start))] for what in ("now", "new", "old"))
-        for names, begins, later in ((now, start, new), (new, first, old), (old, second, new)):
-            for name, begin, then in zip(names, begins, later):
-                self.lines.append(f"  {name} = phi ptr [{begin}, %{before}], [{then}, %next{k}]")
-        return f"%i{k}", now, new
-
-    def next(self, i: str) -> str:
-        """The end of a step: the counter of the next. Every so much work there is a look for signals."""
-        self.work += signals.LONG
-        done = self.emit("load i64, ptr %work")
-        done = self.emit(f"add i64 {done}, {self.unlooked + signals.STEP}")
-        self.lines.append(f"  store i64 {done}, ptr %work")
-        self.count += 1
-        k, much = self.count, self.emit(f"icmp ugt i64 {done}, {signals.OFTEN}")
-        self.lines.append(f"  br i1 {much}, label %look{k}, label %go{k}")
-        self.begin(f"look{k}")
-        self.lines.append("  store i64 0, ptr %work")
-        self.look()
-        self.lines.append(f"  br label %go{k}")
-        self.begin(f"go{k}")
-        self.lines.append(f"  br label %next{i[2:]}")
-        self.begin(f"next{i[2:]}")
-        self.lines.append(f"  %n{i[2:]} = add nuw nsw i64 {i}, 1")
-        return f"%n{i[2:]}"
-
-    def slice(self, pointer: str, step: str, t: TensorType) -> str:
-        offset = self.emit(f"mul nsw i64 {step}, {_bytes(t)}")
-        return self.emit(f"getelementptr i8, ptr {pointer}, i64 {offset}")
-
     def branch(self, index: TensorType, branches: list[Plan], ins: list[str], outs: list[str]) -> None:
         t, self.count = register(index.dtype), self.count + 1
         k, number = self.count, self.emit(f"load {t}, ptr {ins[0]}")
@@ -324,12 +249,3 @@ class _Program:
             case "output":
                 return self.scope.outputs[place.at]
         return self.emit(f"getelementptr i8, ptr %data{self.arena}, i64 {place.at}")
-
-
-def _leave(result: str | int) -> list[str]:
-    return [f"  call void @{signals.LEAVE}(ptr %state)", f"  ret i32 {result}"]
-
-
-def _bytes(t: TensorType) -> int:
-    nbytes: int = t.size * t.dtype.itemsize
-    return nbytes

@@ -1,4 +1,4 @@
-"""Contractions printed as Python: NumPy's calls of BLAS on views of flat arrays.
+"""Lines of a program in Python: NumPy's calls of BLAS on views of flat arrays, lists unpacked, functions applied.
 
 Floor 4.
 """
@@ -6,7 +6,8 @@ Floor 4.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+import textwrap
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from minigrad.graph import Atom
@@ -79,3 +80,35 @@ def _view(name: str, a: Atom, rows: int, columns: int, matrix: Matrix, call: Mat
         return reshaped(name, plain) + (turned if matrix.transposed else "")
     steps = (1, matrix.leading) if matrix.transposed else (matrix.leading, 1)
     return f"strided({name}, {(*counts, rows, columns)}, {(*lanes, *steps)})"
+
+
+def unpacked(what: str, names: list[str]) -> list[str]:
+    if not names:
+        return []
+    text = f"[{', '.join(names)}]"
+    lines = textwrap.wrap(text, 100, initial_indent="    ", subsequent_indent="     ", break_long_words=False)
+    return [*lines[:-1], f"{lines[-1]} = {what}"]
+
+
+def picked(what: str, places: dict[str, int]) -> list[str]:
+    """Some items of a list by names: a stretch of it at once, if they follow each other."""
+    numbers = list(places.values())
+    if numbers and numbers == list(range(numbers[0], numbers[-1] + 1)):
+        return unpacked(f"{what}[{numbers[0] or ''}:{numbers[-1] + 1}]", list(places))
+    return [f"    {name} = {what}[{k}]" for name, k in places.items()]
+
+
+def listed(names: Iterable[str]) -> str:
+    return f"[{', '.join(names)}]"
+
+
+def sliced(name: str, size: int) -> str:
+    """What a step of a scan sees of a stack."""
+    return f"{name}[{size}*step:{size}*step + {size}]" if size != 1 else f"{name}[step:step + 1]"
+
+
+def applied(function: str, inputs: str, outputs: str, depth: int = 1) -> list[str]:
+    text = f"{function}({inputs}, {outputs}, work, constants, reference)"
+    return textwrap.wrap(
+        text, 104, initial_indent="    " * depth, subsequent_indent="    " * (depth + 1), break_long_words=False
+    )

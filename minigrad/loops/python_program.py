@@ -9,8 +9,6 @@ graph held by a loop or a branch has a function like `run`; a carry has two arra
 from __future__ import annotations
 
 import re
-import textwrap
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +19,17 @@ from minigrad.loops.lower import lower, signature
 from minigrad.loops.nest import Nest
 from minigrad.loops.patches import fill
 from minigrad.loops.prelude import PythonFunction
-from minigrad.loops.python_library import STRIDED, matmul, patches, reshaped
+from minigrad.loops.python_library import (
+    STRIDED,
+    applied,
+    listed,
+    matmul,
+    patches,
+    picked,
+    reshaped,
+    sliced,
+    unpacked,
+)
 from minigrad.passes.plan import Place, Plan
 from minigrad.passes.schedule.parts import (
     ControlKernel,
@@ -116,11 +124,11 @@ class _Function:
         return [
             f"def {self.called}(inputs, outputs, work, constants, reference):",
             f'    """{self.graph.name}: all arrays are flat."""',
-            *_unpacked("inputs", [self.names[v] for v in self.graph.inputs]),
-            *_unpacked("outputs", outputs),
-            *_picked("work", self.work),
-            *_picked("constants", self.constants),
-            *_picked("reference", self.references),
+            *unpacked("inputs", [self.names[v] for v in self.graph.inputs]),
+            *unpacked("outputs", outputs),
+            *picked("work", self.work),
+            *picked("constants", self.constants),
+            *picked("reference", self.references),
         ]
 
     def room(self, name: str, place: Place, size: int, dtype: DType) -> str:
@@ -216,6 +224,9 @@ class _Function:
         graphs = [self.function_of(plan) for plan in self.plan.held[kernel][0]]
         ins, outs = [self.name(a) for a in node.ins], [self.name(v) for v in node.outs]
         self.lines += self.cited([node])
+        for into, (c, k) in kernel.in_place().items():  # the one place of this carry is that of the result
+            self.lines.append(f"{outs[c]}[:] = {ins[into]}")
+            ins[into] = spares[k] = outs[c]
         match node.op:
             case Scan():
                 self.scan(node.op, graphs, ins, outs, spares)
@@ -223,7 +234,7 @@ class _Function:
                 self.repeat(node.op, graphs, ins, outs, spares)
             case Cond():
                 chosen = f"[{', '.join(graphs)}][min(max({ins[0]}[0], 0), {len(graphs) - 1})]"
-                self.lines += _applied(chosen, _list(ins[1:]), _list(outs), 0)
+                self.lines += applied(chosen, listed(ins[1:]), listed(outs), 0)
 
     def function_of(self, plan: Plan) -> str:
         """The name of the function for a held graph, which is written here."""
@@ -240,26 +251,26 @@ class _Function:
         # the last step shall write where the result belongs
         first, second = (end, spares) if op.length % 2 else (spares, end)
         steps = f"range({op.length})"
-        xs = [_slice(x, t.size) for x, t in zip(xs, op.body.in_types[op.consts + op.carry :], strict=True)]
-        ys = [_slice(y, t.size) for y, t in zip(ys, op.body.out_types[op.carry :], strict=True)]
+        xs = [sliced(x, t.size) for x, t in zip(xs, op.body.in_types[op.consts + op.carry :], strict=True)]
+        ys = [sliced(y, t.size) for y, t in zip(ys, op.body.out_types[op.carry :], strict=True)]
         self.lines += [
-            f"now, new, old = {_list(start)}, {_list(first)}, {_list(second)}",
+            f"now, new, old = {listed(start)}, {listed(first)}, {listed(second)}",
             f"for step in {f'reversed({steps})' if op.reverse else steps}:",
-            *_applied(bodies[0], _list([*consts, "*now", *xs]), _list(["*new", *ys])),
+            *applied(bodies[0], listed([*consts, "*now", *xs]), listed(["*new", *ys])),
             "    now, new, old = new, old, new",
         ]
 
     def repeat(self, op: While, graphs: list[str], ins: list[str], outs: list[str], spares: list[str]) -> None:
-        (test, *others), values = spares, _list([*ins[: op.consts], "*now"])
+        (test, *others), values = spares, listed([*ins[: op.consts], "*now"])
         self.lines += [
-            f"now, new, old = {_list(ins[op.consts :])}, {_list(outs)}, {_list(others)}",
+            f"now, new, old = {listed(ins[op.consts :])}, {listed(outs)}, {listed(others)}",
             "while True:" if op.bound is None else f"for step in range({op.bound}):",
-            *_applied(graphs[0], values, f"[{test}]"),
+            *applied(graphs[0], values, f"[{test}]"),
             f"    if not {test}[0]:",
             "        break",
-            *_applied(graphs[1], values, "new"),
+            *applied(graphs[1], values, "new"),
             "    now, new, old = new, old, new",
-            f"for y, last in zip({_list(outs)}, now):",
+            f"for y, last in zip({listed(outs)}, now):",
             "    y[:] = last",
         ]
 
@@ -278,35 +289,3 @@ def _imports(text: str) -> str:
     if re.search(r"\((-?inf|nan)\)", text):
         lines.append("inf, nan = np.inf, np.nan")
     return "\n".join(lines)
-
-
-def _unpacked(what: str, names: list[str]) -> list[str]:
-    if not names:
-        return []
-    text = f"[{', '.join(names)}]"
-    lines = textwrap.wrap(text, 100, initial_indent="    ", subsequent_indent="     ", break_long_words=False)
-    return [*lines[:-1], f"{lines[-1]} = {what}"]
-
-
-def _picked(what: str, places: dict[str, int]) -> list[str]:
-    """Some items of a list by names: a stretch of it at once, if they follow each other."""
-    numbers = list(places.values())
-    if numbers and numbers == list(range(numbers[0], numbers[-1] + 1)):
-        return _unpacked(f"{what}[{numbers[0] or ''}:{numbers[-1] + 1}]", list(places))
-    return [f"    {name} = {what}[{k}]" for name, k in places.items()]
-
-
-def _list(names: Iterable[str]) -> str:
-    return f"[{', '.join(names)}]"
-
-
-def _slice(name: str, size: int) -> str:
-    """What a step of a scan sees of a stack."""
-    return f"{name}[{size}*step:{size}*step + {size}]" if size != 1 else f"{name}[step:step + 1]"
-
-
-def _applied(function: str, inputs: str, outputs: str, depth: int = 1) -> list[str]:
-    text = f"{function}({inputs}, {outputs}, work, constants, reference)"
-    return textwrap.wrap(
-        text, 104, initial_indent="    " * depth, subsequent_indent="    " * (depth + 1), break_long_words=False
-    )

@@ -13,8 +13,8 @@ and go wherever the ops go: eager, traced, recorded, batched.
 import minigrad.numpy.methods  # noqa: F401  (puts the methods on values)
 from minigrad.numpy import fft, linalg, special
 from minigrad.numpy.creation import (
-    arange, array, asarray, empty, empty_like, eye, from_dlpack, full, full_like, identity, linspace,
-    meshgrid, ones, ones_like, tri, tril, triu, zeros, zeros_like,
+    arange, empty, empty_like, eye, full, full_like, identity, linspace, meshgrid, ones, ones_like, tri,
+    tril, triu, zeros, zeros_like,
 )
 from minigrad.numpy.cumulative import (
     cummax, cummin, cumprod, cumsum, cumulative_prod, cumulative_sum, diff,
@@ -33,6 +33,7 @@ from minigrad.numpy.elementwise import (
     right_shift, rint, round, rsqrt, sign, signbit, sin, sinc, sinh, sqrt, square, subtract, tan, tanh,
     true_divide, trunc,
 )
+from minigrad.numpy.from_data import array, asarray, from_dlpack
 from minigrad.numpy.indexing import (
     argwhere, bincount, flatnonzero, nonzero, take, take_along_axis, where,
 )

@@ -11,9 +11,9 @@ from typing import Any
 
 from minigrad.errors import ArgumentError, ImmutableError
 from minigrad.numpy import (
-    creation,
     cumulative,
     elementwise,
+    from_data,
     indexing,
     joining,
     linear_algebra,
@@ -134,4 +134,4 @@ def install(cls: type) -> None:
 
 
 install(Value)
-Value.from_list = staticmethod(creation.from_list)
+Value.from_list = staticmethod(from_data.from_list)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.numpy.creation import asarray
+from minigrad.numpy.from_data import asarray
 from minigrad.op import Operand
 from minigrad.types import LONG, DType
 

@@ -1,7 +1,7 @@
 """plan: where every value lives. Inputs and outputs are the caller's arrays; what is between shares one arena.
 
 Floor 4. A value's place in the arena is free again after the last kernel that reads it. Places are aligned to 64 bytes,
-and no kernel writes where it reads. Loops and branches have their temporaries in the same arena.
+and no kernel writes where it reads, save updates in place. Loops and branches have their temporaries in the same arena.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _fill(plan: Plan, last: dict[Atom, int], arena: _Arena) -> None:
     dying: dict[int, list[tuple[int, int]]] = {}
     for k, kernel in enumerate(plan.schedule.kernels):
         for v in kernel.writes():
-            if v not in plan.places:
+            if plan.schedule.base(v) not in plan.places:
                 gap = arena.take(_size(v, kernel))
                 plan.places[v] = Place("arena", gap[0])
                 dying.setdefault(last[v], []).append(gap)

@@ -150,6 +150,8 @@ METHODS: dict[str, Callable[..., Any]] = {
 PROPERTIES: dict[str, Callable[[Any], Any]] = {
     "T": lambda x: shapes.permute(x, tuple(range(x.ndim))[::-1]),
     "mT": lambda x: shapes.transpose(x, -2, -1),
+    "real": FUNCTIONS["real"],
+    "imag": FUNCTIONS["imag"],
 }
 
 

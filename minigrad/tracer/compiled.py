@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad import backends, config, passes, tree
 from minigrad.control import Call, call
-from minigrad.errors import ShapeError
+from minigrad.errors import ArgumentError, ShapeError
 from minigrad.graph import Graph, run
 from minigrad.op import EVALUATE, Array, Value, interpreter, ndarray
 from minigrad.passes.inline import inline
@@ -31,6 +31,7 @@ from minigrad.tracer.arguments import (
     positional_names,
     require_callable,
 )
+from minigrad.tracer.donation import donate, is_alone
 from minigrad.tracer.staging import NOT_A_TENSOR, Staged, Statics, stage
 from minigrad.types import SHORT, TensorType
 
@@ -47,10 +48,10 @@ def compiler(backend: str) -> Callable[[Graph], Any]:
 class Entry:
     """What the cache keeps for one key: the graph, its output structure, and the executable once it has been needed."""
 
-    __slots__ = ("_executable", "_op", "backend", "graph", "outputs", "single")
+    __slots__ = ("_executable", "_op", "backend", "donated", "graph", "outputs", "single")
 
-    def __init__(self, staged: Staged, backend: str) -> None:
-        self.graph, self.outputs, self.backend = staged.graph, staged.outputs, backend
+    def __init__(self, staged: Staged, backend: str, donated: frozenset[int] = frozenset()) -> None:
+        self.graph, self.outputs, self.backend, self.donated = staged.graph, staged.outputs, backend, donated
         self.single = staged.outputs == _LEAF
         self._executable: Any = None
         self._op: Call | None = None
@@ -58,7 +59,8 @@ class Entry:
     @property
     def executable(self) -> Any:
         if self._executable is None:
-            self._executable = compiler(self.backend)(self.graph)
+            donated = {"donated": self.donated} if self.donated else {}
+            self._executable = compiler(self.backend)(self.graph, **donated)
         return self._executable
 
     @property
@@ -68,7 +70,21 @@ class Entry:
         return self._op
 
     def run(self, arrays: list[ndarray]) -> Any:
-        ys = (self._executable or self.executable)(arrays)
+        return self.results((self._executable or self.executable)(arrays))
+
+    def run_donating(self, values: list[Array], passed: list[Any], what: str) -> Any:
+        """The same, with those of the values that are donated; of them only Arrays that were passed can be."""
+        mine = [k for k in self.donated if passed[k] is values[k]]
+        given = [k for k in mine if is_alone(values[k])]
+        takes_over = hasattr(self.executable, "program")
+        arrays = [x.array for x in values]
+        ys = self.executable(arrays, given) if takes_over else self.executable(arrays)
+        for k in mine:
+            if type(values[k]) is Array:  # not given twice
+                donate(values[k], what)
+        return self.results(ys)
+
+    def results(self, ys: list[ndarray]) -> Any:
         if self.single:
             return Array(ys[0])
         return self.outputs.unflatten([Array(y) for y in ys])
@@ -77,19 +93,20 @@ class Entry:
 class Jit:
     """A compiled function. Made by `jit`; callable as the function was."""
 
-    def __init__(self, f: Any, statics: Statics, backend: str | None, inline: bool) -> None:
+    def __init__(self, f: Any, statics: Statics, backend: str | None, inline: bool, donated: frozenset[int]) -> None:
         update_wrapper(self, f)
         self.f, self.statics, self.backend, self.inline = f, statics, backend, inline
         self.trace_count = 0
         self._entries: dict[Any, Entry] = {}
         self._quick: dict[Any, Entry] = {}  # the same entries, for calls with nothing but arrays, by a cheaper key
-        self._has_statics = bool(statics)
+        self._donated = donated
+        self._is_plain = not statics and not donated
         self._lock = Lock()
         self._watch = Watch(f"jit: {name_of(f)}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         key: list[Any] = [self.backend or config.backend.get()]
-        if interpreter.get() is EVALUATE and not kwargs and not self._has_statics:
+        if interpreter.get() is EVALUATE and not kwargs and self._is_plain:
             arrays: list[ndarray] = []
             for x in args:
                 kind = type(x)
@@ -121,7 +138,7 @@ class Jit:
             first = not self._watch.seen
             with self._watch.miss(self._signature(dynamic, named, static_key, structure, backend, values)):
                 staged = self._stage(dynamic, named, static_key, [x.type for x in values])
-                entry, captured = Entry(staged, backend), staged.captured
+                entry, captured = Entry(staged, backend, self._donated_leaves(dynamic)), staged.captured
                 if not captured:  # a graph that closes over traced values is good for this call only
                     entry = self._keep(key, entry)
                 if runs:
@@ -131,10 +148,22 @@ class Jit:
         if runs:
             if quick is not None:
                 self._quick[quick] = entry
+            if entry.donated:
+                return entry.run_donating(values, leaves, self._watch.what)  # type: ignore[arg-type]
             return entry.run([x.array for x in values])  # type: ignore[attr-defined]
         operands = [*captured, *values]
         ys = run(entry.graph, operands) if self.inline else entry.op(*operands)
         return entry.outputs.unflatten(ys)
+
+    def _donated_leaves(self, args: tuple[Any, ...]) -> frozenset[int]:
+        """The numbers of the leaves that belong to donated arguments."""
+        found: list[int] = []
+        start = 0
+        for k, x in enumerate(args):
+            stop = start + len(tree.leaves(x))
+            found += range(start, stop) if k in self._donated else ()
+            start = stop
+        return frozenset(found)
 
     def _keep(self, key: Any, entry: Entry) -> Entry:
         """The entry to use; the oldest one is forgotten when there are too many."""
@@ -208,6 +237,7 @@ def jit(
     *,
     static_argnums: int | Sequence[int] = (),
     static_argnames: str | Iterable[str] = (),
+    donate_argnums: int | Sequence[int] = (),
     backend: str | None = None,
     inline: bool = False,
 ) -> Any:
@@ -215,7 +245,9 @@ def jit(
 
     Array arguments (also inside containers) are inputs, known by shape and dtype only; Python numbers are inputs of
     dtype bool, int64, float32 or complex64. Static arguments are Python values the graph is made for: a new value
-    means a new trace. inline: inside another trace the nodes are copied in, instead of one call.
+    means a new trace. donate_argnums: positional arguments whose arrays nobody will use again; an output of the same
+    shape and dtype may lie in their memory, and using them is an error. NumPy arrays stay as they are.
+    inline: inside another trace the nodes are copied in, instead of one call.
 
     The result has `lower`, `trace_count`, `cache_size()` and `clear_cache()`.
 
@@ -225,11 +257,20 @@ def jit(
     """
     if f is None:
         return partial(
-            jit, static_argnums=static_argnums, static_argnames=static_argnames, backend=backend, inline=inline
+            jit,
+            static_argnums=static_argnums,
+            static_argnames=static_argnames,
+            donate_argnums=donate_argnums,
+            backend=backend,
+            inline=inline,
         )
     require_callable("jit", f)
     backends.prepare(backend)
-    return Jit(f, Statics("jit", f, static_argnums, static_argnames), backend, inline)
+    statics, given = Statics("jit", f, static_argnums, static_argnames), Statics("jit", f, donate_argnums, (), "donate")
+    both = sorted(statics.numbers & given.numbers)
+    if both:
+        raise ArgumentError(f"jit: argument {both[0]} is static, so it cannot be donated")
+    return Jit(f, statics, backend, inline, given.numbers)
 
 
 # ── ahead of time ────────────────────────────────────────────────────────────────────────────────

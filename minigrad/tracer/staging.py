@@ -27,12 +27,14 @@ class Statics:
     Naming a parameter by number or by name comes to the same, however the caller passes it.
     """
 
-    def __init__(self, who: str, f: Any, argnums: int | Sequence[int], argnames: str | Iterable[str]) -> None:
-        self.who = who
+    def __init__(
+        self, who: str, f: Any, argnums: int | Sequence[int], argnames: str | Iterable[str], kind: str = "static"
+    ) -> None:
+        self.who, self.kind = who, kind
         numbers = {argnums} if isinstance(argnums, int) else set(argnums)
         names = {argnames} if isinstance(argnames, str) else set(argnames)
         if not all(type(n) is int for n in numbers) or not all(isinstance(n, str) for n in names):
-            raise ArgumentError(f"{who}: static_argnums are ints and static_argnames strings")
+            raise ArgumentError(f"{who}: {kind}_argnums are ints and {kind}_argnames strings")
         positional, takes_more, takes_names = _parameters(f)
         if positional is not None:
             self._check(positional, takes_more, takes_names, numbers, names)
@@ -47,8 +49,8 @@ class Statics:
         for n in numbers:
             if not -len(positional) <= n < len(positional) and not (takes_more and n >= 0):
                 raise ArgumentError(
-                    f"{self.who}: static_argnums names argument {n}, but the function has {len(positional)} positional "
-                    f"parameters ({', '.join(positional)})"
+                    f"{self.who}: {self.kind}_argnums names argument {n}, but the function has {len(positional)} "
+                    f"positional parameters ({', '.join(positional)})"
                 )
         for name in names:
             if takes_names is not None and name not in takes_names and name not in positional:

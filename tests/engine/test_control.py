@@ -19,6 +19,7 @@ from minigrad.interpreters import reverse
 from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import matmul
+from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.kinds import zeros
 from minigrad.ops.movement import Flip, Reshape, Sum
 from minigrad.ops.rows import Convert, where
@@ -68,8 +69,12 @@ class Writer:
         vectors = [x]
         for _ in range(self.rng.integers(1, 5)):
             v, w = self.pick(vectors), self.pick(vectors[-3:])
-            kind = self.rng.integers(0, 12 if depth else 8)
+            kind = self.rng.integers(-2, 12 if depth else 8)
             match kind:
+                case -2:
+                    vectors.append(DynamicUpdateSlice()(v, e.tanh(DynamicSlice((1,))(w, n)), n + 1))
+                case -1:
+                    vectors.append(DynamicUpdateSlice()(w, e.sin(DynamicSlice((2,))(w, n)) + v[:2], n - 1))
                 case 0 | 1:
                     vectors.append(self.pick([e.sin, e.tanh, e.neg, Flip((0,))])(v))
                 case 2 | 3:
@@ -194,6 +199,40 @@ def test_every_index_of_a_branch(dtype: str) -> None:
 def test_while_ends(bound: int | None, start: float) -> None:
     g = graph_of(lambda x: repeat(lambda x, n: x > 1.0, lambda x, n: [x / 2.0, n + 1], [x, e.sign(x)], bound), "f64[]")
     agree(g, [np.array(start)])
+
+
+UPDATES = {
+    "an element of it": (lambda c, i, x: [c_put(c, e.sin(DynamicSlice((1,))(c, i)), i + 1), i + 1], True),
+    "a window of it": (lambda c, i, x: [c_put(c, e.sin(DynamicSlice((2,))(c, i)), i + 1), i + 1], True),
+    "twice": (lambda c, i, x: [c_put(c_put(c, x[:2], i), x[1:2], i + 2), i + 1], True),
+    "read before": (lambda c, i, x: [c_put(c, x[:1] + Sum((0,))(c), i), i + 1], True),
+    "read after": (lambda c, i, x: [c_put(c, x[:1], i), i + 1, c + x], False),
+    "changed after": (lambda c, i, x: [c_put(c, x[:1], i) + 1.0, i + 1], False),
+    "its new value read": (lambda c, i, x: [c_put(c, x[:1], i), i + 1, c_put(c, x[:1], i) * 2.0], True),
+    "another's place": (lambda c, i, x: [x, i + 1, c_put(c, x[:1], i)], False),
+}
+
+
+def c_put(c: Any, update: Any, at: Any) -> Any:
+    return DynamicUpdateSlice()(c, update, at)
+
+
+@pytest.mark.parametrize("name", UPDATES)
+def test_updates_in_place(name: str) -> None:
+    """A carry whose elements are set is updated where it stands, if no one reads the old value afterwards."""
+    step, alone = UPDATES[name]
+
+    def f(x: Any, i: Any) -> list[Any]:
+        return [*scan(lambda c, i: step(c, i, x), [x, i], [], 4), x]
+
+    def g(x: Any, i: Any) -> list[Any]:
+        return [*repeat(lambda c, i: e.less(i, 4), lambda c, i: step(c, i, x)[:2], [x, i]), x]
+
+    for program in (f, g) if name not in ("read after", "its new value read") else (f,):
+        graph = graph_of(program, "f64[9]", "i64[]")
+        (kernel,) = [k for k in backends.compile(graph, "llvm").schedule.kernels if isinstance(k, ControlKernel)]
+        assert any(kernel.node.outs[c].type.shape == (9,) for c, _ in kernel.in_place().values()) == alone
+        agree(graph, draw_inputs(graph, special=False))
 
 
 def test_loops_are_in_the_program() -> None:

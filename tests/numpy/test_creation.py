@@ -237,3 +237,7 @@ def test_unknown_sizes_pass_through() -> None:
 def test_array_adds_axes_in_front() -> None:
     assert mnp.array([1, 2], float, ndmin=3).shape == mnp.array(np.ones(2), ndmin=3).shape == (1, 1, 2)
     assert mnp.array(np.ones((2, 2)), ndmin=1).shape == (2, 2)
+
+
+def test_a_range_is_a_list_of_numbers() -> None:
+    assert mnp.sum(range(4)).item() == 6 and mnp.dot(range(3), [1, 2, 3]).item() == 8

@@ -8,11 +8,15 @@ has no lowering runs through its NumPy implementation. A loop or a branch is a k
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+
 from minigrad.control import Cond, Scan, While
-from minigrad.graph import Graph, subgraphs
+from minigrad.graph import Graph, Node, Var
 from minigrad.passes.schedule import group
 from minigrad.passes.schedule.channels import channels_outermost
 from minigrad.passes.schedule.explain import explain
+from minigrad.passes.schedule.in_place import in_place
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import layout
 from minigrad.passes.schedule.parts import (
@@ -44,19 +48,31 @@ __all__ = [
     "schedule",
 ]
 
+_NONE: Mapping[Var, int] = MappingProxyType({})
 
-def schedule(graph: Graph) -> Schedule:
-    """The kernels for a graph."""
+
+def schedule(graph: Graph, carries: Mapping[Var, int] = _NONE) -> Schedule:
+    """The kernels for a graph. `carries`: inputs that may be overwritten by the outputs of these numbers."""
     graph = layout(compared(channels_outermost(graph)))
     result = group.schedule(graph, Inliner(graph))
     result.kernels = [_holding(kernel) for kernel in result.kernels]
+    in_place(result, carries)
     return result
 
 
 def _holding(kernel: Kernel) -> Kernel:
     """Control flow as kernels that hold others: until now it was foreign like all that holds graphs."""
-    op = kernel.node.op if isinstance(kernel, ForeignKernel) else None
-    if not isinstance(kernel, ForeignKernel) or not isinstance(op, Scan | While | Cond):
-        return kernel
-    never = isinstance(op, Scan) and op.length == 0
-    return ControlKernel(kernel.node, () if never else tuple(map(schedule, subgraphs(op))))
+    match kernel:
+        case ForeignKernel(node=Node(op=Scan(length=0))):
+            return ControlKernel(kernel.node, ())
+        case ForeignKernel(node=Node(op=Scan(body=body, consts=k, carry=c))):
+            return ControlKernel(kernel.node, (schedule(body, _numbered(body.inputs[k : k + c])),))
+        case ForeignKernel(node=Node(op=While(cond=cond, body=body, consts=k))):
+            return ControlKernel(kernel.node, (schedule(cond), schedule(body, _numbered(body.inputs[k:]))))
+        case ForeignKernel(node=Node(op=Cond(branches=branches))):
+            return ControlKernel(kernel.node, tuple(map(schedule, branches)))
+    return kernel
+
+
+def _numbered(carries: Sequence[Var]) -> dict[Var, int]:
+    return {v: c for c, v in enumerate(carries)}

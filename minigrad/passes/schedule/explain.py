@@ -76,7 +76,7 @@ class _Explained:
         for place, (text, labels) in by_place.items():
             yield f"{place:<{wide}}  {_short(text)}  # {' '.join(dict.fromkeys(labels))}"
         for root in kernel.stored if isinstance(kernel, LoopKernel) else ():
-            readers = ", ".join(str(r) for r in self.readers.get(root.out, ()))
+            readers = ", ".join(str(r) for r in self.readers.get(self.schedule.base(root.out), ()) if r > k)
             why = self.schedule.why.get(root.out)
             if root.kind == "reduce" and why != "it is an output":
                 why = "a reduction is known when its loop is over"
@@ -98,6 +98,10 @@ def _title(kernel: Kernel) -> str:
     match kernel:
         case LoopKernel(rows=rows, roots=[first, *_] as roots):
             length = max(map(kernel.row_size, roots))
+            if kernel.in_place:
+                return (
+                    f"loops, {_many(math.prod(first.parts[1].extents), 'element')} put into {first.out.type} in place"
+                )
             if first.kind == "join":
                 return f"loops, {_many(len(first.parts), 'piece')} of {first.out.type}"
             if rows and length > 1:

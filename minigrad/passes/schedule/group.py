@@ -179,7 +179,7 @@ def schedule(graph: Graph, found: Inliner) -> Schedule:
     for kernel in kernels:
         if isinstance(kernel, LoopKernel):
             kernel.roots.sort(key=lambda r: position[id(r.node)])
-    result = Schedule(graph, kernels, found.alias, found.why, groups.apart)
+    result = Schedule(graph, kernels, found.alias, why=found.why, apart=groups.apart)
     _keep(result)
     result.kernels = _ordered(result, places)
     _copies(result)

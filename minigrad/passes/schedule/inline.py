@@ -26,6 +26,7 @@ REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
 _BUDGET = 300  # additions' worth of work in one part
 _CHEAP = 2  # what may be computed again rather than stored
 _TAKE = 4  # what loading from anywhere costs
+_UPDATE = 4  # of a tensor of so many times its size an update is stored before it is put there
 _VIEWS = 4  # at how many different elements a cheap value may be wanted by one part
 
 
@@ -123,6 +124,10 @@ class Inliner:
         ways = {Pad: _padded, Concatenate: _side_by_side, Interleave: _interleaved}
         parts = ways.get(type(n.op), puts)(n)
         self.roots[n.out] = Root(n, "join", parts)
+        if parts[-1].put is not None and 1 < math.prod(parts[-1].extents) <= n.out.type.size // _UPDATE:
+            self._store(
+                n, parts[-1].value[0]
+            )  # so that it can be put in place, even if computed from what it is put into
         for part in parts:
             self._use(*part.value[:1], part, part.value[1])
             for p in part.put.positions if part.put else ():

@@ -102,6 +102,7 @@ class LoopKernel:
     rows: tuple[int, ...]
     stored: list[Root] = field(default_factory=list)
     scratch: list[Root] = field(default_factory=list)
+    in_place: bool = False  # an update in the memory of what it is put into: the first part, the copy, is left out
 
     def reads(self) -> Iterator[Atom]:
         own = {r.out for r in self.roots}
@@ -206,13 +207,28 @@ class ControlKernel:
     def writes(self) -> list[Var]:
         return list(self.node.outs)
 
+    def in_place(self) -> dict[int, tuple[int, int]]:
+        """The carries with one place, where each new value is written over the old one: operand -> (result, spare)."""
+        match self.node.op:
+            case Scan(consts=first, carry=carries) if self.held:
+                spare = 0
+            case While(consts=first):
+                spare, carries = 1, len(self.node.outs)
+            case _:
+                return {}
+        body = self.held[-1]
+        pairs = enumerate(zip(body.graph.inputs[first : first + carries], body.graph.outputs, strict=False))
+        return {first + c: (c, spare + c) for c, (v, a) in pairs if body.base(a) is v}
+
     def spares(self) -> list[TensorType]:
         """What it keeps besides: the condition of a while, and of each carry the one before or after, in turns."""
+        single = {c for c, _ in self.in_place().values()}
+        others = [v.type.with_shape((0,)) if c in single else v.type for c, v in enumerate(self.node.outs)]
         match self.node.op:
             case Scan(carry=carry):
-                return [v.type for v in self.node.outs[:carry]]
+                return others[:carry]
             case While(cond=cond):
-                return [*cond.out_types, *(v.type for v in self.node.outs)]
+                return [*cond.out_types, *others]
         return []
 
     def __str__(self) -> str:
@@ -244,12 +260,14 @@ Kernel: TypeAlias = LoopKernel | LibraryKernel | PatchKernel | ForeignKernel | C
 class Schedule:
     """The kernels of a graph in the order they run. `alias`: reshapes that only rename the memory of another value.
 
-    `why`: the reason why a value is stored. `apart`: (what loads, what it loads, why they are not one kernel).
+    `reused`: donated inputs, and the outputs that take over their memory. `why`: the reason why a value is stored.
+    `apart`: (what loads, what it loads, why they are not one kernel).
     """
 
     graph: Graph
     kernels: list[Kernel]
     alias: dict[Var, Atom]
+    reused: dict[Var, Var] = field(default_factory=dict)
     why: dict[Atom, str] = field(default_factory=dict)
     apart: list[tuple[Root, Root, str]] = field(default_factory=list)
 

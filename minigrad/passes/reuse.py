@@ -1,0 +1,57 @@
+"""reuse: which donated inputs' memory becomes an output's.
+
+Floor 4. An output may lie where an input lay, if the kernel that writes it comes after all that read the input; that
+kernel itself may read the element it is about to write, as the update of a parameter does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from minigrad.graph import Var
+from minigrad.loops.index import address, identity
+from minigrad.passes.schedule.parts import CopyKernel, Kernel, LoopKernel, Schedule
+
+
+def reuse(schedule: Schedule, donated: Iterable[int]) -> dict[int, int]:
+    """For outputs, the number of the input whose memory they take over; recorded in `schedule.reused`, too."""
+    graph, found = schedule.graph, dict[int, int]()
+    free = [j for j in donated if graph.inputs[j].type.size]
+    copied = {kernel.output for kernel in schedule.kernels if isinstance(kernel, CopyKernel)}
+    for k, a in enumerate(graph.outputs):
+        out = schedule.base(a)
+        if k in copied or not isinstance(out, Var):
+            continue
+        for j in free:
+            old = graph.inputs[j]
+            if old.type == out.type and _may_lie_there(schedule, old, out):
+                found[k] = j
+                schedule.reused[old] = out
+                free.remove(j)
+                break
+    return found
+
+
+def _may_lie_there(schedule: Schedule, old: Var, out: Var) -> bool:
+    kernels = list(enumerate(schedule.kernels))
+    at = next(k for k, kernel in kernels if any(v is out for v in kernel.writes()))
+    readers = [k for k, kernel in kernels if any(schedule.base(a) is old for a in kernel.reads())]
+    last = max(readers, default=-1)
+    return last < at or (last == at and _reads_what_it_writes(schedule, schedule.kernels[at], old, out))
+
+
+def _reads_what_it_writes(schedule: Schedule, kernel: Kernel, old: Var, out: Var) -> bool:
+    """Does a kernel with one point for each element read `old` only where it writes `out`, and never after that?"""
+    if not isinstance(kernel, LoopKernel) or any(r.kind != "map" or r.extents != kernel.rows for r in kernel.roots):
+        return False
+    here = address(identity(out.type.shape), out.type.shape)
+    written = known = False
+    for root in kernel.roots:
+        reads = [(a, view) for a, view in root.parts[0].reads if schedule.base(a) is old]
+        if any(a is not old or not view or address(view, old.type.shape) != here for a, view in reads):
+            return False
+        if reads and written and not known:
+            return False
+        known = known or bool(reads)  # it is loaded once
+        written = written or root.out is out
+    return True
