@@ -89,10 +89,14 @@ def pinned(threads: int) -> Iterator[None]:
 
 
 def environment(options: Options, folder: str) -> dict[str, str]:
-    """The same for every framework: number of threads, and where caches go."""
+    """The same for every framework: number of threads, and where caches go.
+
+    What would make NumPy's BLAS take this processor for another one is not handed on: the peers bring their own BLAS.
+    """
     byte_compiled()
+    kept = {name: x for name, x in os.environ.items() if name not in ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")}
     threads = {f"{name}_NUM_THREADS": str(options.threads) for name in ("OMP", "OPENBLAS", "MKL", "NUMBA", "MINIGRAD")}
-    return os.environ | threads | dict.fromkeys(CACHES, folder) | {
+    return kept | threads | dict.fromkeys(CACHES, folder) | {
         "MINIGRAD_BACKEND": options.backend,
         "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
     }  # fmt: skip

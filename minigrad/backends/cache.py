@@ -4,7 +4,8 @@ Floor 4. An entry is one file: a fixed head with a checksum, a description in JS
 code). Reading one never runs Python code. Machine code is only run if its file can have been written by nobody but
 this user, carries its checksum, and was made under exactly the key that is asked for; anything else counts as not
 there. Entries are written beside their place and renamed into it, so readers see whole entries and parallel writers do
-no harm. When the files grow beyond the limit, those not used for longest go.
+no harm. When the files grow beyond the limit, those not used for longest go; a process looks for that when it saves its
+first entry, and again when it has filled half of the room it found.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ _SUFFIX = ".program"
 _ABANDONED = 3600.0  # seconds after which a file that was never renamed has no writer any more
 _OPEN = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_SPARE = 16  # a folder that is too full is cleared until this part of the limit is free
 _warned: set[str] = set()
+_room: dict[tuple[Path, int], int] = {}  # bytes this process may add to a folder, with this limit, before it looks
 
 
 class Refused(Exception):
@@ -121,7 +124,8 @@ class Store:
             os.makedirs(self.folder, mode=0o700, exist_ok=True)
             _require_own(os.stat(self.folder))
             self._write(self.path(key), data)
-            self._evict()
+            left = _room.get((self.folder, self.limit), 0) - len(data)
+            _room[self.folder, self.limit] = left if left > 0 else self._evict() // 2  # others fill it, too
         except (OSError, Refused) as why:
             _warn(f"cannot keep compiled programs: the folder {self.folder} {_reason(why)}")
 
@@ -142,18 +146,23 @@ class Store:
                 os.unlink(beside)
             raise
 
-    def _evict(self) -> None:
-        """Delete the entries used least recently until the rest is within the limit, and files left by the dead."""
+    def _evict(self) -> int:
+        """Beyond the limit, delete the entries used least recently, and files left by the dead; the bytes then free."""
         now = time.time()
         for path, about in self._files(".part"):
             if now - about.st_mtime > _ABANDONED:
                 _delete(path)
         files = sorted(self._files(_SUFFIX), key=lambda f: f[1].st_mtime_ns, reverse=True)
-        total = 0
-        for path, about in files:
-            total += about.st_size
-            if total > self.limit:
+        sizes = [about.st_size for _, about in files]
+        most = self.limit if sum(sizes) <= self.limit else self.limit - self.limit // _SPARE
+        kept = total = 0
+        for (path, _), size in zip(files, sizes):
+            total += size
+            if total > most:
                 _delete(path)
+            else:
+                kept = total
+        return self.limit - kept
 
     # ── as a whole ───────────────────────────────────────────────────────────────────────────────
     def _files(self, suffix: str) -> Iterator[tuple[Path, os.stat_result]]:

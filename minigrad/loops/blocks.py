@@ -42,13 +42,13 @@ class Blocks:
         raised = self.emit(f"call i32 @{signals.CHECK}(ptr %state)")
         self.unless(raised)
 
-    def unless(self, raised: str) -> None:
-        """End here if this is not 0: something has raised."""
+    def unless(self, raised: str, left: bool = False) -> None:
+        """End here if this is not 0: something has raised (`left`: in a part, which has let go of everything)."""
         self.count += 1
         k, fine = self.count, self.emit(f"icmp eq i32 {raised}, 0")
         self.lines.append(f"  br i1 {fine}, label %fine{k}, label %stop{k}")
         self.begin(f"stop{k}")
-        self.lines += leave(raised)
+        self.lines += [f"  ret i32 {raised}"] if left else leave(raised)
         self.begin(f"fine{k}")
 
     def copy(self, into: str, source: str, t: TensorType) -> None:

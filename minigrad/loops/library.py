@@ -17,6 +17,27 @@ from minigrad.passes.schedule.patches import Patches
 from minigrad.types import FLOAT32, DType
 
 THREADS = "minigrad_blas_threads"  # (on how many threads BLAS runs)
+# While some program runs products in blocks, BLAS runs each on one thread; then on as many as before.
+_ALONE = f"""\
+declare void @{THREADS}(i32)
+define internal void @minigrad_blas_alone(i64 %more) noinline nounwind {{
+entry:
+  %mutex = getelementptr i8, ptr @{pool.POOL}, i64 {pool.MUTEX}
+  %count.at = getelementptr i8, ptr @{pool.POOL}, i64 {pool.ALONE}
+  %limit.at = getelementptr i8, ptr @{pool.POOL}, i64 {pool.LIMIT}
+  %locked = call i32 @pthread_mutex_lock(ptr %mutex)
+  %before = load i64, ptr %count.at
+  %count = add i64 %before, %more
+  store i64 %count, ptr %count.at
+  %limit = load i64, ptr %limit.at
+  %last = icmp eq i64 %count, 0
+  %others = select i1 %last, i64 %limit, i64 0
+  %all = add i64 %others, 1
+  %threads = trunc i64 %all to i32
+  call void @{THREADS}(i32 %threads)
+  %unlocked = call i32 @pthread_mutex_unlock(ptr %mutex)
+  ret void
+}}"""
 Lanes = Sequence[tuple[Any, ...]]  # how many, and the strides of what moves
 
 
@@ -35,7 +56,7 @@ def patches(p: Patches, module: Module, bits: int, fill: str, clear: str | None)
     if blocks == 1 or not AVAILABLE:
         return _function(4, [*start, *_panels(p, module, bits, fill, p.lanes[0][0])])
     module.declarations[pool.WORKER] = pool.text()
-    module.declarations[THREADS] = f"declare void @{THREADS}(i32)"
+    module.declarations[THREADS] = _ALONE
     module.declarations["@llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
     size = math.prod(p.panel) * p.dtype.itemsize
     lines = [f"  %at{k} = getelementptr ptr, ptr %frame, i64 {k}\n  %b{k} = load ptr, ptr %at{k}" for k in (0, 2, 3)]
@@ -50,10 +71,9 @@ def patches(p: Patches, module: Module, bits: int, fill: str, clear: str | None)
     frame = ["  %frame = alloca [4 x ptr]"]
     for k in range(4):
         frame.append(f"  %at{k} = getelementptr ptr, ptr %frame, i64 {k}\n  store ptr %b{k}, ptr %at{k}")
-    run = [  # BLAS on one thread in each of ours, then on as many as before
-        f"  call void @{THREADS}(i32 1)", f"  call void @{pool.RUN}(ptr @{block}, ptr %frame, i64 {blocks})",
-        f"  %others.at = getelementptr i8, ptr @{pool.POOL}, i64 {pool.LIMIT}", "  %others = load i64, ptr %others.at",
-        "  %all64 = add i64 %others, 1", "  %all = trunc i64 %all64 to i32", f"  call void @{THREADS}(i32 %all)",
+    run = [
+        "  call void @minigrad_blas_alone(i64 1)", f"  call void @{pool.RUN}(ptr @{block}, ptr %frame, i64 {blocks})",
+        "  call void @minigrad_blas_alone(i64 -1)",
     ]  # fmt: skip
     return _function(4, [*start, *frame, *run])
 

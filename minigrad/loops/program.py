@@ -10,6 +10,7 @@ program supplies.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -36,6 +37,7 @@ from minigrad.passes.schedule.parts import (
 from minigrad.types import TensorType
 
 ENTRY = "program"
+PART = 1024  # lines of one function: beyond, LLVM takes quadratic time to give their values registers
 FOREIGN = "minigrad_foreign"  # (list, number of the foreign kernel, addresses of its values) -> not 0 if it raised
 
 
@@ -68,6 +70,8 @@ class _Program(Blocks):
         super().__init__()
         self.layout = layout
         self.functions: dict[str, str] = {}  # text -> name
+        self.parts: list[str] = []  # functions that the whole is cut into, if it is long,
+        self.calls: list[str] = []  # and the lines that call them
         self.slots: list[str] = []  # memory the function keeps on the stack
         self.lowered: dict[Any, tuple[str, int, list[int]]] = {}  # by signature
         self.foreign = 0
@@ -77,7 +81,12 @@ class _Program(Blocks):
         self.scope = _Scope(plan, arrays[: len(graph.inputs)], arrays[len(graph.inputs) :])
 
     def text(self) -> str:
-        self.kernels(self.scope)
+        for kernel in self.scope.plan.schedule.kernels:
+            self.kernel(kernel)
+            if len(self.lines) > PART:
+                self.part()
+        if self.parts and self.lines:
+            self.part()
         head = [
             f"  %items.at = getelementptr i8, ptr %values, i64 {self.layout.items}",
             "  %items = load ptr, ptr %items.at",
@@ -90,13 +99,23 @@ class _Program(Blocks):
                 f"  %data{k} = load ptr, ptr %data{k}.at",
             ]
         state = ["  %state = alloca ptr", "  %work = alloca i64", "  store i64 0, ptr %work"]
-        lines = [*self.slots, *head, *state, f"  call void @{signals.ENTER}(ptr %state)", *self.lines]
+        lines = [*self.slots, *head, *state, f"  call void @{signals.ENTER}(ptr %state)", *(self.calls or self.lines)]
         main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *lines, *leave(0), "}"]
         kernels = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
         # inlined into one function, many kernels would take LLVM more than linear time
         attributes = 'attributes #0 = { noinline nounwind "no-trapping-math"="true" }'
         between = signals.text(self.work >= signals.LONG)
-        return "\n".join([*self.module.declarations.values(), between, *kernels, *main, attributes, ""])
+        return "\n".join([*self.module.declarations.values(), between, *kernels, *self.parts, *main, attributes, ""])
+
+    def part(self) -> None:
+        """Make what is written so far a function of its own, which the whole calls."""
+        whole = "\n".join(["entry:", *self.slots, *self.lines])
+        name, given = f"part{len(self.parts)}", sorted({"%values", "%state", "%work", *re.findall(r"%data\d+", whole)})
+        parameters = ", ".join([f"ptr {x}" for x in given])
+        self.parts.append(f"define internal i32 @{name}({parameters}) #0 {{\n{whole}\n  ret i32 0\n}}")
+        self.slots, self.lines = [], self.calls
+        self.unless(self.emit(f"call i32 @{name}({parameters})"), left=True)
+        self.calls, self.lines, self.block = self.lines, [], "entry"
 
     # ── kernels ──────────────────────────────────────────────────────────────────────────────────
     def kernels(self, scope: _Scope) -> None:

@@ -8,19 +8,20 @@ from __future__ import annotations
 
 from collections import Counter
 from functools import partial
+from operator import is_
 
 from minigrad.control import Call, Checkpoint, Cond, CustomJvp, CustomVjp, Scan, While
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.passes.rewrite import rebuilt
 
-_HELD = (Call, Checkpoint, CustomJvp, CustomVjp)
+CALLS = (Call, CustomJvp, CustomVjp)
 _ENTERED = (Scan, While, Cond)  # whose graphs are compiled with the rest
 
 
-def inline(graph: Graph, used: Counter[str] | None = None) -> Graph:
+def inline(graph: Graph, used: Counter[str] | None = None, calls: tuple[type, ...] = (*CALLS, Checkpoint)) -> Graph:
     """The graph without calls."""
     used = Counter() if used is None else used
-    if not any(isinstance(n.op, (*_HELD, *_ENTERED)) for n in graph.nodes):
+    if not any(isinstance(n.op, (*calls, *_ENTERED)) for n in graph.nodes):
         return graph
     now: dict[Var, Atom] = {}
     nodes: list[Node] = []
@@ -28,14 +29,14 @@ def inline(graph: Graph, used: Counter[str] | None = None) -> Graph:
     def atom(a: Atom) -> Atom:
         return now.get(a, a) if isinstance(a, Var) else a
 
-    inside = partial(inline, used=used)
+    inside = partial(inline, used=used, calls=calls)
     for n in graph.nodes:
         ins = n.ins if now.keys().isdisjoint(n.ins) else tuple([atom(a) for a in n.ins])
-        if not isinstance(n.op, _HELD):
+        if not isinstance(n.op, calls):
             nodes.append(rebuilt(n, ins, inside))
             continue
         used["y = call f(x) -> y = f(x)"] += 1
-        held = inline(n.op.graph, used)
+        held = inline(n.op.graph, used, calls)  # type: ignore[attr-defined]
         copied: dict[Var, Atom] = dict(zip(held.inputs, ins, strict=True))
         for m in held.nodes:
             outs = tuple([Var(v.type, v.owner, v.line, v.label) for v in m.outs])
@@ -44,4 +45,6 @@ def inline(graph: Graph, used: Counter[str] | None = None) -> Graph:
             copied.update(zip(m.outs, outs, strict=True))
         results = [copied[a] if isinstance(a, Var) else a for a in held.outputs]
         now.update(zip(n.outs, results, strict=True))
+    if len(nodes) == len(graph.nodes) and all(map(is_, nodes, graph.nodes)):
+        return graph
     return Graph(graph.inputs, nodes, [atom(a) for a in graph.outputs], graph.name)

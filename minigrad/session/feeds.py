@@ -18,6 +18,11 @@ from minigrad.session.plan import Plan
 from minigrad.session.tensor import Placeholder, Tensor
 from minigrad.types import Dim, Size, shape_text, substitute
 
+# Unlike TensorFlow: the gradient is built with the op, and whether it sums over an axis depends on the sizes.
+_ONE = (
+    "unknown sizes that meet are taken to be equal; for one of 1 that broadcasts give the placeholder a 1 there "
+    "(as [1, 3]) or no shape at all, or use tf.reshape"
+)
 _ORDER = "biufc"  # a value may move to the right without asking, and to the left when nothing is lost
 
 
@@ -166,6 +171,7 @@ def _check_assumed(plan: Plan, sizes: dict[str, int], came: dict[str, tuple[Tens
         raise FeedError(
             f"{assumption.who}: the sizes {_is(assumption.left, left)} and {_is(assumption.right, right)} "
             f"must be equal: {fed}",
+            hint=_ONE if 1 in (left, right) else None,
             lines=[("taken to be equal at", assumption.line), *(line for t in tensors for line in t.made())],
         )
 

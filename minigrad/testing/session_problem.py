@@ -80,6 +80,7 @@ def session_function(
     set while it runs and set back afterwards. A session computes in the dtypes of its graph, so build it in float64
     where you can: against differences in float32 only errors above about one part in a thousand are seen.
 
+    >>> from minigrad.testing import check_grads
     >>> with tf.Graph().as_default(), tf.Session() as sess:
     ...     x = tf.placeholder(tf.float64, [None], name="x")
     ...     y = tf.reduce_sum(tf.sin(x) * x)

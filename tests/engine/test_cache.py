@@ -403,6 +403,15 @@ def test_the_least_recently_used_go_first(tmp_path) -> None:
     assert {p.stem for p, _ in store.entries()} == {"a", "c", "d"}
 
 
+def test_a_folder_with_room_is_not_looked_through_for_every_entry(tmp_path, monkeypatch) -> None:
+    looks, evict = [], Store._evict
+    monkeypatch.setattr(Store, "_evict", lambda self: looks.append(self) or evict(self))
+    store = Store(tmp_path / "s", 1_000_000)
+    for k in range(200):
+        store.save(str(k), Entry({}, bytes(1000)))
+    assert len(looks) == 1 and len(store.entries()) == 200
+
+
 def test_files_left_by_the_dead_are_swept(tmp_path) -> None:
     store = Store(tmp_path / "s", 10_000)
     store.save("a", Entry({}, b""))
@@ -411,6 +420,8 @@ def test_files_left_by_the_dead_are_swept(tmp_path) -> None:
     new.write_bytes(b"half")
     os.utime(old, (time.time() - 7200,) * 2)
     store.save("b", Entry({}, b""))
+    assert old.exists()  # there is room: nobody looks
+    store.save("c", Entry({}, bytes(6000)))
     assert not old.exists() and new.exists()
 
 

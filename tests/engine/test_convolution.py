@@ -1,5 +1,7 @@
 """Convolution and pooling as the engine does them, against the reference: forward and both ways back."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -115,3 +117,22 @@ def test_large_convolutions_are_the_same_on_any_number_of_threads(groups):
             found.append([np.asarray(y) for y in tracer.jit(program, backend="llvm")(*xs)])
     for one, two in zip(*found):
         np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize("pool", [max_pool, avg_pool])
+def test_large_windows(pool):
+    x = np.random.default_rng(0).permutation(2 * 3 * 14 * 14).reshape(2, 3, 14, 14) * 0.25
+    check(with_gradients(lambda x: pool(x, (7, 7), (3, 4), 3)), [x], "float32", 1e-5)
+    check(with_gradients(lambda x: pool(x, (14, 14))), [x], "float32", 1e-5)
+
+
+def test_several_callers_at_once_get_the_same_bits():
+    rng = np.random.default_rng(0)
+    xs = [mnp.asarray(rng.normal(size=s).astype("float32")) for s in ((6, 32, 20, 20), (64, 32, 3, 3))]
+    program = tracer.jit(with_gradients(lambda x, w: conv(x, w, padding=1)), backend="llvm")
+    wanted = [np.asarray(y) for y in program(*xs)]
+    with ThreadPoolExecutor(6) as callers:
+        found = list(callers.map(lambda _: [np.asarray(y) for y in program(*xs)], range(24)))
+    for ys in found:
+        for y, z in zip(ys, wanted):
+            np.testing.assert_array_equal(y, z)

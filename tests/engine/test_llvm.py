@@ -13,6 +13,7 @@ from minigrad.compare.text import python_documentation
 from minigrad.errors import ArgumentError, CheckFailedError, DtypeError, ShapeError
 from minigrad.graph import Graph
 from minigrad.interpreters.build import trace
+from minigrad.loops import program
 from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import DotGeneral
@@ -74,6 +75,25 @@ def test_every_op(name: str) -> None:
 @pytest.mark.parametrize("name", HOLDING)
 def test_held_graphs(name: str) -> None:
     agrees(HOLDING[name], draw_inputs(HOLDING[name], special=False))
+
+
+@pytest.mark.parametrize("name", HOLDING)
+def test_a_long_program_is_cut_into_parts(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here after every kernel. What is raised in a part ends the whole."""
+    monkeypatch.setattr(program, "PART", 1)
+    g = HOLDING[name]
+    agrees(g, draw_inputs(g, special=False))
+    ran = []
+
+    def f(x):
+        y = Fail(CheckFailedError("assert: x is negative"))(x + e.sin(x).sum())
+        return Callback(lambda a: ran.append(a) or a, (y.type,))(y)
+
+    failing = backends.compile(graph_of(f, "f32[3]"), "llvm")
+    assert "@part1(" in failing.text
+    with pytest.raises(CheckFailedError):
+        failing([np.ones(3, "f4")])
+    assert not ran
 
 
 @pytest.mark.parametrize("array", CONSTANTS, ids=lambda a: f"{a.dtype}-{a.shape}")

@@ -16,6 +16,7 @@ from minigrad.ops.effects import Print
 from minigrad.ops.kinds import zeros
 from minigrad.ops.movement import Expand, Flip, Permute
 from minigrad.passes import dce, scans
+from minigrad.tracer import jit
 from minigrad.types import LONG, TensorType
 from tests.graph.programs import draw_inputs, graph_of
 
@@ -232,6 +233,17 @@ def test_values_of_a_branch_are_saved() -> None:
         return scan(step, [x], [], 4)[0]
 
     rewritten(graph_of(gradient(f, (0, 1)), "f64[2]", "f64[2]", "f64[2]"))
+
+
+def test_steps_may_be_functions_of_their_own() -> None:
+    """A jitted step gives what it gives without jit, there and back."""
+    cell = lambda h, s, w, u: e.tanh(matmul(s, w) + matmul(h, u))
+    made = []
+    for step in (cell, jit(cell)):
+        f = lambda x, w, u, h, step=step: scan(lambda h, s: [step(h, s, w, u)], [h], [x], 5)[0]
+        g = graph_of(gradient(f, (1, 2)), *NETWORK[:3], "f64[3,6]", "f64[3,6]")
+        made.append([labels(after.op.body) for after in rewritten(g).nodes if isinstance(after.op, Scan)])
+    assert made[0] == made[1]
 
 
 def test_held_scans_too() -> None:

@@ -1,21 +1,28 @@
-"""The examples in minigrad.testing's docstrings run as they stand."""
+"""The examples in docstrings run as they stand, wherever they are; and every function of the namespace has one."""
 
 import doctest
 import importlib
+import inspect
 import pkgutil
+from types import ModuleType
 
 import pytest
 
-import minigrad.testing
+import minigrad
+import minigrad.numpy as mnp
 
-MODULES = [f"minigrad.testing.{found.name}" for found in pkgutil.iter_modules(minigrad.testing.__path__)]
+MODULES = [
+    found.name for found in pkgutil.walk_packages(minigrad.__path__, "minigrad.") if "__main__" not in found.name
+]
 FLAGS = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
 
 
-@pytest.mark.parametrize("name", ["minigrad.testing", *MODULES])
+@pytest.mark.parametrize("name", MODULES)
 def test_examples(name: str) -> None:
-    found = doctest.testmod(
-        importlib.import_module(name), optionflags=FLAGS, extraglobs={"check_grads": minigrad.testing.check_grads}
-    )
-    assert found.failed == 0
-    assert found.attempted or name not in ("minigrad.testing", "minigrad.testing.check_grads")
+    assert doctest.testmod(importlib.import_module(name), optionflags=FLAGS).failed == 0
+
+
+@pytest.mark.parametrize("home", [mnp, mnp.linalg, mnp.fft, mnp.special], ids=lambda home: home.__name__)
+def test_every_function_of_the_namespace_has_an_example(home: ModuleType) -> None:
+    functions = {name: getattr(home, name) for name in home.__all__}
+    assert [n for n, f in functions.items() if inspect.isfunction(f) and ">>>" not in (f.__doc__ or "")] == []

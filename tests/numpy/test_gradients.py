@@ -35,7 +35,7 @@ from tests.numpy.cases import CASES, draw
 DTYPES = ("float64", "complex128")
 SIZES = {"a": 3, "b": 2, "c": 2, "d": 2}
 LANES = 2
-SAMPLE = 13  # the default run takes every so-manieth; odd, so that both alone and over lanes are in it
+SAMPLE = 31  # the default run takes every so-manieth; odd, so that both alone and over lanes are in it
 # Cases whose derivative is taken to be 0, though it is not: nextafter moves in steps.
 WITHOUT = {"nextafter"}
 

@@ -100,6 +100,13 @@ def test_sizes_that_should_have_been_equal(sess):
         '  x:0 made at HERE: x = tf.placeholder(tf.float32, [None, 2], name="x")\n'
         '  y:0 made at HERE: y = tf.placeholder(tf.float32, [None, 2], name="y")'
     )
+    text = told(errors.FeedError, lambda: sess.run(z, {x: np.ones((1, 2)), y: np.ones((4, 2))}))
+    assert "unknown sizes that meet are taken to be equal; for one of 1 that broadcasts give the placeholder" in text
+    for way_out in (tf.reshape(x, [1, 2]), tf.placeholder(tf.float32)):
+        slopes = tf.gradients(way_out - y, [way_out, y])
+        key = x if way_out.op.type != "Placeholder" else way_out
+        by_x, by_y = sess.run(slopes, {key: np.ones((1, 2)), y: np.ones((4, 2))})
+        assert by_x.tolist() == [[4.0, 4.0]] and by_y.shape == (4, 2)
     text = told(errors.FeedError, lambda: sess.run(w, {x: np.ones((3, 2))}))
     assert text.startswith("mul: the sizes n0 = 3 and 4 must be equal: x:0 was fed (3, 2)")
     assert sess.run(w, {x: np.ones((4, 2))}) == 8.0

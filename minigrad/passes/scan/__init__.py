@@ -11,7 +11,9 @@ from functools import partial
 
 from minigrad.control import Scan
 from minigrad.graph import Graph, Node
+from minigrad.passes.cse import cse
 from minigrad.passes.dce import dce
+from minigrad.passes.inline import CALLS, inline
 from minigrad.passes.rewrite import Sweep, rebuilt
 from minigrad.passes.scan import rules
 from minigrad.passes.scan.apart import Apart
@@ -34,8 +36,9 @@ def scans(graph: Graph, used: Counter[str] | None = None) -> Graph:
     """The graph with its scans rewritten and, where this changed something, simplified."""
     used = Counter() if used is None else used
     sweep = Sweep(graph)
-    inside = partial(scans, used=used)
+    inside, opened = partial(scans, used=used), partial(_opened, used=used)
     for n in graph.nodes:
+        n = rebuilt(n, n.ins, opened) if isinstance(n.op, Scan) else n
         n = rebuilt(n, sweep.atoms(n.ins), inside)
         sweep.line = n.line
         if isinstance(n.op, Scan) and n.op.length:
@@ -44,6 +47,12 @@ def scans(graph: Graph, used: Counter[str] | None = None) -> Graph:
             sweep.keep(n)
     after = sweep.graph()
     return after if after is graph else simplify(dce(after, used), used)
+
+
+def _opened(body: Graph, used: Counter[str]) -> Graph:
+    """A body whose calls are what they call, so that rules see it. Not checkpoints: cse would keep what they forget."""
+    after = inline(body, used, CALLS)
+    return body if after is body else cse(simplify(after, used), used)
 
 
 def _rewrite(n: Node, sweep: Sweep, used: Counter[str]) -> None:

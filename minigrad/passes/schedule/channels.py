@@ -54,7 +54,7 @@ class _Channels(Sweep):
         match op:
             case Conv():
                 return self.convolution(n)
-            case WindowSum() if pooling.is_small(op, n.ins[0].type):
+            case WindowSum() if pooling.is_small(op, n.ins[0].type, by_axis=True):
                 return self.turned(pooling.window_sum(self, op, self.bare(n.ins[0])), n.ins[0])
             case TakeAlongAxis() | AddAlongAxis():
                 return self.pooling(n)
@@ -86,7 +86,7 @@ class _Channels(Sweep):
         lead = x.type.ndim - len(op.window)
         sizes, places = x.type.shape[lead:], largest.out.type.shape
         along = n.op.axis == lead and n.ins[1].type.ndim == lead + 1  # type: ignore[attr-defined]
-        if not along or not pooling.is_small(op, x.type):
+        if not along or not pooling.is_small(op, x.type, by_axis=isinstance(n.op, TakeAlongAxis)):
             return None
         if isinstance(n.op, TakeAlongAxis):
             if self.unshaped(n.ins[0]) is not self.unshaped(x) or n.ins[0].type.ndim != lead + 1:

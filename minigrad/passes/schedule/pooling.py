@@ -19,24 +19,37 @@ from minigrad.graph import Atom, Const, Var
 from minigrad.ops import elementwise as e
 from minigrad.ops.movement import Pad, Slice
 from minigrad.ops.pool import Windowing
+from minigrad.ops.rows import Row
 from minigrad.passes.rewrite import Sweep, uniform_const
 from minigrad.passes.schedule.windows import Interleave, meeting, of_phase, phases
 from minigrad.types import INT32, TensorType
 
-_MOST = 64  # taps that are written out
+_MOST = 64  # taps that are written out: of a window, or of one of its axes where each can be done by itself
+_TOGETHER = 16  # taps of a window done at once
 
 
-def is_small(op: Windowing, t: TensorType) -> bool:
+def is_small(op: Windowing, t: TensorType, by_axis: bool = False) -> bool:
     """Can the windows be written out, tap by tap?"""
-    return 0 < math.prod(op.window) <= _MOST and t.size > 0 and math.prod(op.places(t)) > 0
+    taps = max((*op.window, 1)) if by_axis else math.prod(op.window)
+    return math.prod(op.window) > 0 and taps <= _MOST and t.size > 0 and math.prod(op.places(t)) > 0
 
 
 def window_sum(s: Sweep, op: Windowing, x: Atom) -> Atom:
-    return reduce(lambda a, b: s.emit(e.add, a, b), _taps(s, op, x))
+    return _combined(s, e.add, op, x)
 
 
 def window_max(s: Sweep, op: Windowing, x: Atom) -> Atom:
-    return reduce(lambda a, b: s.emit(e.max_, a, b), _taps(s, op, x))
+    return _combined(s, e.max_, op, x)
+
+
+def _combined(s: Sweep, row: Row, op: Windowing, x: Atom) -> Atom:
+    """The elements of each window combined; large windows axis by axis."""
+    if math.prod(op.window) <= _TOGETHER:
+        return reduce(lambda a, b: s.emit(row, a, b), _taps(s, op, x))
+    for d in range(len(op.window)):
+        alone = [tuple(p[k] if k == d else 1 for k in range(len(p))) for p in (op.window, op.stride, op.dilation)]
+        x = reduce(lambda a, b: s.emit(row, a, b), _taps(s, type(op)(*alone), x))
+    return x
 
 
 def first_largest(s: Sweep, op: Windowing, x: Atom) -> Atom:
