@@ -13,6 +13,7 @@ os.environ.setdefault("MINIGRAD_CHECK", "1")
 os.environ.setdefault("MINIGRAD_JIT", "0")
 # several processes with as many threads as cores would wait for one another
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("MINIGRAD_NUM_THREADS", "1")
 _folder = tempfile.TemporaryDirectory(prefix="minigrad-tests-")
 os.environ["MINIGRAD_CACHE_DIR"] = _folder.name
 

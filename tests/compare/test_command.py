@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -147,13 +148,39 @@ def test_into_a_pipe_that_closes():
     assert done.stdout.startswith("# ── graph: 1 nodes") and done.stderr == ""
 
 
+@contextmanager
+def long_comparison(**streams):
+    """A process that compares for hours; it hears Ctrl-C even if this one was started with the signal ignored."""
+    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
+    command = [*MINIGRAD, "compare", "--steps", "100000", "--backends", "numpy"]
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    process = subprocess.Popen(command, env=environment, **streams)
+    signal.signal(signal.SIGINT, before)
+    try:
+        yield process
+    finally:
+        process.kill()
+
+
+def test_ctrl_c_prints_what_is_there():
+    with long_comparison(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        time.sleep(4)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == run.INTERRUPTED, err
+    assert "tracer eager" in out and "Interrupted: the table shows what had been measured." in out
+    assert "Traceback" not in out + err
+
+
 def test_ctrl_c_leaves_the_terminal_whole():
     """In a terminal of its own: bars while it runs; after Ctrl-C the cursor is back and the table is there."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "COLUMNS": "80", "TERM": "xterm"}
-    command = [*MINIGRAD, "compare", "--steps", "100000", "--backends", "numpy"]
-    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, env=environment)
-    os.close(theirs)
+    with long_comparison(stdin=theirs, stdout=theirs, stderr=theirs) as process:
+        os.close(theirs)
+        check_interrupted(process, ours)
+
+
+def check_interrupted(process, ours):
     text = read_until(ours, "/100000")
     process.send_signal(signal.SIGINT)
     text += read_until(ours, None)

@@ -4,6 +4,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import pytest
@@ -26,6 +27,15 @@ def many_products(x):
     return x
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Ctrl-C raises, also where these tests were started with the signal ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("heard")
 @pytest.mark.skipif(not hasattr(signal, "pthread_kill"), reason="sends a signal to a thread")
 @pytest.mark.parametrize("f, n", [(forever, 8), (forever_with_calls, 8), (many_products, 1200)])
 def test_ctrl_c_ends_a_long_program(f, n) -> None:
