@@ -280,7 +280,7 @@ def report() -> list[tuple[Mutant, str | None]]:
 
 
 def page(results: list[tuple[Mutant, str | None]]) -> str:
-    """The kill table: one line per rule, one cell per change."""
+    """The kill table: one line per rule, one cell per change; sorted, for modules are not imported in one order."""
     killed = sum(law is not None for _, law in results)
     lines = [
         "# Mutants of the rules",
@@ -296,7 +296,7 @@ def page(results: list[tuple[Mutant, str | None]]) -> str:
     by_rule: dict[tuple[str, str], list[str]] = {}
     for mutant, law in results:
         by_rule.setdefault((mutant.op, mutant.rule), []).append(f"{mutant.change}: {law or '**survives**'}")
-    lines += [f"| {op} | {rule} | {' · '.join(found)} |" for (op, rule), found in by_rule.items()]
+    lines += [f"| {op} | {rule} | {' · '.join(found)} |" for (op, rule), found in sorted(by_rule.items())]
     lines += [
         "",
         "## Equivalent mutants",
