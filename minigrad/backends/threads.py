@@ -24,7 +24,9 @@ class _Pool:
     """The pool's memory and its threads. `limit` is how many threads there shall be beside the one that calls."""
 
     def __init__(self) -> None:
-        self._memory = mmap.mmap(-1, pool.SIZE)
+        # private: by default a forked child would share it, and its threads would take our blocks
+        private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
+        self._memory = mmap.mmap(-1, pool.SIZE, **private)
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._memory))  # threads may look at it until the very end
         self.address = ctypes.addressof(ctypes.c_char.from_buffer(self._memory))
         self._worker: Any = None
