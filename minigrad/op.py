@@ -176,6 +176,7 @@ class Evaluate(Interpreter):
             if type(scalar) is not float or dtype.kind != "f":
                 return self._apply_mixed(op, xs)
             arrays.insert(xs[1] is scalar, np.asarray(scalar, dtype))
+            return _run(op, arrays)
         return _run(op, arrays if op.admit(arrays) else [x.array for x in op.coerce(xs)])  # type: ignore[attr-defined]
 
     def _apply_mixed(self, op: Op, xs: Sequence[Operand]) -> Any:
@@ -292,7 +293,7 @@ class Op:
     """
 
     many: ClassVar[bool] = False  # several outputs: out_type, impl and rules deal in tuples
-    weak: ClassVar[bool] = False  # two operands of one dtype, which a Python float beside a float tensor takes on
+    weak: ClassVar[bool] = False  # takes two floats of one dtype, which a Python float beside a tensor takes on
     effect: ClassVar[bool] = False  # does something besides returning: kept, and kept in order
     no_gradient: ClassVar[NoGradient | None] = None
 

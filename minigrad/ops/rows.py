@@ -109,11 +109,11 @@ class Row(Elementwise, listed=False):
     domains: tuple[tuple[float, float], ...] = ()  # one per operand, where they differ
     instead: Callable[[DType, Sequence[Operand]], tuple[str, str] | None] | None = None
     operands: int = field(init=False, default=0)
-    weak: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         n = self.numpy.nin if isinstance(self.numpy, np.ufunc) else len(signature(self.numpy).parameters)
         object.__setattr__(self, "operands", n)
+        object.__setattr__(self, "weak", n == 2 and "f" in self.takes)
         object.__setattr__(self, "impl", self.numpy)  # no method in between: a tenth of an eager op's time
         registry[self.name] = self
 
