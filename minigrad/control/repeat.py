@@ -80,11 +80,10 @@ class While(Holding):
         reached = _reached(self, tuple(wanted))
         try:
             return _run_and_record(self, xs, tuple(wanted), reached)
-        except ConcretizationError:
-            pass  # no numbers yet: the record must be part of the graph
-        if self.bound is not None:
-            return _bounded(self, xs, tuple(wanted))
-        return _there_and_back(self, xs, tuple(wanted), reached)
+        except ConcretizationError:  # no numbers yet: the record must be part of the graph
+            if self.bound is not None:
+                return _bounded(self, xs, tuple(wanted))
+            return _there_and_back(self, xs, tuple(wanted), reached)
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         loop, grown = _over_lanes(self, tuple(mapped), size)
