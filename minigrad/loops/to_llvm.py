@@ -14,9 +14,9 @@ import numpy as np
 
 from minigrad.loops.index import Affine
 from minigrad.loops.llvm_scalars import Module, Scalars, literal, memory, overload, register
-from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update
+from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, read
 from minigrad.loops.scalar import Scalar, needed
-from minigrad.loops.vectors import Vectors, vectors
+from minigrad.loops.vectors import NEAR, Vectors, vectors
 from minigrad.types import DType
 
 _ACROSS = {"add": "fadd", "mul": "fmul", "max": "fmaximum", "min": "fminimum"}
@@ -92,7 +92,7 @@ class _Printer(Scalars):
             self.vectors(s, how, low, high)
             return
         with self.scope():
-            i, close = self.begin(low, high, 1)
+            i, _, close = self.begin(low, high, 1)
             self.places["variable", s.variable] = i
             self.block_of(s.body)
             close()
@@ -105,6 +105,8 @@ class _Printer(Scalars):
         self.count += 1
         k, before = self.count, self.block
         i, following = f"%i{k}", f"%n{k}"
+        if low.isdigit() and high.isdigit() and int(high) - int(low) <= step:
+            return low, [first for _, first, _ in carried], lambda *new: None  # a single pass
         self.lines.append(f"  br label %loop{k}\nloop{k}:")
         place = len(self.lines)
         self.lines.append("")
@@ -120,7 +122,7 @@ class _Printer(Scalars):
             self.lines.append(f"  br i1 {last}, label %done{k}, label %loop{k}\ndone{k}:")
             self.block = f"done{k}"
 
-        return i, close
+        return i, [name for *_, name in carried], close
 
     def store(self, s: Store) -> None:
         value, dtype = self.value(s.value), s.value.dtype
@@ -163,7 +165,9 @@ class _Printer(Scalars):
         step = how.lanes * how.unroll
         if s.extent % step == 0 and (s is not self.span or self.step % step == 0):
             self.full(s, how, known, low, high, how.unroll)
-        elif how.long or s.extent < 4 * how.lanes:  # a mask costs little here, and a second loop as much again
+        elif (
+            how.long or 2 * how.lanes < s.extent < 4 * how.lanes
+        ):  # a mask costs little here, and a second loop as much again
             self.full(s, how, known, low, high, how.unroll, masked=True)
         elif s is self.span:
             size = self.emit(f"sub nuw nsw i64 {high}, {low}")
@@ -193,33 +197,35 @@ class _Printer(Scalars):
         self, s: Loop, how: Vectors, known: dict[int, str], low: str, high: str, unroll: int = 1, masked: bool = False
     ) -> None:
         """The passes low .. high − 1, `unroll` vectors at a time."""
-        updates = [t for t in s.body if isinstance(t, Update)] * unroll
-        with self.scope(lanes=how.lanes, known=known, moving=s.variable):
+        updates = [t for t in s.body if isinstance(t, Update) for _ in range(unroll)]
+        with self.scope(lanes=how.lanes, mask="", moving=s.variable):
             carried = []
             for t in updates:
                 self.count += 1
                 first = literal(_neutral(t.combine, t.value.dtype), t.value.dtype, how.lanes)
                 carried.append((self.type(t.value.dtype), first, f"%sum{self.count}"))
-            i, close = self.begin(low, high, how.lanes * unroll, carried)
+            i, old, close = self.begin(low, high, how.lanes * unroll, carried)
             new: list[str] = []
-            for u in range(unroll):
-                at = self.emit(f"add nuw nsw i64 {i}, {u * how.lanes}") if u else i
-                mask = self.lanes_until(at, high) if masked else ""
-                with self.scope(mask=mask):
-                    self.places["variable", s.variable] = at
-                    for statement in s.body:
-                        match statement:
-                            case Store():
-                                self.store(statement)
-                            case Let():
-                                self.value(statement.value)
-                            case Update():
-                                new.append(self.added(statement, carried[len(new)][2]))
+            starts = [i, *(self.emit(f"add nuw nsw i64 {i}, {u * how.lanes}") for u in range(1, unroll))]
+            masks = [self.lanes_until(at, high) if masked else "" for at in starts]
+            vectors = [(dict(known), {**self.places, ("variable", s.variable): at}, m) for at, m in zip(starts, masks)]
+            for statement in s.body:
+                for x in needed(read(statement), vectors[0][0]):  # side by side: they do not wait for each other
+                    for self.known, self.places, self.mask in vectors:
+                        self.value(x)
+                for self.known, self.places, self.mask in vectors:
+                    if isinstance(statement, Store):
+                        self.store(statement)
+                    elif isinstance(statement, Update):
+                        new.append(self.added(statement, old[len(new)]))
             close(*new)
-            each = len(updates) // unroll
-            sums = [self.together(t.combine, new[k::each], t.value.dtype) for k, t in enumerate(updates[:each])]
-        for t, x in zip(updates, sums):
-            self.combined(t, self.across(t.combine, x, t.value.dtype, how.lanes))
+            self.mask = ""
+            sums = [
+                self.together(t.combine, new[k : k + unroll], t.value.dtype)
+                for k, t in list(enumerate(updates))[::unroll]
+            ]
+        for t, total in zip(updates[::unroll], sums):
+            self.combined(t, self.across(t.combine, total, t.value.dtype, how.lanes))
 
     def added(self, s: Update, old: str) -> str:
         """The lanes of an accumulator after this pass."""
@@ -306,7 +312,7 @@ class _Printer(Scalars):
         t, pointer = memory(x.dtype, self.lanes), self.pointer(buffer, address, x.dtype, x.args, *steps)
         step = address.coefficient(self.moving) if self.lanes > 1 else 1
         if step != 1:
-            y = self.gather(pointer, step, x.dtype)
+            y = self.apart(pointer, step, x.dtype)
         elif self.mask:
             name, mask = f"@llvm.masked.load.{overload(t)}.p0", f"<{self.lanes} x i1>"
             self.module.declarations[name] = f"declare {t} {name}(ptr, i32, {mask}, {t})"
@@ -316,8 +322,21 @@ class _Printer(Scalars):
             y = self.emit(f"load {t}, ptr {pointer}, align {x.dtype.itemsize}")
         return self.emit(f"trunc {t} {y} to {self.type(x.dtype)}") if x.dtype.kind == "b" else y
 
+    def apart(self, pointer: str, step: int, dtype: DType) -> str:
+        """The elements that lie `step` apart; neighbours are read together."""
+        if self.mask or step not in NEAR:
+            return self.gather(pointer, step, dtype)
+        one, t, n = memory(dtype), memory(dtype, self.lanes), self.lanes
+        first, second = (1 - n, 1 - n) if step < 0 else (0, n - 1)  # the second ends with the last that is wanted
+        halves = []
+        for start in (first, second):
+            at = self.emit(f"getelementptr {one}, ptr {pointer}, i64 {start}")
+            halves.append(self.emit(f"load {t}, ptr {at}, align {dtype.itemsize}"))
+        places = range(n - 1, -1, -1) if step < 0 else [k if k < n else k + 1 for k in range(0, 2 * n, 2)]
+        return self.emit(f"shufflevector {t} {halves[0]}, {t} {halves[1]}, {_numbers(places)}")
+
     def gather(self, pointer: str, step: int, dtype: DType) -> str:
-        """The elements that lie `step` apart."""
+        """The elements that lie `step` apart, one by one."""
         t, one, pointers, mask = (
             memory(dtype, self.lanes),
             memory(dtype),
@@ -326,10 +345,13 @@ class _Printer(Scalars):
         )
         name = f"@llvm.masked.gather.{overload(t)}.v{self.lanes}p0"
         self.module.declarations[name] = f"declare {t} {name}({pointers}, i32, {mask}, {t})"
-        offsets = ", ".join([f"i32 {k * step}" for k in range(self.lanes)])
-        at = self.emit(f"getelementptr {one}, ptr {pointer}, <{self.lanes} x i32> <{offsets}>")
+        at = self.emit(f"getelementptr {one}, ptr {pointer}, {_numbers([k * step for k in range(self.lanes)])}")
         rest = f"{mask} {self.mask or 'splat (i1 true)'}, {t} zeroinitializer"
         return self.emit(f"call {t} {name}({pointers} {at}, i32 {dtype.itemsize}, {rest})")
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    return f"<{len(numbers)} x i32> <{', '.join([f'i32 {n}' for n in numbers])}>"
 
 
 def _neutral(combine: str, dtype: DType) -> Any:

@@ -13,7 +13,7 @@ from minigrad.loops.index import Affine
 from minigrad.loops.nest import Loop, Start, Store, Update, read
 from minigrad.loops.scalar import Scalar, needed
 
-_ALONE = {"call", "floor_div", "rem"}  # done one lane after the other: no machine has them for vectors
+NEAR = (-1, 1, 2)  # steps between elements for which all that lies between them is read
 _GATHER = 4  # operations per element that lies apart from the others, from which vectors gain
 _SHORT, _MIDDLING = 24, 120  # operations of a pass up to which a sum is four, or two: each waits for its own last term
 
@@ -45,11 +45,11 @@ def vectors(loop: Loop, width: int) -> Vectors | None:
             return None
         if x.op == "load" and x.what[0] in stored and place(x) != stored[x.what[0]]:
             return None
-        if x.serial in moving and (x.op in _ALONE or (x.op == "load" and any(a.serial in moving for a in x.args))):
+        if x.serial in moving and (_is_alone(x) or (x.op == "load" and any(a.serial in moving for a in x.args))):
             return None
     loads = [x for x in scalars if x.op == "load" and x.serial in moving]
     steps = [x.what[1].coefficient(loop.variable) for x in loads]
-    strided = sum(k != 1 for k in steps)
+    strided = sum(k not in NEAR for k in steps)
     if strided * _GATHER > len(moving) - len(steps):
         return None
     kept = [s.value for s in loop.body if isinstance(s, Store | Update)]
@@ -70,6 +70,11 @@ def _moving(scalars: Iterable[Scalar], variable: int) -> set[int]:
         if any(a.serial in found for a in x.args) or (x.op == "load" and x.what[1].coefficient(variable)):
             found.add(x.serial)
     return found
+
+
+def _is_alone(x: Scalar) -> bool:
+    """Is there no such operation for vectors?"""
+    return x.op == "call" or (x.op in ("floor_div", "rem") and x.args[1].op != "const")
 
 
 def place(x: Scalar) -> tuple[Affine, tuple[Scalar, ...], tuple[int, ...]]:
