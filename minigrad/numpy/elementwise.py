@@ -22,7 +22,8 @@ from minigrad.types import BOOL
 
 F = TypeVar("F", bound=Callable[..., Any])
 _in_force = interpreter.get  # asking here instead of in op.__call__ saves a call
-PLAIN = "mnp.{name}({call}).tolist()"
+PLAIN = "mnp.{name}({call}).tolist()"  # how the examples in docstrings call the function
+OF_ARRAY = PLAIN.replace("{call}", "mnp.asarray({call})")
 
 
 def unary(name: str, op: Op, doc: str, example: str = "", form: str = PLAIN) -> Callable[[Operand], Any]:

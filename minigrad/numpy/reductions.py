@@ -11,7 +11,7 @@ from typing import Any
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.creation import full
-from minigrad.numpy.elementwise import isclose, named
+from minigrad.numpy.elementwise import OF_ARRAY, isclose, named
 from minigrad.op import Op, Operand, Value, lift
 from minigrad.ops import composite
 from minigrad.ops.axes import axes_of, axis_of, kept
@@ -22,7 +22,6 @@ from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
 from minigrad.types import INT64, LONG, DType, as_dtype, same_shape
 
 OverAxes = Callable[[tuple[int, ...]], Op]
-OF_ARRAY = "mnp.{name}(mnp.asarray({call})).tolist()"  # how examples call the functions made here
 
 
 def accumulator(x: Value, dtype: Any) -> DType:
