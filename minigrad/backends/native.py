@@ -75,22 +75,27 @@ def _link(image: bytes, known: dict[str, int]) -> Any:
 @lru_cache(maxsize=256)
 def native(text: str, foreign: int) -> Native:
     """The program of this text; `foreign` is the address of the callback."""
-    machine, pipeline = _compiler()
+    machine, options = _compiler()
     with _lock:
         module = llvm.parse_assembly(text)
-        _optimize(module, pipeline)
+        _optimize(module, llvm.create_pass_builder(machine, options))
         image = machine.emit_object(module)
         module.close()
     return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text or f"@{name} =" in text]), foreign)
 
 
 def _optimize(module: Any, pipeline: Any) -> None:
-    """Run the passes. A manager serves once, and takes 60 KB that llvmlite 0.50 does not give back: the `_dispose` that
-    does so is hidden by another base's, which does nothing."""
+    """Run the passes.
+
+    A manager serves once, and takes 60 KB that llvmlite 0.50 does not give back: the `_dispose` that does so is hidden
+    by another base's, which does nothing. The builder serves once, too: each run leaves callbacks in it, which every
+    later run of a pass calls, so that after a thousand programs one takes five times as long.
+    """
     manager = pipeline.getModulePassManager()
     manager.run(module, pipeline)
     llvm.newpassmanagers.NewPassManager._dispose(manager)
     manager.detach()
+    pipeline.close()
 
 
 @cache
@@ -112,7 +117,7 @@ def _compiler() -> tuple[Any, Any]:
     options.loop_interleaving = True
     options.loop_unrolling = False  # twice the code, a sixth more time to compile, nothing gained
     options.slp_vectorization = False
-    return machine, llvm.create_pass_builder(machine, options)
+    return machine, options
 
 
 def prepare() -> None:
