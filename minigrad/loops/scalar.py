@@ -5,6 +5,7 @@ Floor 4. A `Scalar` is an operation on other scalars. Python's operators build t
 
 The vocabulary (`op`):
     const load accumulator              leaves: a number, an element of a buffer, what a reduction has come to
+    index                               an affine sum of loop counters, as int64
     add sub mul div neg                 integers wrap
     fma muladd                          a·b + c, rounded once; rounded as is quickest
     floor_div rem                       integers only, rounding to zero; never by 0 or −1 (bodies take care)
@@ -25,7 +26,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.loops.index import Affine
-from minigrad.types import BOOL, LONG, SHORT, DType
+from minigrad.types import BOOL, INT64, LONG, SHORT, DType
 
 Number: TypeAlias = "Scalar | int | float | bool"
 _serial = count()
@@ -130,6 +131,10 @@ def load(buffer: int, address: Affine, dtype: DType) -> Scalar:
     return Scalar("load", (), dtype, (buffer, address))
 
 
+def index(place: Affine) -> Scalar:
+    return Scalar("index", (), INT64, place)
+
+
 def unary(op: str, x: Scalar) -> Scalar:
     return Scalar(op, (x,), x.dtype)
 
@@ -178,6 +183,8 @@ def show(x: Scalar, depth: int = 4) -> str:
         return str(np.asarray(x.what))
     if x.op == "load":
         return f"b{x.what[0]}[{x.what[1]}]"
+    if x.op == "index":
+        return str(x.what)
     inner = ", ".join(show(a, depth - 1) for a in x.args) if depth else "…"
     name = x.what if x.op == "call" else f"{x.op}.{SHORT[x.dtype]}" if x.op == "convert" else x.op
     return f"{name}({inner})"

@@ -208,6 +208,8 @@ class _Printer:
             return self.emit(f"trunc i8 {name} to i1") if x.dtype.kind == "b" else name
         if x.op == "accumulator":
             return self.emit(f"load {register(x.dtype)}, ptr {self.accumulators[x.what]}")
+        if x.op == "index":
+            return self.affine(x.what)
         args, t = [self.known[a.serial] for a in x.args], register(x.dtype)
         match x.op:
             case "neg":

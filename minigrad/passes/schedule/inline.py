@@ -12,8 +12,10 @@ import math
 from minigrad.graph import Atom, Const, Graph, Node, Var, repeated_element
 from minigrad.loops import bodies
 from minigrad.loops.index import Indices, address, identity, variable
+from minigrad.ops.cumulative import Cumulative
 from minigrad.ops.movement import Concatenate, Pad, Reshape, Sum
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
+from minigrad.ops.running import RunningArg
 from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
 from minigrad.passes.schedule.moves import MOVES, broadcast, moved
 from minigrad.passes.schedule.parts import Part, Root
@@ -31,7 +33,7 @@ _VIEWS = 4  # at how many different elements a cheap value may be wanted by one 
 
 
 def kind(n: Node) -> str:
-    """How a node can be computed: map, move, take, reduce, join, library or foreign."""
+    """How a node can be computed: map, move, take, reduce, running, join, library or foreign."""
     dtypes = [a.type.dtype for a in n.ins]
     if isinstance(n.op, MOVES):
         return "move" if dtypes[0].kind != "c" else "foreign"
@@ -39,6 +41,8 @@ def kind(n: Node) -> str:
         return "foreign"
     if isinstance(n.op, REDUCTIONS):
         return "reduce"
+    if isinstance(n.op, Cumulative):
+        return "running"
     if isinstance(n.op, Pad | Concatenate | Interleave):
         return "join"
     if is_library_call(n) or is_patch_product(n):
@@ -81,6 +85,8 @@ class Inliner:
                 self._store(n, *found[1:])
             case "reduce":
                 self._reduce(n)
+            case "running":
+                self._running(n)
             case "join":
                 self._join(n)
             case _:
@@ -117,6 +123,23 @@ class Inliner:
         self.roots[n.out] = Root(n, "reduce", [part])
         self._read(n.out, self._uses.get(n.out, {}))
         self._use(n.ins[0], part, part.value[1])
+
+    def _running(self, n: Node) -> None:
+        """Element by element along the axis, backwards if it is so; where an extremum stood is looked up there."""
+        shape, op = n.out.type.shape, n.op
+        assert isinstance(op, Cumulative)
+        at = list(identity(shape))
+        if op.reverse:
+            at[op.axis] = at[op.axis].scaled(-1).shifted(shape[op.axis] - 1)
+        view = tuple(at)
+        part = Part(shape, (n.out, view), address(view, shape), [(n, view)])
+        self.roots[n.out] = Root(n, "running", [part])
+        self._read(n.out, self._uses.get(n.out, {}))
+        if isinstance(op, RunningArg):
+            part.reads.append((n.ins[0], ()))
+            self._store(n, n.ins[0])
+        for a in n.ins:
+            self._use(a, part, view)
 
     def _join(self, n: Node) -> None:
         """Each piece in loops of its own, stored where it belongs; what pads, or is put upon, is written before."""

@@ -59,7 +59,8 @@ class Part:
 
 @dataclass(eq=False)
 class Root:
-    """A value that may be stored. kind: "map" (a point for each element), "reduce", or "join" (pieces side by side)."""
+    """A value that may be stored. kind: "map" (a point for each element), "reduce", "join" (pieces side by side), or
+    "running" (each element from the one before)."""
 
     node: Node
     kind: str
@@ -69,6 +70,11 @@ class Root:
     @property
     def out(self) -> Var:
         return self.node.out
+
+    @property
+    def alone(self) -> bool:
+        """It shares its loops with no other."""
+        return self.kind not in ("map", "reduce")
 
     @property
     def across(self) -> bool:
