@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.graph import Atom, Const, Node, repeated_element
-from minigrad.loops import bodies, running
+from minigrad.loops import bodies, running, sorting
 from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed, strides
 from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, around
 from minigrad.loops.scalar import Scalar, binary, const, convert, load, needed, select
@@ -42,6 +42,9 @@ def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body
         statements = body.reduce(kernel.roots[0])
     elif kernel.roots[0].kind == "running":
         statements = body.running(kernel.roots[0])
+    elif kernel.roots[0].kind == "sort":
+        part = kernel.roots[0].parts[0]
+        statements = sorting.statements(body.part(part), part.extents, part.target)
     else:
         statements = [s for part in kernel.roots[0].parts[kernel.in_place :] for s in body.piece(part)]
         if isinstance(kernel.roots[0].node.op, Interleave):
@@ -72,7 +75,8 @@ def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:
              tuple([(p.axis, p.at, p.highest, name(p.tensor)) for p in (part.put.positions if part.put else ())]))
             for part in r.parts
         ])  # fmt: skip
-        rows.append((r.kind, r.node.op, name(r.out), r in kernel.stored, r in kernel.scratch, parts))
+        room = tuple(map(name, r.room))
+        rows.append((r.kind, r.node.op, name(r.out), room, r in kernel.stored, r in kernel.scratch, parts))
     reused = tuple([(number[i], number[o]) for i, o in schedule.reused.items() if i in number and o in number])
     return (kernel.rows, tuple(rows), reused), list(number)
 

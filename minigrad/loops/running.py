@@ -13,7 +13,7 @@ from typing import Any
 from minigrad.graph import Atom, Node
 from minigrad.loops.index import ZERO, Affine, Indices, address, extents_of, merged, renamed, strides
 from minigrad.loops.nest import Loop, Statement, Store, around
-from minigrad.loops.scalar import Scalar, index, load, needed, select
+from minigrad.loops.scalar import Scalar, index, load, moved, needed, place, select
 from minigrad.ops.cumulative import CumLogSumExp, CumSum, LinearRecurrence
 from minigrad.ops.elementwise import logaddexp
 from minigrad.ops.running import RunningArg
@@ -53,7 +53,7 @@ def following(n: Node, view: Indices, xs: Sequence[Scalar], buffer: Callable[[At
 def statements(op: Any, extents: tuple[int, ...], target: Affine, start: Scalar, value: Scalar) -> list[Statement]:
     """The loops: `start` where the variable of the axis is 0, then `value`."""
     axis: int = op.axis
-    addresses = [target, *(_affine(s) for s in needed([start, value]) if s.op in ("load", "index"))]
+    addresses = [target, *(place(s) for s in needed([start, value]) if s.op in ("load", "index"))]
     outer = merged(addresses, range(axis), extents)
     inner = merged(addresses, range(axis + 1, len(extents)), extents)
     runs, k = [*outer, [axis], *inner], len(outer)
@@ -69,24 +69,8 @@ def statements(op: Any, extents: tuple[int, ...], target: Affine, start: Scalar,
         a = renamed(a, runs)
         return a.shifted(a.coefficient(k))
 
-    steps = around([Store(0, later(target), _moved(value, later))], loops, sizes)
-    body: list[Statement] = around([Store(0, begin(target), _moved(start, begin))], loops, sizes)
+    steps = around([Store(0, later(target), moved(value, later))], loops, sizes)
+    body: list[Statement] = around([Store(0, begin(target), moved(start, begin))], loops, sizes)
     if sizes[k] > 1:
         body.append(Loop(k, sizes[k] - 1, tuple(steps)))
     return around(body, range(around_it), sizes)
-
-
-def _affine(s: Scalar) -> Affine:
-    place: Affine = s.what if s.op == "index" else s.what[1]
-    return place
-
-
-def _moved(x: Scalar, move: Callable[[Affine], Affine]) -> Scalar:
-    """The scalar with everything in it taken from another place."""
-    new: dict[int, Scalar] = {}
-    for s in needed([x]):
-        what = s.what
-        if s.op in ("load", "index"):
-            what = move(what) if s.op == "index" else (what[0], move(what[1]), *what[2:])
-        new[s.serial] = Scalar(s.op, tuple([new[a.serial] for a in s.args]), s.dtype, what)
-    return new[x.serial]

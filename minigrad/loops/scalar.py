@@ -19,7 +19,7 @@ The vocabulary (`op`):
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -131,8 +131,8 @@ def load(buffer: int, address: Affine, dtype: DType) -> Scalar:
     return Scalar("load", (), dtype, (buffer, address))
 
 
-def index(place: Affine) -> Scalar:
-    return Scalar("index", (), INT64, place)
+def index(of: Affine) -> Scalar:
+    return Scalar("index", (), INT64, of)
 
 
 def unary(op: str, x: Scalar) -> Scalar:
@@ -175,6 +175,23 @@ def needed(roots: Iterable[Scalar]) -> list[Scalar]:
             found[x.serial] = x
             waiting += x.args
     return [found[k] for k in sorted(found)]
+
+
+def place(x: Scalar) -> Affine:
+    """Where a load or an index is."""
+    found: Affine = x.what if x.op == "index" else x.what[1]
+    return found
+
+
+def moved(x: Scalar, move: Callable[[Affine], Affine]) -> Scalar:
+    """The scalar with everything in it taken from another place."""
+    new: dict[int, Scalar] = {}
+    for s in needed([x]):
+        what = s.what
+        if s.op in ("load", "index"):
+            what = move(what) if s.op == "index" else (what[0], move(what[1]), *what[2:])
+        new[s.serial] = Scalar(s.op, tuple([new[a.serial] for a in s.args]), s.dtype, what)
+    return new[x.serial]
 
 
 def show(x: Scalar, depth: int = 4) -> str:

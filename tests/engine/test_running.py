@@ -10,14 +10,22 @@ import minigrad.numpy as mnp
 from minigrad import backends, config
 from minigrad.ops.cumulative import CumLogSumExp, CumProd, CumSum, Cumulative, LinearRecurrence
 from minigrad.ops.running import RunningArg, cummax, cummin
+from minigrad.ops.sort import argsort, sort, top_k
 from minigrad.passes.schedule import ForeignKernel
+from minigrad.passes.schedule.sorting import SHORT_ROW
 from minigrad.tracer import jit
 from minigrad.types import FLOAT32, FLOAT64, LONG, TensorType
 from tests.engine.test_llvm import special_values
 from tests.graph.programs import graph_of
 
 SHAPES = [((40,), 0), ((3, 40), 1), ((40, 3), 0), ((2, 20, 3), 1), ((1, 5), 0), ((5, 1), 0), ((2, 3, 4, 5), 2)]
-NUMBERS = [d for d in LONG.values() if d.kind in "iuf"]
+FEW = ("float32", "uint8", "bool")  # compiling by numba takes long
+CASES = [
+    (b, d)
+    for b in ("llvm", "numba", "python")
+    for d in LONG.values()
+    if d.kind != "c" and (b != "numba" or d.name in FEW)
+]
 
 
 @pytest.fixture(params=["llvm", "numba", "python"])
@@ -61,10 +69,8 @@ def totals(axis: int, dtype: np.dtype) -> list[Cumulative]:
     return every
 
 
-@pytest.mark.parametrize("dtype", [*NUMBERS, np.dtype(bool)], ids=str)
+@pytest.mark.parametrize(("backend", "dtype"), CASES, indirect=["backend"], ids=str)
 def test_every_total(dtype: np.dtype, backend: str) -> None:
-    if backend == "numba" and dtype.name not in ("float32", "int64", "uint8", "bool"):
-        pytest.skip("compiling takes long: one dtype of a kind")
     for shape, axis in SHAPES if backend != "numba" else SHAPES[3:4]:
         xs = [values(shape, dtype, seed) for seed in range(3)]
 
@@ -124,4 +130,55 @@ def test_other_layouts_and_a_gradient() -> None:
 def test_explained() -> None:
     text = jit(lambda x: mnp.cumsum(mnp.exp(x), axis=0) * 2).explain(np.ones((4, 5), "f4"))
     assert "0  loops over 20 elements, in order along axis 0: 80 B read, 80 B written" in text
-    assert "pads, concatenations and running totals have loops of their own" in text
+    assert "pads, concatenations, running totals and sorts have loops of their own" in text
+
+
+# ── sorting ──────────────────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize(("backend", "dtype"), CASES, indirect=["backend"], ids=str)
+def test_every_order(dtype: np.dtype, backend: str) -> None:
+    """Short rows and long ones, along any axis: ties in their order, zeros of both signs equal, NaN last."""
+    long = (2, SHORT_ROW + 1, 2)
+    for shape, axis in [((3, 7), 1), ((5, 2, 2), 0), (long, 1)] if backend != "numba" else [((5, 2), 0), (long, 1)]:
+        x = values(shape, dtype)
+
+        def f(x: Any, axis: int = axis) -> list[Any]:
+            return [argsort(x, axis=axis), argsort(x, axis=axis, descending=True), sort(x, axis=axis)]
+
+        native(f, [x], backend)
+
+
+def test_several_keys_and_what_is_carried_along(backend: str) -> None:
+    rng = np.random.default_rng(0)
+    for n in (20, 100):
+        xs = [rng.integers(0, 3, (n, 2)), rng.integers(0, 3, (n, 2)).astype("f4"), rng.normal(size=(n, 2))]
+
+        def f(a: Any, b: Any, c: Any) -> list[Any]:
+            return [argsort(a, b, axis=0), *sort(a, b, c, axis=0, keys=2), *sort(b, a, axis=0, descending=True)]
+
+        native(f, xs, backend)
+
+
+def test_the_largest(backend: str) -> None:
+    x = values((4, 90), FLOAT32)
+    native(lambda x: list(top_k(x * 2, 5)), [x], backend)
+
+
+def test_sorting_nothing() -> None:
+    for backend in ("llvm", "numba"):
+        for shape in ((0,), (2, 0), (0, 2)):
+            y, order = jit(lambda x: (mnp.sort(x), mnp.argsort(x)), backend=backend)(np.ones(shape, "f4"))
+            assert y.shape == order.shape == shape and order.dtype == np.int64
+
+
+def test_long_rows_are_sorted_in_linear_time() -> None:
+    """Whatever the data: sorted, reversed, all equal, random bits."""
+    n = 200_000
+    rng = np.random.default_rng(0)
+    for x in (np.arange(n), -np.arange(n), np.zeros(n, "i8"), rng.integers(-(2**63), 2**63 - 1, n)):
+        native(lambda x: [argsort(x), sort(x)], [x], "llvm")
+        native(lambda x: [argsort(x)], [rng.permutation(x).view("f8")], "llvm")
+
+
+def test_sorting_explained() -> None:
+    text = jit(lambda x: mnp.argsort(-x, axis=0)).explain(np.ones((200, 5), "f4"))
+    assert "0  loops that sort 5 rows of 200: 4 KB read, 8 KB written" in text and "# neg argsort" in text
