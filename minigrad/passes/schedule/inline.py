@@ -12,7 +12,8 @@ import math
 from minigrad.graph import Atom, Const, Graph, Node, Var, repeated_element
 from minigrad.loops import bodies
 from minigrad.loops.index import Indices, address, identity, variable
-from minigrad.ops.movement import Concatenate, Pad, Reshape, Sum
+from minigrad.ops.movement import Reshape, Sum
+from minigrad.ops.pieces import Concatenate, Pad
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
 from minigrad.passes.schedule.moves import MOVES, broadcast, moved
