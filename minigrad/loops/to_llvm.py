@@ -77,8 +77,10 @@ class _Printer(Scalars):
                 case Start():
                     t = register(s.value.dtype)
                     value = self.value(s.value)
-                    self.accumulators[s.accumulator] = slot = f"%acc{len(self.slots)}"
-                    self.slots.append(f"  {slot} = alloca {t}")
+                    slot = self.accumulators.get(s.accumulator)
+                    if slot is None:
+                        self.accumulators[s.accumulator] = slot = f"%acc{len(self.slots)}"
+                        self.slots.append(f"  {slot} = alloca {t}")
                     self.lines.append(f"  store {t} {value}, ptr {slot}")
                 case Update():
                     self.update(s)
@@ -305,7 +307,17 @@ class _Printer(Scalars):
             return self.load(x)
         if x.op == "accumulator":
             return self.emit(f"load {register(x.dtype)}, ptr {self.accumulators[x.what]}")
+        if x.op == "index":
+            return self.index(x)
         return super().compute(x)
+
+    def index(self, x: Scalar) -> str:
+        one = self.affine(x.what)
+        if self.lanes == 1:
+            return one
+        step, t = x.what.coefficient(self.moving), self.type(x.dtype)
+        numbers = ", ".join([f"i64 {k * step}" for k in range(self.lanes)])
+        return self.emit(f"add {t} {self.spread(one, x.dtype, self.lanes)}, <{numbers}>")
 
     def load(self, x: Scalar) -> str:
         buffer, address, *steps = x.what

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from minigrad.loops.index import Affine
 from minigrad.loops.nest import Loop, Start, Store, Update, read
-from minigrad.loops.scalar import Scalar, needed
+from minigrad.loops.scalar import Scalar, needed, place
 
 NEAR = (-1, 1, 2)  # steps between elements for which all that lies between them is read
 _GATHER = 4  # operations per element that lies apart from the others, from which vectors gain
@@ -43,7 +44,7 @@ def vectors(loop: Loop, width: int) -> Vectors | None:
     for x in scalars:
         if x.op == "accumulator" and x.what in updated:
             return None
-        if x.op == "load" and x.what[0] in stored and place(x) != stored[x.what[0]]:
+        if x.op == "load" and x.what[0] in stored and _meets(_spot(x), stored[x.what[0]], loop.extent):
             return None
         if x.serial in moving and (_is_alone(x) or (x.op == "load" and any(a.serial in moving for a in x.args))):
             return None
@@ -67,7 +68,7 @@ def _moving(scalars: Iterable[Scalar], variable: int) -> set[int]:
     """The scalars that differ from pass to pass."""
     found: set[int] = set()
     for x in scalars:
-        if any(a.serial in found for a in x.args) or (x.op == "load" and x.what[1].coefficient(variable)):
+        if any(a.serial in found for a in x.args) or (x.op in ("load", "index") and place(x).coefficient(variable)):
             found.add(x.serial)
     return found
 
@@ -77,9 +78,15 @@ def _is_alone(x: Scalar) -> bool:
     return x.op == "call" or (x.op in ("floor_div", "rem") and x.args[1].op != "const")
 
 
-def place(x: Scalar) -> tuple[Affine, tuple[Scalar, ...], tuple[int, ...]]:
+def _spot(x: Scalar) -> tuple[Affine, tuple[Scalar, ...], tuple[int, ...]]:
     """Where a load reads: address, positions that are data, and their strides."""
     return x.what[1], x.args, x.what[2] if x.args else ()
+
+
+def _meets(read: Any, written: Any, extent: int) -> bool:
+    """Might a pass read what another one writes? The same place is its own; some are too far apart."""
+    (a, *others), (b, *more) = read, written
+    return bool(others != more or a.terms != b.terms or 0 < abs(a.const - b.const) < extent)
 
 
 def _in_order(s: Store, variable: int, moving: set[int], only: object) -> bool:
