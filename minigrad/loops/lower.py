@@ -14,10 +14,11 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.graph import Atom, Const, Node, repeated_element
-from minigrad.loops import bodies
+from minigrad.loops import bodies, running, sorting
 from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed, strides
-from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update
+from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, around
 from minigrad.loops.scalar import Scalar, binary, const, convert, load, needed, select
+from minigrad.ops.cumulative import Cumulative
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Elementwise
 from minigrad.passes.schedule.moves import broadcast, moved
@@ -39,6 +40,11 @@ def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body
         statements = _Rows(body, kernel).statements()
     elif kernel.roots[0].kind == "reduce":
         statements = body.reduce(kernel.roots[0])
+    elif kernel.roots[0].kind == "running":
+        statements = body.running(kernel.roots[0])
+    elif kernel.roots[0].kind == "sort":
+        part = kernel.roots[0].parts[0]
+        statements = sorting.statements(body.part(part), part.extents, part.target)
     else:
         statements = [s for part in kernel.roots[0].parts[kernel.in_place :] for s in body.piece(part)]
         if isinstance(kernel.roots[0].node.op, Interleave):
@@ -69,7 +75,8 @@ def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:
              tuple([(p.axis, p.at, p.highest, name(p.tensor)) for p in (part.put.positions if part.put else ())]))
             for part in r.parts
         ])  # fmt: skip
-        rows.append((r.kind, r.node.op, name(r.out), r in kernel.stored, r in kernel.scratch, parts))
+        room = tuple(map(name, r.room))
+        rows.append((r.kind, r.node.op, name(r.out), room, r in kernel.stored, r in kernel.scratch, parts))
     reused = tuple([(number[i], number[o]) for i, o in schedule.reused.items() if i in number and o in number])
     return (kernel.rows, tuple(rows), reused), list(number)
 
@@ -96,7 +103,7 @@ class _Body:
             value, at, steps = self.put(part, value)
         runs, sizes = _merge(part.extents, [(0, part.target, y) for y in (value, *at)])
         store = Store(0, renamed(part.target, runs), value, at, steps)
-        return _around([store], range(len(runs)), sizes)
+        return around([store], range(len(runs)), sizes)
 
     def put(self, part: Part, value: Scalar) -> tuple[Scalar, tuple[Scalar, ...], tuple[int, ...]]:
         """What is written where the positions of a part point, and their strides."""
@@ -116,12 +123,18 @@ class _Body:
         reduced = [k for k, run in enumerate(runs) if run[-1] in root.node.op.axes]  # type: ignore[attr-defined]
         kept = [k for k in range(len(runs)) if k not in reduced]
         if reduced and reduced[-1] == len(runs) - 1:
-            return _around(_in_register(combine, start, value, target, reduced, sizes), kept, sizes)
+            return around(_in_register(combine, start, value, target, reduced, sizes), kept, sizes)
         inner = [k for k in kept if k > max(reduced, default=-1)]
-        rows = _around([Store(0, target, start)], inner, sizes)
+        rows = around([Store(0, target, start)], inner, sizes)
         old = load(0, target, value.dtype)
-        rows += _around([Store(0, target, binary(combine, old, value))], [*reduced, *inner], sizes)
-        return _around(rows, [k for k in kept if k not in inner], sizes)
+        rows += around([Store(0, target, binary(combine, old, value))], [*reduced, *inner], sizes)
+        return around(rows, [k for k in kept if k not in inner], sizes)
+
+    def running(self, root: Root) -> list[Statement]:
+        part, op = root.parts[0], root.node.op
+        value, view = self.part(part), part.value[1]
+        start = running.first(op, view, [self.element(a, view) for a in root.node.ins])
+        return running.statements(op, part.extents, part.target, start, value)
 
     # ── scalars ──────────────────────────────────────────────────────────────────────────────────
     def part(self, part: Part) -> Scalar:
@@ -137,6 +150,9 @@ class _Body:
             return self.meaning(node.op, [self.element(a, broadcast(view, a.type.shape)) for a in node.ins])
         if isinstance(node.op, TAKES):
             return self.taken(node, view)
+        if isinstance(node.op, Cumulative):
+            xs = [self.element(a, view) for a in node.ins]
+            return running.following(node, view, xs, self.buffer, self.meaning)
         (x,) = node.ins
         at = moved(node.op, view, node.out.type.shape, x.type.shape, part.extents)
         assert at is not None, "an affine reshape"
@@ -203,14 +219,14 @@ class _Rows:
         runs = merged([a for stage in stages for a in stage.addresses()], range(len(rows)), rows)
         cleared = [s for r in self.kernel.roots if r.across for s in self.cleared(r)]
         inside = [s for stage in stages for s in stage.statements(runs, self.rows)]
-        return [*cleared, *_around(inside, range(len(runs)), extents_of(runs, rows))]
+        return [*cleared, *around(inside, range(len(runs)), extents_of(runs, rows))]
 
     def cleared(self, root: Root) -> list[Statement]:
         """The result of a reduction across the rows, as it begins."""
         to, (_, start) = root.parts[0].target, _combination(root.node.op, root.out.type.dtype)
         runs, sizes = _merge(root.extents, [(0, to, start)])
         kept = [k for k in range(len(runs)) if renamed(to, runs).coefficient(k)]
-        return _around([Store(self.target[root], renamed(to, runs), start)], kept, sizes)
+        return around([Store(self.target[root], renamed(to, runs), start)], kept, sizes)
 
     def loops(self, number: int) -> Iterator[_Stage]:
         """The roots of one stage: those with one element a row, then one loop for each extent that a row has."""
@@ -285,7 +301,7 @@ class _Stage:
             for block in (self.before, self.inside, self.after)
         )
         sizes = [*[0] * len(rows), *extents_of(own, self.extents)]
-        return [*before, *_around(inside, range(len(rows), len(runs)), sizes), *after]
+        return [*before, *around(inside, range(len(rows), len(runs)), sizes), *after]
 
 
 def _in_step(statements: Sequence[Statement]) -> list[Statement]:
@@ -324,21 +340,13 @@ def _merge(
     return runs, extents_of(runs, extents)
 
 
-def _around(body: Sequence[Statement], loops: Sequence[int], sizes: Sequence[int]) -> list[Statement]:
-    """The statements inside these loops, the first one outermost."""
-    statements = list(body)
-    for k in reversed(loops):
-        statements = [Loop(k, sizes[k], tuple(statements))]
-    return statements
-
-
 def _in_register(
     combine: str, start: Scalar, value: Scalar, target: Affine, reduced: Sequence[int], sizes: Sequence[int]
 ) -> list[Statement]:
     result = Scalar("accumulator", (), value.dtype, 0)
     return [
         Start(0, start),
-        *_around([Update(0, combine, value)], reduced, sizes),
+        *around([Update(0, combine, value)], reduced, sizes),
         Store(0, target, result),
     ]
 

@@ -6,7 +6,7 @@ block is there for the inner ones. Buffers are numbers: the kernel's parameters 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -77,6 +77,14 @@ def statements(body: tuple[Statement, ...], depth: int = 0) -> Iterator[tuple[in
         yield depth, s
         if isinstance(s, Loop):
             yield from statements(s.body, depth + 1)
+
+
+def around(body: Sequence[Statement], loops: Sequence[int], sizes: Sequence[int]) -> list[Statement]:
+    """The statements inside these loops, the first one outermost."""
+    statements = list(body)
+    for k in reversed(loops):
+        statements = [Loop(k, sizes[k], tuple(statements))]
+    return statements
 
 
 def read(s: Statement) -> tuple[Scalar, ...]:

@@ -5,6 +5,7 @@ Floor 4. A `Scalar` is an operation on other scalars. Python's operators build t
 
 The vocabulary (`op`):
     const load accumulator              leaves: a number, an element of a buffer, what a reduction has come to
+    index                               an affine sum of loop counters, as int64
     add sub mul div neg                 integers wrap
     fma muladd                          a·b + c, rounded once; rounded as is quickest
     floor_div rem                       integers only, rounding to zero; never by 0 or −1 (bodies take care)
@@ -18,14 +19,14 @@ The vocabulary (`op`):
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Container, Iterable
 from itertools import count
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from minigrad.loops.index import Affine
-from minigrad.types import BOOL, LONG, SHORT, DType
+from minigrad.types import BOOL, INT64, LONG, SHORT, DType
 
 Number: TypeAlias = "Scalar | int | float | bool"
 _serial = count()
@@ -130,6 +131,10 @@ def load(buffer: int, address: Affine, dtype: DType) -> Scalar:
     return Scalar("load", (), dtype, (buffer, address))
 
 
+def index(of: Affine) -> Scalar:
+    return Scalar("index", (), INT64, of)
+
+
 def unary(op: str, x: Scalar) -> Scalar:
     return Scalar(op, (x,), x.dtype)
 
@@ -160,16 +165,33 @@ def call(name: str, *xs: Scalar) -> Scalar:
     return Scalar("call", xs, xs[0].dtype, name)
 
 
-def needed(roots: Iterable[Scalar]) -> list[Scalar]:
-    """Everything these are made of, operands first."""
+def needed(roots: Iterable[Scalar], known: Container[int] = ()) -> list[Scalar]:
+    """Everything these are made of, operands first; what is known (by serial), and what only that needs, left out."""
     found: dict[int, Scalar] = {}
     waiting = list(roots)
     while waiting:
         x = waiting.pop()
-        if x.serial not in found:
+        if x.serial not in found and x.serial not in known:
             found[x.serial] = x
             waiting += x.args
     return [found[k] for k in sorted(found)]
+
+
+def place(x: Scalar) -> Affine:
+    """Where a load or an index is."""
+    found: Affine = x.what if x.op == "index" else x.what[1]
+    return found
+
+
+def moved(x: Scalar, move: Callable[[Affine], Affine]) -> Scalar:
+    """The scalar with everything in it taken from another place."""
+    new: dict[int, Scalar] = {}
+    for s in needed([x]):
+        what = s.what
+        if s.op in ("load", "index"):
+            what = move(what) if s.op == "index" else (what[0], move(what[1]), *what[2:])
+        new[s.serial] = Scalar(s.op, tuple([new[a.serial] for a in s.args]), s.dtype, what)
+    return new[x.serial]
 
 
 def show(x: Scalar, depth: int = 4) -> str:
@@ -178,6 +200,8 @@ def show(x: Scalar, depth: int = 4) -> str:
         return str(np.asarray(x.what))
     if x.op == "load":
         return f"b{x.what[0]}[{x.what[1]}]"
+    if x.op == "index":
+        return str(x.what)
     inner = ", ".join(show(a, depth - 1) for a in x.args) if depth else "…"
     name = x.what if x.op == "call" else f"{x.op}.{SHORT[x.dtype]}" if x.op == "convert" else x.op
     return f"{name}({inner})"

@@ -194,6 +194,8 @@ class _Printer:
                 return x.what, _ATOM
             case "accumulator":
                 return self.accumulators[x.what], _ATOM
+            case "index":
+                return f"i64({_index(x.what)})", _ATOM
             case "load":
                 return self.load(x), _ATOM
             case "select":

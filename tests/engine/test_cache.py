@@ -40,7 +40,7 @@ def run():
     with warnings.catch_warnings(record=True) as said:
         warnings.simplefilter("always")
         w = mnp.asarray(np.linspace(0, 1, 12, dtype="f4").reshape(3, 4))
-        f = jit(lambda x: mnp.sum(mnp.sort(mnp.tanh(x @ w)) * 2.0))
+        f = jit(lambda x: mnp.sum(mnp.special.i0e(mnp.tanh(x @ w)) * 2.0))
         y = float(f(mnp.ones((2, 3))))
         g = float(jit(lambda x: mnp.sum(mnp.exp(x)))(mnp.ones(5)))
     after = minigrad.counters()
@@ -336,7 +336,7 @@ def test_a_restored_program_is_the_same_program(folder) -> None:
     large = Array(np.random.default_rng(0).standard_normal((50, 60)).astype("f4"))
 
     def loss(x):
-        return mnp.sum(mnp.sort(mnp.tanh(x @ large) + mnp.cumsum(mnp.ones(60))) * mnp.arange(60.0))
+        return mnp.sum(mnp.special.i0e(mnp.tanh(x @ large) + mnp.cumsum(mnp.ones(60))) * mnp.arange(60.0))
 
     g = make_graph(grad(loss))(mnp.ones((4, 50)))
     x = np.random.default_rng(1).standard_normal((4, 50)).astype("f4")

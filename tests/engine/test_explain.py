@@ -71,7 +71,7 @@ def test_a_value_that_several_kernels_read_says_so():
 
 
 def test_ops_without_loops_are_calls_of_the_reference():
-    head, kernels = explained(lambda x: mnp.sort(x * 2), np.zeros(8, np.float32))
+    head, kernels = explained(lambda x: mnp.special.i0e(x * 2), np.zeros(8, np.float32))
     assert "1 call of the reference" in head
-    assert kernels[1].startswith("  1  call of the reference sort: 32 B read, 32 B written")
+    assert kernels[1].startswith("  1  call of the reference bessel_i: 32 B read, 32 B written")
     assert "reads it from memory" in kernels[0]

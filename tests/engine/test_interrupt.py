@@ -18,7 +18,7 @@ def forever(x):
 
 
 def forever_with_calls(x):
-    return lax.fori_loop(0, 10**12, lambda _, c: mnp.sort(c) * 0.5, x)
+    return lax.fori_loop(0, 10**12, lambda _, c: mnp.special.i0e(c) * 0.5, x)
 
 
 def many_products(x):

@@ -23,7 +23,7 @@ from minigrad.ops.optimize import adam
 from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Convert, Row
-from minigrad.ops.sort import Sort
+from minigrad.ops.special import BesselI
 from minigrad.passes.schedule import ForeignKernel
 from minigrad.testing.inventory import dtypes, rows
 from minigrad.tracer import checkpoint, jit, value_and_grad
@@ -358,7 +358,7 @@ def test_threads_do_not_share_an_arena() -> None:
 
     def chain(x):
         for _ in range(10):
-            x = Sort(0)(e.tanh(x))[0] + 1.0
+            x = BesselI(0, True)(e.tanh(x)) + 1.0  # has no loops: a call of the reference
         return x
 
     g = graph_of(chain, "f32[1000]")

@@ -32,6 +32,7 @@ from minigrad.passes.schedule.parts import (
     Schedule,
 )
 from minigrad.passes.schedule.places import compared
+from minigrad.passes.schedule.sorting import by_position
 
 __all__ = [
     "ControlKernel",
@@ -53,7 +54,7 @@ _NONE: Mapping[Var, int] = MappingProxyType({})
 
 def schedule(graph: Graph, carries: Mapping[Var, int] = _NONE) -> Schedule:
     """The kernels for a graph. `carries`: inputs that may be overwritten by the outputs of these numbers."""
-    graph = layout(compared(channels_outermost(graph)))
+    graph = layout(compared(by_position(channels_outermost(graph))))
     result = group.schedule(graph, Inliner(graph))
     result.kernels = [_holding(kernel) for kernel in result.kernels]
     in_place(result, carries)

@@ -104,6 +104,10 @@ def _title(kernel: Kernel) -> str:
                 )
             if first.kind == "join":
                 return f"loops, {_many(len(first.parts), 'piece')} of {first.out.type}"
+            if first.kind == "running":
+                return f"loops over {_many(math.prod(rows), 'element')}, in order along axis {first.node.op.axis}"  # type: ignore[attr-defined]
+            if first.kind == "sort":
+                return f"loops that sort {_many(math.prod(rows[:-1]), 'row')} of {rows[-1]}"
             if rows and length > 1:
                 return f"loops over {_many(math.prod(rows), 'row')} of {length}"
             return f"loops over {_many(math.prod(rows) * length, 'element')}"

@@ -78,7 +78,7 @@ class Groups:
         if joined is None:  # something of this level is loaded, and is there only when its kernel is done
             level, joined = level + 1, mine
         root.level = self.levels[root.out] = level
-        for a in reads if root.kind != "join" else ():
+        for a in reads if not root.alone else ():
             beside = self.beside.setdefault((level, a, root.extents), root)
             if beside is not root and root.kind == "map":
                 united = self._united(joined, self.group[beside.out])
@@ -108,8 +108,8 @@ class Groups:
         roots = [*b.roots, *a.roots]
         if any(g.fixed and g.rows != rows for g in (a, b)):
             return f"their rows differ: {_sizes(a.rows)} and {_sizes(b.rows)}"
-        if any(r.kind == "join" for r in roots):
-            return "pads and concatenations have loops of their own"
+        if any(r.alone for r in roots):
+            return "pads, concatenations, running totals and sorts have loops of their own"
         whole = all(r.extents == rows for r in roots)
         if not whole:
             length = max(math.prod(r.extents[len(rows) :]) for r in roots)

@@ -12,15 +12,19 @@ import math
 from minigrad.graph import Atom, Const, Graph, Node, Var, repeated_element
 from minigrad.loops import bodies
 from minigrad.loops.index import Indices, address, identity, variable
+from minigrad.ops.cumulative import Cumulative
 from minigrad.ops.movement import Reshape, Sum
 from minigrad.ops.pieces import Concatenate, Pad
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
+from minigrad.ops.running import RunningArg
+from minigrad.ops.sort import ArgSort
 from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
 from minigrad.passes.schedule.moves import MOVES, broadcast, moved
 from minigrad.passes.schedule.parts import Part, Root
 from minigrad.passes.schedule.patches import Patches, is_patch_product, patches
 from minigrad.passes.schedule.places import PUTS, TAKES, fits, spot
 from minigrad.passes.schedule.places import parts as puts
+from minigrad.passes.schedule.sorting import is_native, room
 from minigrad.passes.schedule.windows import Interleave, phases
 
 REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
@@ -32,7 +36,7 @@ _VIEWS = 4  # at how many different elements a cheap value may be wanted by one 
 
 
 def kind(n: Node) -> str:
-    """How a node can be computed: map, move, take, reduce, join, library or foreign."""
+    """How a node can be computed: map, move, take, reduce, running, sort, join, library or foreign."""
     dtypes = [a.type.dtype for a in n.ins]
     if isinstance(n.op, MOVES):
         return "move" if dtypes[0].kind != "c" else "foreign"
@@ -40,6 +44,10 @@ def kind(n: Node) -> str:
         return "foreign"
     if isinstance(n.op, REDUCTIONS):
         return "reduce"
+    if isinstance(n.op, Cumulative):
+        return "running"
+    if isinstance(n.op, ArgSort) and len(n.ins) == 1 and is_native(n.ins):
+        return "sort"
     if isinstance(n.op, Pad | Concatenate | Interleave):
         return "join"
     if is_library_call(n) or is_patch_product(n):
@@ -82,6 +90,10 @@ class Inliner:
                 self._store(n, *found[1:])
             case "reduce":
                 self._reduce(n)
+            case "running":
+                self._running(n)
+            case "sort":
+                self._sort(n)
             case "join":
                 self._join(n)
             case _:
@@ -118,6 +130,34 @@ class Inliner:
         self.roots[n.out] = Root(n, "reduce", [part])
         self._read(n.out, self._uses.get(n.out, {}))
         self._use(n.ins[0], part, part.value[1])
+
+    def _running(self, n: Node) -> None:
+        """Element by element along the axis, backwards if it is so; where an extremum stood is looked up there."""
+        shape, op = n.out.type.shape, n.op
+        assert isinstance(op, Cumulative)
+        at = list(identity(shape))
+        if op.reverse:
+            at[op.axis] = at[op.axis].scaled(-1).shifted(shape[op.axis] - 1)
+        view = tuple(at)
+        part = Part(shape, (n.out, view), address(view, shape), [(n, view)])
+        self.roots[n.out] = Root(n, "running", [part])
+        self._read(n.out, self._uses.get(n.out, {}))
+        if isinstance(op, RunningArg):
+            part.reads.append((n.ins[0], ()))
+            self._store(n, n.ins[0])
+        for a in n.ins:
+            self._use(a, part, view)
+
+    def _sort(self, n: Node) -> None:
+        """Row by row, in loops of which the last runs along the axis."""
+        x, axis = n.ins[0], n.op.axis  # type: ignore[attr-defined]
+        shape = x.type.shape
+        rows = iter(identity([m for d, m in enumerate(shape) if d != axis]))
+        view = tuple([variable(len(shape) - 1) if d == axis else next(rows) for d in range(len(shape))])
+        part = Part((*(m for d, m in enumerate(shape) if d != axis), shape[axis]), (x, view), address(view, shape))
+        self.roots[n.out] = Root(n, "sort", [part], room=room(n))
+        self._read(n.out, self._uses.get(n.out, {}))
+        self._use(x, part, view)
 
     def _join(self, n: Node) -> None:
         """Each piece in loops of its own, stored where it belongs; what pads, or is put upon, is written before."""

@@ -59,16 +59,23 @@ class Part:
 
 @dataclass(eq=False)
 class Root:
-    """A value that may be stored. kind: "map" (a point for each element), "reduce", or "join" (pieces side by side)."""
+    """A value that may be stored. kind: "map" (a point for each element), "reduce", "join" (pieces side by side),
+    "running" (each element from the one before), or "sort" (row by row; `room` is memory for one)."""
 
     node: Node
     kind: str
     parts: list[Part]
     level: int = 0
+    room: tuple[Var, ...] = ()
 
     @property
     def out(self) -> Var:
         return self.node.out
+
+    @property
+    def alone(self) -> bool:
+        """It shares its loops with no other."""
+        return self.kind not in ("map", "reduce")
 
     @property
     def across(self) -> bool:
@@ -110,7 +117,7 @@ class LoopKernel:
             yield from (a for part in r.parts for a, _ in part.reads if a not in own)
 
     def writes(self) -> list[Var]:
-        return [r.out for r in (*self.stored, *self.scratch)]
+        return [*(r.out for r in (*self.stored, *self.scratch)), *(v for r in self.roots for v in r.room)]
 
     def stages(self) -> dict[Root, int]:
         """In which loop over the row each root is computed; values with one element a row come before that loop.
