@@ -17,6 +17,7 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.indexing import SIZED, flatnonzero, take
 from minigrad.numpy.known import known
 from minigrad.numpy.manipulation import ravel
+from minigrad.numpy.named import OF_ARRAY, named
 from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops import sort as order
@@ -28,36 +29,31 @@ from minigrad.ops.reduce import Any_
 from minigrad.types import BOOL
 
 
-def sort(
-    x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True, kind: str | None = None
-) -> Any:
-    """x in rising (or falling) order along an axis; None: all elements as one row.
+def _sorting(name: str, along: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of sort or argsort."""
 
-    Always stable, whatever `stable` and NumPy's `kind` allow.
+    def function(
+        x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True, kind: str | None = None
+    ) -> Any:
+        x = lift(x, name)
+        if axis is None:
+            x, axis = ravel(x), -1
+        return along(x, axis=axis_of(name, axis, x), descending=bool(descending))
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.sort(mnp.asarray([3, 1, 2])).tolist()
-    [1, 2, 3]
-    """
-    x = lift(x, "sort")
-    if axis is None:
-        x, axis = ravel(x), -1
-    return order.sort(x, axis=axis_of("sort", axis, x), descending=bool(descending))
+    return named(
+        function, name, f"{doc}\n\nAlways stable, whatever `stable` and NumPy's `kind` allow.", example, OF_ARRAY
+    )
 
 
-def argsort(
-    x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True, kind: str | None = None
-) -> Any:
-    """The positions (int64) that sort x along an axis. Always stable, as `sort`.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.argsort(mnp.asarray([3, 1, 2])).tolist()
-    [1, 2, 0]
-    """
-    x = lift(x, "argsort")
-    if axis is None:
-        x, axis = ravel(x), -1
-    return order.argsort(x, axis=axis_of("argsort", axis, x), descending=bool(descending))
+sort = _sorting(
+    "sort",
+    order.sort,
+    "x in rising (or falling) order along an axis; None: all elements as one row.",
+    "[3, 1, 2] -> [1, 2, 3]",
+)
+argsort = _sorting(
+    "argsort", order.argsort, "The positions (int64) that sort x along an axis.", "[3, 1, 2] -> [1, 2, 0]"
+)
 
 
 def lexsort(keys: Sequence[Operand], /, axis: int = -1) -> Any:

@@ -11,7 +11,8 @@ from typing import Any
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.creation import full
-from minigrad.numpy.elementwise import OF_ARRAY, isclose, named
+from minigrad.numpy.elementwise import isclose
+from minigrad.numpy.named import OF_ARRAY, named
 from minigrad.op import Op, Operand, Value, lift
 from minigrad.ops import composite
 from minigrad.ops.axes import axes_of, axis_of, kept
