@@ -17,7 +17,7 @@ from minigrad.ops import cumulative as c
 from minigrad.ops import running
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert, not_equal, sub
-from minigrad.ops.movement import full
+from minigrad.ops.movement import full, keep_axes
 from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.types import promote
 
@@ -36,7 +36,7 @@ def _cumulative(name: str, op: Callable[[int], Op], start: int, doc: str, exampl
         y = op(place)(x)
         if not include_initial:
             return y
-        edge = tuple(1 if d == place else n for d, n in enumerate(x.shape))
+        edge = keep_axes(x.shape, {place})
         return Concatenate(place)(full(edge, start, y.dtype), y)
 
     doc = f"{doc} along an axis; with `include_initial` a {start} in front. A vector needs no axis."

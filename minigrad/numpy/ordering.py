@@ -23,7 +23,7 @@ from minigrad.ops import elementwise as e
 from minigrad.ops import sort as order
 from minigrad.ops.axes import axes_of, axis_of, kept
 from minigrad.ops.composite import floating
-from minigrad.ops.movement import Permute, Reshape, full
+from minigrad.ops.movement import Permute, Reshape, full, keep_axes, without
 from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.ops.reduce import Any_
 from minigrad.types import BOOL
@@ -131,8 +131,7 @@ def rows_over(x: Value, axes: tuple[int, ...]) -> Any:
 
 def for_each_fraction(f: Callable[[float], Any], q: Any, x: Value, axes: tuple[int, ...], keepdims: Any) -> Any:
     """f of every fraction, [*others, 1] each, stacked to [*q, *others]."""
-    kept_shape = tuple(1 if d in axes else m for d, m in enumerate(x.shape))
-    shape = kept_shape if keepdims else tuple(m for d, m in enumerate(x.shape) if d not in axes)
+    shape = keep_axes(x.shape, axes) if keepdims else without(x.shape, axes)
     parts = [Reshape((1, *shape))(f(float(part))) for part in np.ravel(q)]
     if not parts:
         return full((*np.shape(q), *shape), 0, x.dtype)

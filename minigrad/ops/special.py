@@ -16,21 +16,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, DtypeError, NotDifferentiableError
 from minigrad.lazy import lazy_module
 from minigrad.op import Operand, Value, ndarray
-from minigrad.ops.elementwise import (
-    Elementwise,
-    Row,
-    add,
-    div,
-    exp,
-    log,
-    log1p,
-    mul,
-    neg,
-    reciprocal,
-    row,
-    sign,
-    sub,
-)
+from minigrad.ops.elementwise import Elementwise, Row, add, div, exp, log, log1p, mul, neg, reciprocal, row, sign, sub
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.rows import converted
 from minigrad.ops.weak import weak_dtype
