@@ -124,10 +124,15 @@ def vector_bytes() -> int:
     return 64 if features.get("avx512bw") else 32 if features.get("avx2") else 16
 
 
+@cache
 def prepare() -> None:
-    """Load LLVM and set it up for this machine."""
+    """Load LLVM and set it up for this machine. Its first module takes three times as long as later ones."""
+    machine, options = _compiler()
     with _lock:
-        _compiler()
+        module = llvm.parse_assembly("define float @first(float %x) {\n  ret float %x\n}")
+        _optimize(module, llvm.create_pass_builder(machine, options))
+        machine.emit_object(module)
+        module.close()
 
 
 @cache

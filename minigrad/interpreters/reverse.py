@@ -29,7 +29,7 @@ class Step(Protocol):
     def pull(self, y_bars: list[Any]) -> Sequence[Any]: ...
 
 
-def walk(steps: Iterable[Step], bars: dict[Any, Any]) -> dict[Any, Any]:
+def walk(steps: Iterable[Step], bars: dict[Any, Any], add: Callable[[Any, Any], Any] = add) -> dict[Any, Any]:
     """Cotangents of everything reached: `bars` starts with those of the outputs; steps come latest first."""
     for step in steps:
         outs = step.outs

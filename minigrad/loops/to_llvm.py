@@ -77,8 +77,10 @@ class _Printer(Scalars):
                 case Start():
                     t = register(s.value.dtype)
                     value = self.value(s.value)
-                    self.accumulators[s.accumulator] = slot = f"%acc{len(self.slots)}"
-                    self.slots.append(f"  {slot} = alloca {t}")
+                    slot = self.accumulators.get(s.accumulator)
+                    if slot is None:
+                        self.accumulators[s.accumulator] = slot = f"%acc{len(self.slots)}"
+                        self.slots.append(f"  {slot} = alloca {t}")
                     self.lines.append(f"  store {t} {value}, ptr {slot}")
                 case Update():
                     self.update(s)
