@@ -15,15 +15,7 @@ from minigrad.errors import CheckFailedError
 from minigrad.op import Array, ndarray
 from minigrad.testing import diagnose
 from minigrad.testing.complex_step import ComplexStep
-from minigrad.testing.finite_differences import (
-    SAFETY,
-    Estimate,
-    basis,
-    directional,
-    directions,
-    kinks,
-    widened,
-)
+from minigrad.testing.finite_differences import SAFETY, Estimate, basis, directional, directions, kinks, widened
 from minigrad.testing.problem import Problem
 from minigrad.types import FLOAT32, FLOAT64, DType, is_differentiable, real_of
 
