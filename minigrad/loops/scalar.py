@@ -183,13 +183,16 @@ def place(x: Scalar) -> Affine:
     return found
 
 
+def put(x: Scalar, at: Affine) -> Any:
+    """`what` of a load or an index at another place."""
+    return at if x.op == "index" else (x.what[0], at, *x.what[2:])
+
+
 def moved(x: Scalar, move: Callable[[Affine], Affine]) -> Scalar:
     """The scalar with everything in it taken from another place."""
     new: dict[int, Scalar] = {}
     for s in needed([x]):
-        what = s.what
-        if s.op in ("load", "index"):
-            what = move(what) if s.op == "index" else (what[0], move(what[1]), *what[2:])
+        what = put(s, move(place(s))) if s.op in ("load", "index") else s.what
         new[s.serial] = Scalar(s.op, tuple([new[a.serial] for a in s.args]), s.dtype, what)
     return new[x.serial]
 

@@ -17,6 +17,7 @@ from minigrad.ops.movement import Concatenate, Pad, Reshape, Sum
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.running import RunningArg
 from minigrad.ops.sort import ArgSort
+from minigrad.passes.schedule.counted import Numbers
 from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
 from minigrad.passes.schedule.moves import MOVES, broadcast, moved
 from minigrad.passes.schedule.parts import Part, Root
@@ -43,6 +44,8 @@ def kind(n: Node) -> str:
         return "foreign"
     if isinstance(n.op, REDUCTIONS):
         return "reduce"
+    if isinstance(n.op, Numbers):
+        return "map"
     if isinstance(n.op, Cumulative):
         return "running"
     if isinstance(n.op, ArgSort) and len(n.ins) == 1 and is_native(n.ins):
