@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from minigrad.errors import SettingError
 
@@ -23,8 +23,9 @@ class Setting(Generic[T]):
     What it refuses it refuses with a ValueError whose text says what is allowed: "one of 'numpy', 'llvm'".
     """
 
-    def __init__(self, name: str, default: T, *, env: str, parse: Callable[[object], T], doc: str) -> None:
-        self.name, self.default, self.env, self.doc = name, default, env, doc
+    def __init__(self, name: str, default: T, parse: Callable[[object], T], doc: str, env: str = "") -> None:
+        self.name, self.default, self.doc = name, default, doc
+        self.env = env or f"MINIGRAD_{name.upper()}"
         self._parse = parse
         self._local: ContextVar[list[T]] = ContextVar(f"minigrad.{name}")  # [value]: None may be a value
         self._process: list[T] = []  # what `set` or the environment said; [] until someone asks
@@ -94,16 +95,7 @@ def one_of(*names: str) -> Callable[[object], str]:
 
 def flag(value: object) -> bool:
     """Accept yes or no."""
-    words = {
-        "1": True,
-        "true": True,
-        "yes": True,
-        "on": True,
-        "0": False,
-        "false": False,
-        "no": False,
-        "off": False,
-    }
+    words = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
     if isinstance(value, bool):
         return value
     if isinstance(value, str) and value.lower() in words:
@@ -164,66 +156,33 @@ def _cores() -> int:
 backend = Setting(
     "backend",
     "llvm",
-    env="MINIGRAD_BACKEND",
-    parse=one_of("numpy", "numba", "llvm"),
-    doc="what compiled graphs become: NumPy calls, numba kernels or one native function",
+    one_of("numpy", "numba", "llvm"),
+    "what compiled graphs become: NumPy calls, numba kernels or one native function",
 )
 check_graphs = Setting(
-    "check_graphs",
-    False,
-    env="MINIGRAD_CHECK",
-    parse=flag,
-    doc="type-check every graph after every pass that changed it",
+    "check_graphs", False, flag, "type-check every graph after every pass that changed it", env="MINIGRAD_CHECK"
 )
 num_threads = Setting(
     "num_threads",
     _cores(),
-    env="MINIGRAD_NUM_THREADS",
-    parse=positive_int,
-    doc="how many cores one compiled program may use; by default OMP_NUM_THREADS, or those this process may run on",
+    positive_int,
+    "how many cores one compiled program may use; by default OMP_NUM_THREADS, or those this process may run on",
 )
-jit = Setting(
-    "jit",
-    True,
-    env="MINIGRAD_JIT",
-    parse=flag,
-    doc="whether the numba backend compiles its kernels, or runs them as the Python they are",
-)
-log = Setting(
-    "log",
-    frozenset[str](),
-    env="MINIGRAD_LOG",
-    parse=some_of("recompiles", "passes"),
-    doc="what to report on stderr while it happens",
-)
+jit = Setting("jit", True, flag, "whether the numba backend compiles its kernels, or runs them as the Python they are")
+log = Setting("log", frozenset[str](), some_of("recompiles", "passes"), "what to report on stderr while it happens")
 seed = Setting[int | None](
-    "seed",
-    None,
-    env="MINIGRAD_SEED",
-    parse=whole_number,
-    doc="of the random directions of gradient checks; by default a fresh one each time",
+    "seed", None, whole_number, "of the random directions of gradient checks; by default a fresh one each time"
 )
-cache = Setting(
-    "cache",
-    True,
-    env="MINIGRAD_CACHE",
-    parse=flag,
-    doc="keep compiled programs on disk, so that the next process need not compile them",
-)
+cache = Setting("cache", True, flag, "keep compiled programs on disk, so that the next process need not compile them")
 cache_dir = Setting[str | None](
-    "cache_dir",
-    None,
-    env="MINIGRAD_CACHE_DIR",
-    parse=text_or_none,
-    doc="the folder to keep them in; by default below the platform's folder for caches",
+    "cache_dir", None, text_or_none, "the folder to keep them in; by default below the platform's folder for caches"
 )
 cache_size = Setting(
-    "cache_size",
-    512,
-    env="MINIGRAD_CACHE_SIZE",
-    parse=positive_int,
-    doc="how many MiB they may take; those not used for longest are deleted",
+    "cache_size", 512, positive_int, "how many MiB they may take; those not used for longest are deleted"
 )
+SETTINGS: tuple[Setting[Any], ...] = (
+    backend, check_graphs, num_threads, jit, log, seed, cache, cache_dir, cache_size,
+)  # fmt: skip
 
 
 def set_num_threads(threads: int) -> None:
@@ -233,19 +192,3 @@ def set_num_threads(threads: int) -> None:
     Results of kernels are the same bits for any number; BLAS promises that only for one number.
     """
     num_threads.set(threads)
-
-
-SETTINGS: tuple[
-    Setting[str] | Setting[bool] | Setting[int] | Setting[frozenset[str]] | Setting[int | None] | Setting[str | None],
-    ...,
-] = (
-    backend,
-    check_graphs,
-    num_threads,
-    jit,
-    log,
-    seed,
-    cache,
-    cache_dir,
-    cache_size,
-)

@@ -69,7 +69,7 @@ class Value:
 
     def concrete(self, why: str) -> ndarray:
         """The numbers, for Python code that must have them now (`why` names that code, as `bool()`)."""
-        raise NotImplementedError(why)
+        raise NotImplementedError(f"{type(self).__name__} defines no concrete(), which {why} needs")
 
     # NumPy must hand over to us instead of looping over us element by element; `minigrad.numpy` puts the answer here.
     __array_ufunc__: ClassVar[Any] = None
@@ -112,7 +112,8 @@ class Handle(Value):
     front_end: ClassVar[str] = ""
 
     def home(self) -> Interpreter:
-        raise NotImplementedError
+        """The interpreter of the front-end it belongs to."""
+        raise NotImplementedError(f"{type(self).__name__} defines no home()")
 
 
 def lift(x: Operand, who: str = "op") -> Value:
@@ -160,7 +161,8 @@ class Interpreter:
     alive = True
 
     def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
-        raise NotImplementedError
+        """What the op means for these operands."""
+        raise NotImplementedError(f"{type(self).__name__} defines no apply()")
 
 
 class Evaluate(Interpreter):
@@ -320,10 +322,10 @@ class Op:
         return [x if isinstance(x, Value) else lift(x, self.label) for x in xs]
 
     def out_type(self, *types: TensorType) -> Any:
-        raise NotImplementedError(f"{self.label}: out_type")
+        raise NotImplementedError(f"{type(self).__name__} defines no out_type()")
 
     def impl(self, *arrays: Any) -> Any:
-        raise NotImplementedError(f"{self.label}: impl")
+        raise NotImplementedError(f"{type(self).__name__} defines no impl()")
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:  # T x -o T y
         return NotImplemented

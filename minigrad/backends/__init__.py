@@ -101,7 +101,7 @@ def prepare(backend: str | None = None) -> None:
     """
     if (config.backend.get() if backend is None else backend) == "llvm":
         store = cache.store()
-        if store is None or not store.entries():
+        if store is None or store.empty():
             native.prepare()
 
 

@@ -167,12 +167,21 @@ class Store:
     # ── as a whole ───────────────────────────────────────────────────────────────────────────────
     def _files(self, suffix: str) -> Iterator[tuple[Path, os.stat_result]]:
         try:
-            found = [e for e in os.scandir(self.folder) if e.name.endswith(suffix)]
+            found = os.scandir(self.folder)
         except FileNotFoundError:
             return
-        for e in found:
-            with suppress(OSError):  # gone meanwhile: another process evicts too
-                yield Path(e.path), e.stat(follow_symlinks=False)
+        with found:
+            for e in found:
+                if e.name.endswith(suffix):
+                    with suppress(OSError):  # gone meanwhile: another process evicts too
+                        yield Path(e.path), e.stat(follow_symlinks=False)
+
+    def empty(self) -> bool:
+        """Is there no entry that could be read? At the first one it stops looking."""
+        try:
+            return next(self._files(_SUFFIX), None) is None
+        except OSError:
+            return True
 
     def entries(self) -> list[tuple[Path, int]]:
         """The files of the entries and their sizes in bytes."""

@@ -86,7 +86,7 @@ class Compiled(LlvmExecutable):
         self.schedule = schedule(inline(graph))
         reused = reuse(self.schedule, donated)
         planned = plan(self.schedule)
-        self.text = program(planned, native.layout())
+        self.text = program(planned, native.layout(), native.vector_bytes())
         super().__init__(graph, Program.of(planned, reused), native.native(self.text, CALLBACK))
 
 

@@ -75,22 +75,29 @@ def _link(image: bytes, known: dict[str, int]) -> Any:
 @lru_cache(maxsize=256)
 def native(text: str, foreign: int) -> Native:
     """The program of this text; `foreign` is the address of the callback."""
-    machine, pipeline = _compiler()
+    machine, options = _compiler()
     with _lock:
         module = llvm.parse_assembly(text)
-        _optimize(module, pipeline)
+        _optimize(module, llvm.create_pass_builder(machine, options))
         image = machine.emit_object(module)
         module.close()
     return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text or f"@{name} =" in text]), foreign)
 
 
-def _optimize(module: Any, pipeline: Any) -> None:
-    """Run the passes. A manager serves once, and takes 60 KB that llvmlite 0.50 does not give back: the `_dispose` that
-    does so is hidden by another base's, which does nothing."""
-    manager = pipeline.getModulePassManager()
-    manager.run(module, pipeline)
+def _optimize(module: Any, builder: Any) -> None:
+    """Give accumulators registers. Nothing else is wanted of LLVM's passes: the loops are written in vectors, and equal
+    scalars are merged and what does not change is lifted out of loops when instructions are selected.
+
+    A manager serves once, and takes 60 KB that llvmlite 0.50 does not give back: the `_dispose` that does so is hidden
+    by another base's, which does nothing. The builder serves once, too: each run leaves callbacks in it, which every
+    later run of a pass calls, so that after a thousand programs one takes five times as long.
+    """
+    manager = llvm.create_new_module_pass_manager()
+    manager.add_sroa_pass()
+    manager.run(module, builder)
     llvm.newpassmanagers.NewPassManager._dispose(manager)
     manager.detach()
+    builder.close()
 
 
 @cache
@@ -106,13 +113,15 @@ def _compiler() -> tuple[Any, Any]:
     llvm.initialize_native_asmprinter()
     features = llvm.get_host_cpu_features().flatten()
     target = llvm.Target.from_default_triple()
-    machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=2, jit=True)
-    options = llvm.create_pipeline_tuning_options(speed_level=1)
-    options.loop_vectorization = True
-    options.loop_interleaving = True
-    options.loop_unrolling = False  # twice the code, a sixth more time to compile, nothing gained
-    options.slp_vectorization = False
-    return machine, llvm.create_pass_builder(machine, options)
+    machine = target.create_target_machine(cpu=llvm.get_host_cpu_name(), features=features, opt=1, jit=True)
+    return machine, llvm.create_pipeline_tuning_options(speed_level=0)
+
+
+@cache
+def vector_bytes() -> int:
+    """How wide this machine's vectors are."""
+    features = llvm.get_host_cpu_features()
+    return 64 if features.get("avx512bw") else 32 if features.get("avx2") else 16
 
 
 def prepare() -> None:

@@ -7,6 +7,7 @@ takes steps. Read them side by side: what differs is when the graph exists, and 
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
@@ -25,8 +26,8 @@ from minigrad.op import ndarray
 from minigrad.ops import optimize
 
 
-class Program:
-    """One way to train. Abstract: `prepare`, `step` and `gradient` are a front-end's own."""
+class Program(ABC):
+    """One way to train: `prepare`, `step` and `gradient` are a front-end's own."""
 
     name: ClassVar[str]
     front_end: ClassVar[str]
@@ -47,17 +48,17 @@ class Program:
         finally:
             self.events.append(Event(kind, name, start, time.perf_counter()))
 
+    @abstractmethod
     def prepare(self, inputs: ndarray, targets: ndarray) -> None:
         """Everything that happens before the first step runs; the batch shows the shapes."""
-        raise NotImplementedError
 
+    @abstractmethod
     def step(self, inputs: ndarray, targets: ndarray) -> float:
         """Take an Adam step on a batch; the loss before it."""
-        raise NotImplementedError
 
+    @abstractmethod
     def gradient(self, inputs: ndarray, targets: ndarray) -> list[ndarray]:
         """The gradient at the present parameters, leaf by leaf."""
-        raise NotImplementedError
 
 
 class SessionProgram(Program):

@@ -10,7 +10,8 @@ from typing import Any
 
 from minigrad.errors import ConcretizationError, ShapeError
 from minigrad.op import Interpreter, Op, Operand, Value, explain, interpreter, lift, ndarray, using
-from minigrad.ops.movement import Concatenate, Expand, Reshape, slice_axis
+from minigrad.ops.movement import Expand, Reshape
+from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.source import Line, user_line
 from minigrad.types import TensorType
 

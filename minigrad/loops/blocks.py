@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from minigrad.loops import signals
-from minigrad.loops.to_llvm import Module
+from minigrad.loops.llvm_scalars import Module
 from minigrad.types import TensorType
 
 
 class Blocks:
     """LLVM's text, block by block; and how much work has been written since the last look for signals."""
 
-    def __init__(self) -> None:
-        self.module = Module()
+    def __init__(self, vector: int) -> None:
+        self.module = Module(vector)
         self.lines: list[str] = []
         self.block, self.count = "entry", 0
         self.work = self.unlooked = 0  # scalar operations in all, and since a look for signals; here, without loops

@@ -44,6 +44,8 @@ def _power(x: Scalar, p: Scalar) -> Scalar:
 
 def _nothing_divides(a: Scalar, b: Scalar) -> tuple[Scalar, Scalar]:
     """(b made safe to divide integers by, was it not)."""
+    if b.op == "const" and b.what not in (0, -1):
+        return b, const(False, BOOL)
     unsafe = b.eq(0) if _kind(b) == "u" else b.eq(0) | b.eq(-1)
     return select(unsafe, 1, b), unsafe
 

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad.loops import pool
+from minigrad.loops.llvm_scalars import Module, literal, register
 from minigrad.loops.parallel import AVAILABLE, defined
-from minigrad.loops.to_llvm import Module, literal, register
 from minigrad.passes.schedule.matmul import MatMul
 from minigrad.passes.schedule.patches import Patches
 from minigrad.types import FLOAT32, DType

@@ -17,12 +17,11 @@ from minigrad.types import SHORT, DType
 
 @dataclass(frozen=True, slots=True)
 class Loop:
-    """Run `body` for variable = 0 .. extent − 1. `together`: the passes are independent of each other."""
+    """Run `body` for variable = 0 .. extent − 1."""
 
     variable: int
     extent: int
     body: tuple[Statement, ...]
-    together: bool = True
 
 
 @dataclass(frozen=True, slots=True)

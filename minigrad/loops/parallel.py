@@ -9,9 +9,9 @@ from __future__ import annotations
 import sys
 
 from minigrad.loops import pool, to_llvm
+from minigrad.loops.llvm_scalars import Module
 from minigrad.loops.nest import Nest
 from minigrad.loops.split import WORTH, Own, Split, combination, pieces, split, work
-from minigrad.loops.to_llvm import Module
 
 _LINE = 64  # bytes
 AVAILABLE = sys.platform != "win32"  # threads are woken by POSIX's means
@@ -69,7 +69,7 @@ def _driver(nest: Nest, how: Split, module: Module, d: str) -> list[str]:
 
 def _block(nest: Nest, how: Split, module: Module) -> str:
     """A function (frame, number) that runs one block."""
-    name = defined(to_llvm.function(nest, module, how.loop), module)
+    name = defined(to_llvm.function(nest, module, how.loop, how.step), module)
     module.declarations["@llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
     lines = [
         f"  %low = mul nuw nsw i64 %number, {how.step}",

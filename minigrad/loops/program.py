@@ -20,10 +20,10 @@ from minigrad.graph import Atom
 from minigrad.loops import signals, to_llvm
 from minigrad.loops.blocks import Blocks, leave
 from minigrad.loops.library import matmul, patches
+from minigrad.loops.llvm_scalars import register
 from minigrad.loops.lower import lower, signature
 from minigrad.loops.parallel import function
 from minigrad.loops.patches import clear, fill
-from minigrad.loops.to_llvm import register
 from minigrad.passes.plan import Place, Plan
 from minigrad.passes.schedule.parts import (
     ControlKernel,
@@ -51,9 +51,9 @@ class Layout:
     integer: int
 
 
-def program(plan: Plan, layout: Layout) -> str:
-    """The module for a planned schedule, as LLVM's text."""
-    return _Program(plan, layout).text()
+def program(plan: Plan, layout: Layout, vector: int) -> str:
+    """The module for a planned schedule, as LLVM's text; `vector`: how many bytes the machine's vectors have."""
+    return _Program(plan, layout, vector).text()
 
 
 @dataclass
@@ -66,8 +66,8 @@ class _Scope:
 
 
 class _Program(Blocks):
-    def __init__(self, plan: Plan, layout: Layout) -> None:
-        super().__init__()
+    def __init__(self, plan: Plan, layout: Layout, vector: int) -> None:
+        super().__init__(vector)
         self.layout = layout
         self.functions: dict[str, str] = {}  # text -> name
         self.parts: list[str] = []  # functions that the whole is cut into, if it is long,

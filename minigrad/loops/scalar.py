@@ -19,7 +19,7 @@ The vocabulary (`op`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from itertools import count
 from typing import Any, TypeAlias
 
@@ -165,13 +165,13 @@ def call(name: str, *xs: Scalar) -> Scalar:
     return Scalar("call", xs, xs[0].dtype, name)
 
 
-def needed(roots: Iterable[Scalar]) -> list[Scalar]:
-    """Everything these are made of, operands first."""
+def needed(roots: Iterable[Scalar], known: Container[int] = ()) -> list[Scalar]:
+    """Everything these are made of, operands first; what is known (by serial), and what only that needs, left out."""
     found: dict[int, Scalar] = {}
     waiting = list(roots)
     while waiting:
         x = waiting.pop()
-        if x.serial not in found:
+        if x.serial not in found and x.serial not in known:
             found[x.serial] = x
             waiting += x.args
     return [found[k] for k in sorted(found)]

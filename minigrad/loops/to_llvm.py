@@ -1,81 +1,37 @@
 """Nests printed as LLVM IR: one function each, its buffers as pointers.
 
 Floor 4. Text, because LLVM reads it faster than Python can build it. Loops are printed with their test at the end, as
-LLVM wants them (an empty one is left out). Only reductions may be reassociated: everything else keeps the order and the
-roundings it was written with, so NaN, infinities and signed zeros come out as they should. A bool is one byte in
-memory and one bit in a register.
+LLVM wants them (an empty one is left out); innermost ones in vectors, where they can be (see `vectors`).
 """
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from minigrad.loops.index import Affine
-from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update
+from minigrad.loops.llvm_scalars import Module, Scalars, literal, memory, overload, register
+from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, read
 from minigrad.loops.scalar import Scalar, needed
-from minigrad.types import FLOAT32, FLOAT64, DType
+from minigrad.loops.vectors import NEAR, Vectors, vectors
+from minigrad.types import DType
 
-_INTRINSICS = {
-    "fma": "fma", "muladd": "fmuladd", "floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint",
-    "sqrt": "sqrt", "abs": "fabs", "copysign": "copysign",
-}  # fmt: skip
-_FLOAT = {"add": "fadd", "sub": "fsub", "mul": "fmul", "div": "fdiv"}
-_INTEGER = {"add": "add", "sub": "sub", "mul": "mul", "and": "and", "or": "or", "xor": "xor", "shl": "shl"}
-_SIGNED = {"floor_div": "sdiv", "rem": "srem", "shr": "ashr"}
-_UNSIGNED = {"floor_div": "udiv", "rem": "urem", "shr": "lshr"}
-_FLOATS = {"float": FLOAT32, "double": FLOAT64}
-_PURE = "nounwind willreturn memory(none)"  # nothing reads errno
+_ACROSS = {"add": "fadd", "mul": "fmul", "max": "fmaximum", "min": "fminimum"}
 
 
-def register(dtype: DType) -> str:
-    """The LLVM type of a scalar."""
-    if dtype.kind == "f":
-        return "float" if dtype.itemsize == 4 else "double"
-    return "i1" if dtype.kind == "b" else f"i{dtype.itemsize * 8}"
-
-
-def memory(dtype: DType) -> str:
-    """The LLVM type of an element of a buffer."""
-    return "i8" if dtype.kind == "b" else register(dtype)
-
-
-def literal(x: Any, dtype: DType) -> str:
-    if dtype.kind == "f":
-        return "0x" + struct.pack(">d", float(x)).hex().upper()  # LLVM writes floats as the double they equal
-    return ("true" if x else "false") if dtype.kind == "b" else str(int(x))
-
-
-@dataclass
-class Module:
-    """What stands around the functions: declarations, each once."""
-
-    declarations: dict[str, str] = field(default_factory=dict)
-
-    def intrinsic(self, name: str, dtype: DType, operands: int) -> str:
-        t = register(dtype)
-        full = f"@llvm.{name}.{ {'float': 'f32', 'double': 'f64'}.get(t, t) }"
-        self.declarations[full] = f"declare {t} {full}({', '.join([t] * operands)})"
-        return full
-
-    def library(self, name: str, dtype: DType, operands: int) -> str:
-        t = register(dtype)
-        full = f"@{name}{'f' if t == 'float' else ''}"
-        self.declarations[full] = f"declare {t} {full}({', '.join([t] * operands)}) {_PURE}"
-        return full
-
-
-def function(nest: Nest, module: Module, span: Loop | None = None) -> str:
+def function(nest: Nest, module: Module, span: Loop | None = None, step: int = 1) -> str:
     """`(ptr noalias %b0, ...) { ... }`: the parameters and the body of the function for a nest.
 
-    Of the loop `span` only the passes %low .. %high − 1 are run: two more parameters, which come first.
+    Of the loop `span` only the passes %low .. %high − 1 are run: two more parameters, which come first. They are
+    multiples of `step`, or the loop's end.
 
     Buffers that are written are not reached by any other parameter (the plan sees to it), and what is only read may
     be reached twice without harm: so all may be `noalias`.
     """
-    printer = _Printer(nest, module, span)
+    printer = _Printer(nest, module, span, step)
     printer.block_of(nest.body)
     attributes = ("noalias nocapture" if k < nest.outputs else "noalias nocapture readonly" for k in range(1 << 30))
     parameters = ", ".join([f"ptr {a} %b{k}" for a, k in zip(attributes, range(len(nest.buffers)))])
@@ -84,31 +40,29 @@ def function(nest: Nest, module: Module, span: Loop | None = None) -> str:
     return f"({parameters}) #0 {{\n" + "\n".join(lines) + "\n}"
 
 
-class _Printer:
+class _Printer(Scalars):
     """One function being written."""
 
-    def __init__(self, nest: Nest, module: Module, span: Loop | None) -> None:
-        self.nest, self.module, self.span = nest, module, span
-        self.lines: list[str] = []
+    def __init__(self, nest: Nest, module: Module, span: Loop | None, step: int) -> None:
+        super().__init__(module)
+        self.nest, self.span, self.step = nest, span, step
         self.slots: list[str] = []  # where accumulators live, until LLVM finds them registers
-        self.block, self.count = "entry", 0
-        self.known: dict[Any, str] = {}  # scalars and addresses already computed here or in a block around
-        self.scope: list[Any] = []  # the keys of `known` that go when the block ends
+        self.block = "entry"
+        self.places: dict[Any, str] = {}  # addresses already computed here or in a block around
         self.accumulators: dict[Any, str] = {}
+        self.moving: int | None = None  # in vectors: the variable of the loop,
+        self.mask = ""  # and which lanes there are, if not all
 
-    def name(self) -> str:
-        self.count += 1
-        return f"%v{self.count}"
-
-    def emit(self, text: str) -> str:
-        name = self.name()
-        self.lines.append(f"  {name} = {text}")
-        return name
-
-    def know(self, key: Any, name: str) -> str:
-        self.known[key] = name
-        self.scope.append(key)
-        return name
+    @contextmanager
+    def scope(self, **attributes: Any) -> Any:
+        """What becomes known inside is forgotten; these attributes have other values inside."""
+        before = {name: getattr(self, name) for name in ("known", "places", *attributes)}
+        self.known, self.places = dict(self.known), dict(self.places)
+        for name, x in attributes.items():
+            setattr(self, name, x)
+        yield
+        for name, x in before.items():
+            setattr(self, name, x)
 
     # ── statements ───────────────────────────────────────────────────────────────────────────────
     def block_of(self, body: tuple[Statement, ...]) -> None:
@@ -132,39 +86,187 @@ class _Printer:
     def loop(self, s: Loop) -> None:
         if s.extent == 0:
             return
+        low, high = ("%low", "%high") if s is self.span else ("0", str(s.extent))
+        how = vectors(s, self.module.vector)
+        if how is not None:
+            self.vectors(s, how, low, high)
+            return
+        with self.scope():
+            i, _, close = self.begin(low, high, 1)
+            self.places["variable", s.variable] = i
+            self.block_of(s.body)
+            close()
+
+    def begin(self, low: str, high: str, step: int, carried: Sequence[tuple[str, str, str]] = ()) -> Any:
+        """The counter of a loop that begins here, and what ends it. `carried`: type, first value, name of its phi.
+
+        Who ends it gives the new values of the carried in order.
+        """
         self.count += 1
-        before, head, after = self.block, f"loop{self.count}", f"done{self.count}"
-        i, step, last = f"%i{self.count}", f"%n{self.count}", f"%c{self.count}"
-        self.lines.append(f"  br label %{head}\n{head}:")
+        k, before = self.count, self.block
+        i, following = f"%i{k}", f"%n{k}"
+        if low.isdigit() and high.isdigit() and int(high) - int(low) <= step:
+            return low, [first for _, first, _ in carried], lambda *new: None  # a single pass
+        self.lines.append(f"  br label %loop{k}\nloop{k}:")
         place = len(self.lines)
         self.lines.append("")
-        self.block, outer, self.scope = head, self.scope, []
-        self.know(("variable", s.variable), i)
-        self.block_of(s.body)
-        low, high = ("%low", "%high") if s is self.span else (0, s.extent)
-        self.lines[place] = f"  {i} = phi i64 [{low}, %{before}], [{step}, %{self.block}]"
-        self.lines.append(f"  {step} = add nuw nsw i64 {i}, 1")
-        self.lines.append(f"  {last} = icmp eq i64 {step}, {high}")
-        self.lines.append(f"  br i1 {last}, label %{after}, label %{head}\n{after}:")
-        for key in self.scope:
-            del self.known[key]
-        self.block, self.scope = after, outer
+        self.block = f"loop{k}"
+
+        def close(*new: str) -> None:
+            heads = [f"  {i} = phi i64 [{low}, %{before}], [{following}, %{self.block}]"]
+            for (t, first, name), x in zip(carried, new, strict=True):
+                heads.append(f"  {name} = phi {t} [{first}, %{before}], [{x}, %{self.block}]")
+            self.lines[place] = "\n".join(heads)
+            self.lines.append(f"  {following} = add nuw nsw i64 {i}, {step}")
+            last = self.emit(f"icmp eq i64 {following}, {high}" if step == 1 else f"icmp sge i64 {following}, {high}")
+            self.lines.append(f"  br i1 {last}, label %done{k}, label %loop{k}\ndone{k}:")
+            self.block = f"done{k}"
+
+        return i, [name for *_, name in carried], close
 
     def store(self, s: Store) -> None:
         value, dtype = self.value(s.value), s.value.dtype
+        t = memory(dtype, self.lanes)
         if dtype.kind == "b":
-            value = self.emit(f"zext i1 {value} to i8")
+            value = self.emit(f"zext {self.type(dtype)} {value} to {t}")
         for x in s.at:
             self.value(x)
         pointer = self.pointer(s.buffer, s.address, dtype, s.at, s.steps)
-        self.lines.append(f"  store {memory(dtype)} {value}, ptr {pointer}, align {dtype.itemsize}")
+        if not self.mask:
+            self.lines.append(f"  store {t} {value}, ptr {pointer}, align {dtype.itemsize}")
+            return
+        name, mask = f"@llvm.masked.store.{overload(t)}.p0", f"<{self.lanes} x i1>"
+        self.module.declarations[name] = f"declare void {name}({t}, ptr, i32, {mask})"
+        self.lines.append(f"  call void {name}({t} {value}, ptr {pointer}, i32 {dtype.itemsize}, {mask} {self.mask})")
 
     def update(self, s: Update) -> None:
-        dtype, slot = s.value.dtype, self.accumulators[s.accumulator]
         value = self.value(s.value)
-        old = self.emit(f"load {register(dtype)}, ptr {slot}")
-        new = self.binary(s.combine, old, value, dtype, reassociate=True)
-        self.lines.append(f"  store {register(dtype)} {new}, ptr {slot}")
+        self.combined(s, value)
+
+    def combined(self, s: Update, value: str) -> None:
+        """accumulator = combine(accumulator, value)."""
+        t, slot = register(s.value.dtype), self.accumulators[s.accumulator]
+        old = self.emit(f"load {t}, ptr {slot}")
+        new = self.binary(s.combine, old, value, s.value.dtype, reassociate=True)
+        self.lines.append(f"  store {t} {new}, ptr {slot}")
+
+    # ── vectors ──────────────────────────────────────────────────────────────────────────────────
+    def vectors(self, s: Loop, how: Vectors, low: str, high: str) -> None:
+        """A loop in vectors; what does not change is computed before it."""
+        with self.scope():
+            known = {}
+            for x in how.uniform:
+                self.places["at", x.serial] = one = self.value(x)
+                known[x.serial] = self.spread(one, x.dtype, how.lanes)
+            self.stretches(s, how, known, low, high)
+
+    def stretches(self, s: Loop, how: Vectors, known: dict[int, str], low: str, high: str) -> None:
+        """Full vectors as long as there are any, then what is left, masked."""
+        step = how.lanes * how.unroll
+        if s.extent % step == 0 and (s is not self.span or self.step % step == 0):
+            self.full(s, how, known, low, high, how.unroll)
+        elif (
+            how.long or 2 * how.lanes < s.extent < 4 * how.lanes
+        ):  # a mask costs little here, and a second loop as much again
+            self.full(s, how, known, low, high, how.unroll, masked=True)
+        elif s is self.span:
+            size = self.emit(f"sub nuw nsw i64 {high}, {low}")
+            middle = self.emit(f"and i64 {size}, {-step}")
+            middle = self.emit(f"add nuw nsw i64 {low}, {middle}")
+            with self.unless_equal(low, middle):
+                self.full(s, how, known, low, middle, how.unroll)
+            with self.unless_equal(middle, high):
+                self.full(s, how, known, middle, high, masked=True)
+        else:
+            middle = str(s.extent // step * step)
+            if middle != low:
+                self.full(s, how, known, low, middle, how.unroll)
+            self.full(s, how, known, middle, high, masked=True)
+
+    @contextmanager
+    def unless_equal(self, a: str, b: str) -> Any:
+        self.count += 1
+        k, same = self.count, self.emit(f"icmp eq i64 {a}, {b}")
+        self.lines.append(f"  br i1 {same}, label %none{k}, label %some{k}\nsome{k}:")
+        self.block = f"some{k}"
+        yield
+        self.lines.append(f"  br label %none{k}\nnone{k}:")
+        self.block = f"none{k}"
+
+    def full(
+        self, s: Loop, how: Vectors, known: dict[int, str], low: str, high: str, unroll: int = 1, masked: bool = False
+    ) -> None:
+        """The passes low .. high − 1, `unroll` vectors at a time."""
+        updates = [t for t in s.body if isinstance(t, Update) for _ in range(unroll)]
+        with self.scope(lanes=how.lanes, mask="", moving=s.variable):
+            carried = []
+            for t in updates:
+                self.count += 1
+                first = literal(_neutral(t.combine, t.value.dtype), t.value.dtype, how.lanes)
+                carried.append((self.type(t.value.dtype), first, f"%sum{self.count}"))
+            i, old, close = self.begin(low, high, how.lanes * unroll, carried)
+            new: list[str] = []
+            starts = [i, *(self.emit(f"add nuw nsw i64 {i}, {u * how.lanes}") for u in range(1, unroll))]
+            masks = [self.lanes_until(at, high) if masked else "" for at in starts]
+            vectors = [(dict(known), {**self.places, ("variable", s.variable): at}, m) for at, m in zip(starts, masks)]
+            for statement in s.body:
+                for x in needed(read(statement), vectors[0][0]):  # side by side: they do not wait for each other
+                    for self.known, self.places, self.mask in vectors:
+                        self.value(x)
+                for self.known, self.places, self.mask in vectors:
+                    if isinstance(statement, Store):
+                        self.store(statement)
+                    elif isinstance(statement, Update):
+                        new.append(self.added(statement, old[len(new)]))
+            close(*new)
+            self.mask = ""
+            sums = [
+                self.together(t.combine, new[k : k + unroll], t.value.dtype)
+                for k, t in list(enumerate(updates))[::unroll]
+            ]
+        for t, total in zip(updates[::unroll], sums):
+            self.combined(t, self.across(t.combine, total, t.value.dtype, how.lanes))
+
+    def added(self, s: Update, old: str) -> str:
+        """The lanes of an accumulator after this pass."""
+        value = self.value(s.value)
+        new = self.binary(s.combine, old, value, s.value.dtype, reassociate=True)
+        t = self.type(s.value.dtype)
+        return self.emit(f"select <{self.lanes} x i1> {self.mask}, {t} {new}, {t} {old}") if self.mask else new
+
+    def together(self, combine: str, xs: Sequence[str], dtype: DType) -> str:
+        """One vector from several."""
+        while len(xs) > 1:
+            pairs = [self.binary(combine, a, b, dtype, reassociate=True) for a, b in zip(xs[::2], xs[1::2])]
+            xs = [*pairs, *xs[len(pairs) * 2 :]]
+        return xs[0]
+
+    def across(self, combine: str, x: str, dtype: DType, lanes: int) -> str:
+        """One scalar from the lanes of a vector."""
+        t, v = register(dtype), register(dtype, lanes)
+        if dtype.kind == "f":
+            name, flags = _ACROSS[combine], "nsz " if combine in ("max", "min") else "reassoc "
+            start = f"{t} {literal(_neutral(combine, dtype), dtype)}, " if flags == "reassoc " else ""
+        else:
+            sign = "u" if dtype.kind in "bu" else "s"
+            name = f"{sign}{combine}" if combine in ("max", "min") else combine
+            name = {"umax": "or", "add": "or", "umin": "and", "mul": "and"}.get(name, name) if t == "i1" else name
+            flags = start = ""
+        full = f"@llvm.vector.reduce.{name}.{overload(v)}"
+        self.module.declarations[full] = f"declare {t} {full}({f'{t}, ' if start else ''}{v})"
+        return self.emit(f"call {flags}{t} {full}({start}{v} {x})")
+
+    def spread(self, x: str, dtype: DType, lanes: int) -> str:
+        """A scalar in every lane."""
+        v = register(dtype, lanes)
+        one = self.emit(f"insertelement {v} poison, {register(dtype)} {x}, i64 0")
+        return self.emit(f"shufflevector {v} {one}, {v} poison, <{lanes} x i32> zeroinitializer")
+
+    def lanes_until(self, i: str, high: str) -> str:
+        """Which lanes of the vector that begins with pass i are before `high`."""
+        name, mask = f"@llvm.get.active.lane.mask.v{self.lanes}i1.i64", f"<{self.lanes} x i1>"
+        self.module.declarations[name] = f"declare {mask} {name}(i64, i64)"
+        return self.emit(f"call {mask} {name}(i64 {i}, i64 {high})")
 
     # ── addresses ────────────────────────────────────────────────────────────────────────────────
     def pointer(
@@ -172,7 +274,8 @@ class _Printer:
     ) -> str:
         offset = self.affine(address)
         for place, step in zip(at, steps, strict=True):
-            term = self.emit(f"mul nsw i64 {self.known[place.serial]}, {step}")
+            one = self.places.get(("at", place.serial)) or self.known[place.serial]  # the same in all lanes
+            term = self.emit(f"mul nsw i64 {one}, {step}")
             offset = self.emit(f"add nsw i64 {offset}, {term}")
         return self.emit(f"getelementptr inbounds {memory(dtype)}, ptr %b{buffer}, i64 {offset}")
 
@@ -182,113 +285,94 @@ class _Printer:
         for variable, k in address.terms:
             parts.append((variable, k))
             key = (address.const, *parts)
-            if key not in self.known:
-                term = self.known["variable", variable]
+            if key not in self.places:
+                term = self.places["variable", variable]
                 if k != 1:
                     term = self.emit(f"mul nsw i64 {term}, {k}")
-                self.know(key, term if total == "0" else self.emit(f"add nsw i64 {total}, {term}"))
-            total = self.known[key]
+                self.places[key] = term if total == "0" else self.emit(f"add nsw i64 {total}, {term}")
+            total = self.places[key]
         return total
 
     # ── scalars ──────────────────────────────────────────────────────────────────────────────────
     def value(self, x: Scalar) -> str:
         """The name of a scalar, computed here if it is not known yet."""
-        for s in needed([x]):
-            if s.op == "const":
-                self.known[s.serial] = literal(s.what, s.dtype)
-            elif s.serial not in self.known:
-                self.know(s.serial, self.compute(s))
+        for s in needed([x], self.known):
+            self.known[s.serial] = self.literal(s.what, s.dtype) if s.op == "const" else self.compute(s)
         return self.known[x.serial]
 
     def compute(self, x: Scalar) -> str:
         if x.op == "load":
-            buffer, address, *steps = x.what
-            at = self.pointer(buffer, address, x.dtype, x.args, *steps)
-            name = self.emit(f"load {memory(x.dtype)}, ptr {at}, align {x.dtype.itemsize}")
-            return self.emit(f"trunc i8 {name} to i1") if x.dtype.kind == "b" else name
+            return self.load(x)
         if x.op == "accumulator":
             return self.emit(f"load {register(x.dtype)}, ptr {self.accumulators[x.what]}")
         if x.op == "index":
-            return self.affine(x.what)
-        args, t = [self.known[a.serial] for a in x.args], register(x.dtype)
-        match x.op:
-            case "neg":
-                return self.emit(f"fneg {t} {args[0]}" if x.dtype.kind == "f" else f"sub {t} 0, {args[0]}")
-            case "not":
-                return self.emit(f"xor {t} {args[0]}, {'true' if t == 'i1' else -1}")
-            case "select":
-                return self.emit(f"select i1 {args[0]}, {t} {args[1]}, {t} {args[2]}")
-            case "bitcast":
-                same = register(x.args[0].dtype) == t
-                return args[0] if same else self.emit(f"bitcast {register(x.args[0].dtype)} {args[0]} to {t}")
-            case "convert":
-                return self.convert(args[0], x.args[0].dtype, x.dtype)
-            case "eq" | "ne" | "lt" | "le" | "gt" | "ge":
-                return self.compare(x.op, args, x.args[0].dtype)
-            case "call":
-                return self.call(self.module.library(x.what, x.dtype, len(args)), args, t)
-        if x.op in _INTRINSICS:
-            return self.call(self.module.intrinsic(_INTRINSICS[x.op], x.dtype, len(args)), args, t)
-        return self.binary(x.op, args[0], args[1], x.dtype)
+            return self.index(x)
+        return super().compute(x)
 
-    def call(self, name: str, args: list[str], t: str) -> str:
-        return self.emit(f"call {t} {name}({', '.join(f'{t} {a}' for a in args)})")
+    def index(self, x: Scalar) -> str:
+        one = self.affine(x.what)
+        if self.lanes == 1:
+            return one
+        step, t = x.what.coefficient(self.moving), self.type(x.dtype)
+        numbers = ", ".join([f"i64 {k * step}" for k in range(self.lanes)])
+        return self.emit(f"add {t} {self.spread(one, x.dtype, self.lanes)}, <{numbers}>")
 
-    def binary(self, op: str, a: str, b: str, dtype: DType, reassociate: bool = False) -> str:
-        t, kind = register(dtype), dtype.kind
-        if op in ("min", "max"):
-            if kind == "b":
-                return self.emit(f"{'or' if op == 'max' else 'and'} i1 {a}, {b}")
-            name = f"{op}imum" if kind == "f" else f"{'u' if kind == 'u' else 's'}{op}"
-            return self.call(self.module.intrinsic(name, dtype, 2), [a, b], t)
-        if kind == "f":
-            return self.emit(f"{_FLOAT[op]}{' reassoc' if reassociate else ''} {t} {a}, {b}")
-        if kind == "b" and op == "add":
-            op = "or"
-        table = _INTEGER if op in _INTEGER else _UNSIGNED if kind in "bu" else _SIGNED
-        return self.emit(f"{table[op]} {t} {a}, {b}")
+    def load(self, x: Scalar) -> str:
+        buffer, address, *steps = x.what
+        t, pointer = memory(x.dtype, self.lanes), self.pointer(buffer, address, x.dtype, x.args, *steps)
+        step = address.coefficient(self.moving) if self.lanes > 1 else 1
+        if step != 1:
+            y = self.apart(pointer, step, x.dtype)
+        elif self.mask:
+            name, mask = f"@llvm.masked.load.{overload(t)}.p0", f"<{self.lanes} x i1>"
+            self.module.declarations[name] = f"declare {t} {name}(ptr, i32, {mask}, {t})"
+            rest = f"{mask} {self.mask}, {t} zeroinitializer"
+            y = self.emit(f"call {t} {name}(ptr {pointer}, i32 {x.dtype.itemsize}, {rest})")
+        else:
+            y = self.emit(f"load {t}, ptr {pointer}, align {x.dtype.itemsize}")
+        return self.emit(f"trunc {t} {y} to {self.type(x.dtype)}") if x.dtype.kind == "b" else y
 
-    def compare(self, op: str, args: list[str], dtype: DType) -> str:
-        t, kind = register(dtype), dtype.kind
-        if kind == "f":
-            return self.emit(f"fcmp {'une' if op == 'ne' else 'o' + op} {t} {args[0]}, {args[1]}")
-        sign = "" if op in ("eq", "ne") else "s" if kind == "i" else "u"
-        return self.emit(f"icmp {sign}{op} {t} {args[0]}, {args[1]}")
+    def apart(self, pointer: str, step: int, dtype: DType) -> str:
+        """The elements that lie `step` apart; neighbours are read together."""
+        if self.mask or step not in NEAR:
+            return self.gather(pointer, step, dtype)
+        one, t, n = memory(dtype), memory(dtype, self.lanes), self.lanes
+        first, second = (1 - n, 1 - n) if step < 0 else (0, n - 1)  # the second ends with the last that is wanted
+        halves = []
+        for start in (first, second):
+            at = self.emit(f"getelementptr {one}, ptr {pointer}, i64 {start}")
+            halves.append(self.emit(f"load {t}, ptr {at}, align {dtype.itemsize}"))
+        places = range(n - 1, -1, -1) if step < 0 else [k if k < n else k + 1 for k in range(0, 2 * n, 2)]
+        return self.emit(f"shufflevector {t} {halves[0]}, {t} {halves[1]}, {_numbers(places)}")
 
-    def convert(self, x: str, old: DType, new: DType) -> str:
-        a, b = register(old), register(new)
-        if new.kind == "b":
-            return self.emit(f"fcmp une {a} {x}, 0.0" if old.kind == "f" else f"icmp ne {a} {x}, 0")
-        if old.kind == "f":
-            if new.kind != "f":
-                return self.truncate(x, old, new)
-            if a == b:
-                return x
-            return self.emit(f"{'fpext' if new.itemsize > old.itemsize else 'fptrunc'} {a} {x} to {b}")
-        if new.kind == "f":
-            return self.emit(f"{'sitofp' if old.kind == 'i' else 'uitofp'} {a} {x} to {b}")
-        if old.kind != "b" and new.itemsize <= old.itemsize:
-            return x if new.itemsize == old.itemsize else self.emit(f"trunc {a} {x} to {b}")
-        return self.emit(f"{'sext' if old.kind == 'i' else 'zext'} {a} {x} to {b}")
+    def gather(self, pointer: str, step: int, dtype: DType) -> str:
+        """The elements that lie `step` apart, one by one."""
+        t, one, pointers, mask = (
+            memory(dtype, self.lanes),
+            memory(dtype),
+            f"<{self.lanes} x ptr>",
+            f"<{self.lanes} x i1>",
+        )
+        name = f"@llvm.masked.gather.{overload(t)}.v{self.lanes}p0"
+        self.module.declarations[name] = f"declare {t} {name}({pointers}, i32, {mask}, {t})"
+        at = self.emit(f"getelementptr {one}, ptr {pointer}, {_numbers([k * step for k in range(self.lanes)])}")
+        rest = f"{mask} {self.mask or 'splat (i1 true)'}, {t} zeroinitializer"
+        return self.emit(f"call {t} {name}({pointers} {at}, i32 {dtype.itemsize}, {rest})")
 
-    def truncate(self, x: str, old: DType, new: DType) -> str:
-        """A float to an integer, toward zero. What does not fit gives what the machine's instruction gives, as NumPy
-        does: the least integer of 32 bits (64 for wider types), its low bits for narrower types."""
-        a = register(old)
-        wide = new.itemsize > 4 or (new.itemsize == 4 and new.kind == "u")
-        bits = 64 if wide else 32
-        limit = literal(2.0 ** (bits - 1), old)
-        if new.itemsize == 8 and new.kind == "u":  # the upper half of the range lies above what a signed integer holds
-            above = self.emit(f"fcmp oge {a} {x}, {limit}")
-            less = self.emit(f"fsub {a} {x}, {limit}")
-            low, high = self.signed(x, a, 64, limit), self.signed(less, a, 64, limit)
-            flipped = self.emit(f"xor i64 {high}, {-(2**63)}")
-            return self.emit(f"select i1 {above}, i64 {flipped}, i64 {low}")
-        y = self.signed(x, a, bits, limit)
-        return y if new.itemsize * 8 == bits else self.emit(f"trunc i{bits} {y} to {register(new)}")
 
-    def signed(self, x: str, a: str, bits: int, limit: str) -> str:
-        size = self.call(self.module.intrinsic("fabs", _FLOATS[a], 1), [x], a)
-        fits = self.emit(f"fcmp olt {a} {size}, {limit}")
-        y = self.emit(f"fptosi {a} {x} to i{bits}")
-        return self.emit(f"select i1 {fits}, i{bits} {y}, i{bits} {-(2 ** (bits - 1))}")
+def _numbers(numbers: Sequence[int]) -> str:
+    return f"<{len(numbers)} x i32> <{', '.join([f'i32 {n}' for n in numbers])}>"
+
+
+def _neutral(combine: str, dtype: DType) -> Any:
+    """What changes nothing."""
+    if combine in ("add", "or"):
+        return -0.0 if dtype.kind == "f" else 0
+    if combine in ("mul", "and"):
+        return 1 if combine == "mul" or dtype.kind == "b" else -1
+    if dtype.kind == "f":
+        return -np.inf if combine == "max" else np.inf
+    if dtype.kind == "b":
+        return combine == "min"
+    limits = np.iinfo(dtype)
+    return limits.min if combine == "max" else limits.max

@@ -14,7 +14,8 @@ from minigrad.numpy.manipulation import atleast_1d, flip, moveaxis, ravel, swapa
 from minigrad.op import Operand, lift
 from minigrad.ops.axes import axis_of
 from minigrad.ops.cumulative import CumProd
-from minigrad.ops.movement import Concatenate, Reshape, expand_to, full
+from minigrad.ops.movement import Reshape, expand_to, full
+from minigrad.ops.pieces import Concatenate
 
 
 # ── turned ───────────────────────────────────────────────────────────────────────────────────────

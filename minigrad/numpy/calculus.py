@@ -16,7 +16,8 @@ from minigrad.ops import elementwise as e
 from minigrad.ops.axes import axis_of
 from minigrad.ops.composite import floating
 from minigrad.ops.cumulative import CumSum
-from minigrad.ops.movement import Concatenate, Reshape, Sum, slice_axis
+from minigrad.ops.movement import Reshape, Sum
+from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.types import as_dtype
 
 

@@ -16,7 +16,8 @@ from minigrad.ops import cumulative as c
 from minigrad.ops import running
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert, not_equal, sub
-from minigrad.ops.movement import Concatenate, full, slice_axis
+from minigrad.ops.movement import full
+from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.types import promote
 
 

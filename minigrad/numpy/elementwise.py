@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import builtins
 import math
+import sys
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -21,9 +22,11 @@ from minigrad.types import BOOL
 
 F = TypeVar("F", bound=Callable[..., Any])
 _in_force = interpreter.get  # asking here instead of in op.__call__ saves a call
+PLAIN = "mnp.{name}({call}).tolist()"  # how the examples in docstrings call the function
+OF_ARRAY = PLAIN.replace("{call}", "mnp.asarray({call})")
 
 
-def unary(name: str, op: Op, doc: str, example: str = "") -> Callable[[Operand], Any]:
+def unary(name: str, op: Op, doc: str, example: str = "", form: str = PLAIN) -> Callable[[Operand], Any]:
     """The public function `name(x)` of an op."""
 
     def function(x: Operand, /) -> Any:
@@ -33,23 +36,25 @@ def unary(name: str, op: Op, doc: str, example: str = "") -> Callable[[Operand],
         return op(x)
 
     plain = type(op).__call__ is Op.__call__
-    return _named(function if plain else whole, name, doc, example)
+    return named(function if plain else whole, name, doc, example, form)
 
 
-def binary(name: str, op: Op, doc: str, example: str = "") -> Callable[[Operand, Operand], Any]:
+def binary(name: str, op: Op, doc: str, example: str = "", form: str = PLAIN) -> Callable[[Operand, Operand], Any]:
     """The public function `name(x1, x2)` of an op."""
 
     def function(x1: Operand, x2: Operand, /) -> Any:
         return _in_force().apply(op, (x1, x2))
 
-    return _named(function, name, doc, example)
+    return named(function, name, doc, example, form)
 
 
-def _named(function: F, name: str, doc: str, example: str) -> F:
+def named(function: F, name: str, doc: str, example: str, form: str = PLAIN) -> F:
+    """The function under its public name. An example is "call -> result"; `form` is how the call is written out."""
     function.__name__ = function.__qualname__ = name
+    function.__module__ = sys._getframe(2).f_globals["__name__"]  # that calls `unary` and its like: pickle looks there
     call, _, result = example.partition(" -> ")
-    shown = f"\n\n>>> import minigrad.numpy as mnp\n>>> mnp.{name}({call}).tolist()\n{result}\n" if example else ""
-    function.__doc__ = doc + shown
+    shown = f">>> import minigrad.numpy as mnp\n>>> {form.format(name=name, call=call)}\n{result}\n"
+    function.__doc__ = f"{doc}\n\n{shown}" if example else doc
     return function
 
 

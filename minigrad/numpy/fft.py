@@ -23,7 +23,8 @@ from minigrad.ops.complex import conj
 from minigrad.ops.composite import floating
 from minigrad.ops.elementwise import mul
 from minigrad.ops.fourier import Fft, Irfft, Rfft
-from minigrad.ops.movement import Pad, slice_axis, zero
+from minigrad.ops.movement import zero
+from minigrad.ops.pieces import Pad, slice_axis
 from minigrad.types import FLOAT32, as_dtype
 
 __all__ = [

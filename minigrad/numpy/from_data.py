@@ -15,7 +15,8 @@ from minigrad.errors import ArgumentError, ShapeError, ValueTypeError
 from minigrad.numpy.dtypes import check_device
 from minigrad.op import Array, Value, lift, ndarray
 from minigrad.ops.elementwise import convert
-from minigrad.ops.movement import Concatenate, Reshape
+from minigrad.ops.movement import Reshape
+from minigrad.ops.pieces import Concatenate
 from minigrad.types import DType, as_dtype, promote, scalar_dtype
 
 _SCALARS = (builtins.bool, int, float, complex)

@@ -20,7 +20,8 @@ from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert
 from minigrad.ops.gather import Gather, moved
-from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Reshape, slice_axis
+from minigrad.ops.movement import Expand, Flip, Reshape
+from minigrad.ops.pieces import Concatenate, Pad, slice_axis
 from minigrad.types import as_dtype, promote, same_shape
 
 

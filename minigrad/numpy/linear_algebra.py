@@ -16,7 +16,8 @@ from minigrad.ops import contract
 from minigrad.ops import einsum as contraction
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import conj, convert, mul
-from minigrad.ops.movement import Flip, Pad, Reshape, Slice, slice_axis, zero
+from minigrad.ops.movement import Flip, Reshape, zero
+from minigrad.ops.pieces import Pad, Slice, slice_axis
 from minigrad.types import promote, same_size
 
 

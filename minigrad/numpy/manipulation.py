@@ -16,7 +16,8 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.creation import shape_of
 from minigrad.op import Operand, Value, lift
 from minigrad.ops.axes import axes_of, axis_of
-from minigrad.ops.movement import Concatenate, Flip, Permute, Reshape, expand_to, slice_axis
+from minigrad.ops.movement import Flip, Permute, Reshape, expand_to
+from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.types import Dim, same_size, shape_text
 
 

@@ -6,11 +6,13 @@ positions -1). Elements that are nan have gradient 0.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
+from math import inf, nan
 from typing import Any
 
 from minigrad.errors import ArgumentError
 from minigrad.numpy import cumulative, ordering, reductions
+from minigrad.numpy.elementwise import OF_ARRAY, named
 from minigrad.numpy.indexing import take_along_axis
 from minigrad.op import Operand, lift
 from minigrad.ops import elementwise as e
@@ -29,159 +31,108 @@ def _filled(x: Any, value: float) -> Any:
     return e.where(e.isnan(x), value, x) if x.dtype.kind in "fc" else x
 
 
-def nansum(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
-    """The sum of the elements that are not nan.
+def _total(name: str, plain: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of nansum, nanprod or nanmean."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nansum(mnp.asarray([1.0, mnp.nan, 2.0])).tolist()
-    3.0
-    """
-    x = lift(x, "nansum")
-    return reductions.sum(x, axis, dtype=dtype, keepdims=keepdims, where=_present(x))
+    def function(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
+        x = lift(x, name)
+        return plain(x, axis, dtype=dtype, keepdims=keepdims, where=_present(x))
 
-
-def nanprod(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
-    """The product of the elements that are not nan.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nanprod(mnp.asarray([3.0, mnp.nan, 2.0])).tolist()
-    6.0
-    """
-    x = lift(x, "nanprod")
-    return reductions.prod(x, axis, dtype=dtype, keepdims=keepdims, where=_present(x))
+    return named(function, name, doc, example, OF_ARRAY)
 
 
-def nancumsum(x: Operand, /, axis: int | None = None, dtype: Any = None) -> Any:
-    """`cumsum` with nan counted as 0.
+def _running(name: str, plain: Callable[..., Any], neutral: int, doc: str, example: str) -> Callable[..., Any]:
+    """The public function of nancumsum or nancumprod."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nancumsum(mnp.asarray([1.0, mnp.nan, 2.0])).tolist()
-    [1.0, 1.0, 3.0]
-    """
-    return cumulative.cumsum(_filled(lift(x, "nancumsum"), 0), axis, dtype)
+    def function(x: Operand, /, axis: int | None = None, dtype: Any = None) -> Any:
+        return plain(_filled(lift(x, name), neutral), axis, dtype)
 
-
-def nancumprod(x: Operand, /, axis: int | None = None, dtype: Any = None) -> Any:
-    """`cumprod` with nan counted as 1.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nancumprod(mnp.asarray([3.0, mnp.nan, 2.0])).tolist()
-    [3.0, 3.0, 6.0]
-    """
-    return cumulative.cumprod(_filled(lift(x, "nancumprod"), 1), axis, dtype)
+    return named(function, name, doc, example, OF_ARRAY)
 
 
-def nanmax(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """The largest element that is not nan.
+def _extreme(
+    name: str, plain: Callable[..., Any], beyond: float, nothing: float, doc: str, example: str
+) -> Callable[..., Any]:
+    """The public function of an extreme or its place: nan becomes a number `beyond` all, a slice of nan `nothing`."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nanmax(mnp.asarray([1.0, mnp.nan, 2.0])).tolist()
-    2.0
-    """
-    return _extreme(lift(x, "nanmax"), reductions.max, -math.inf, axis, keepdims)
+    def function(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+        x = lift(x, name)
+        y = plain(_filled(x, beyond), axis, keepdims=keepdims)
+        if x.dtype.kind != "f":
+            return y
+        return e.where(reductions.all(e.isnan(x), axis, keepdims=keepdims), nothing, y)
 
-
-def nanmin(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """The smallest element that is not nan.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nanmin(mnp.asarray([1.0, mnp.nan, 2.0])).tolist()
-    1.0
-    """
-    return _extreme(lift(x, "nanmin"), reductions.min, math.inf, axis, keepdims)
+    return named(function, name, doc, example, OF_ARRAY)
 
 
-def _extreme(x: Any, function: Any, beyond: float, axis: Any, keepdims: Any) -> Any:
-    y = function(_filled(x, beyond), axis, keepdims=keepdims)
-    if x.dtype.kind != "f":
-        return y
-    return e.where(reductions.all(e.isnan(x), axis, keepdims=keepdims), math.nan, y)
+def _spread(name: str, plain: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of nanvar or nanstd."""
+
+    def function(
+        x: Operand,
+        /,
+        axis: Any = None,
+        *,
+        correction: float = 0.0,
+        keepdims: Any = False,
+        ddof: float | None = None,
+        dtype: Any = None,
+    ) -> Any:
+        x = lift(x, name)
+        lost, here = correction if ddof is None else ddof, _present(x)
+        y = plain(x, axis, correction=lost, dtype=dtype, keepdims=keepdims, where=here)
+        if here is None:
+            return y
+        return e.where(e.greater(reductions.sum(here, axis, keepdims=keepdims), lost), y, nan)
+
+    return named(function, name, doc, example, OF_ARRAY)
 
 
-def nanargmax(x: Operand, /, axis: int | None = None, *, keepdims: Any = False) -> Any:
-    """Where the first largest element that is not nan is (int64).
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nanargmax(mnp.asarray([1.0, mnp.nan, 2.0])).tolist()
-    2
-    """
-    return _position(lift(x, "nanargmax"), reductions.argmax, -math.inf, axis, keepdims)
-
-
-def nanargmin(x: Operand, /, axis: int | None = None, *, keepdims: Any = False) -> Any:
-    """Where the first smallest element that is not nan is (int64).
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nanargmin(mnp.asarray([mnp.nan, 1.0, 2.0])).tolist()
-    1
-    """
-    return _position(lift(x, "nanargmin"), reductions.argmin, math.inf, axis, keepdims)
-
-
-def _position(x: Any, function: Any, beyond: float, axis: Any, keepdims: Any) -> Any:
-    y = function(_filled(x, beyond), axis, keepdims=keepdims)
-    if x.dtype.kind != "f":
-        return y
-    return e.where(reductions.all(e.isnan(x), axis, keepdims=keepdims), -1, y)
-
-
-# ── means and what builds on them ────────────────────────────────────────────────────────────────
-def nanmean(x: Operand, /, axis: Any = None, *, dtype: Any = None, keepdims: Any = False) -> Any:
-    """The mean of the elements that are not nan.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nanmean(mnp.asarray([1.0, mnp.nan, 2.0])).tolist()
-    1.5
-    """
-    x = lift(x, "nanmean")
-    return reductions.mean(x, axis, dtype=dtype, keepdims=keepdims, where=_present(x))
-
-
-def nanvar(
-    x: Operand,
-    /,
-    axis: Any = None,
-    *,
-    correction: float = 0.0,
-    keepdims: Any = False,
-    ddof: float | None = None,
-    dtype: Any = None,
-) -> Any:
-    """The variance of the elements that are not nan; nan where there are not more than `correction` (or `ddof`).
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nanvar(mnp.asarray([1.0, mnp.nan, 3.0])).tolist()
-    1.0
-    """
-    return _spread(reductions.var, "nanvar", x, axis, correction if ddof is None else ddof, dtype, keepdims)
-
-
-def nanstd(
-    x: Operand,
-    /,
-    axis: Any = None,
-    *,
-    correction: float = 0.0,
-    keepdims: Any = False,
-    ddof: float | None = None,
-    dtype: Any = None,
-) -> Any:
-    """The root of `nanvar`; where it is 0 its derivative is taken as 0.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nanstd(mnp.asarray([1.0, mnp.nan, 3.0])).tolist()
-    1.0
-    """
-    return _spread(reductions.std, "nanstd", x, axis, correction if ddof is None else ddof, dtype, keepdims)
-
-
-def _spread(function: Any, who: str, x: Operand, axis: Any, lost: float, dtype: Any, keepdims: Any) -> Any:
-    x = lift(x, who)
-    here = _present(x)
-    y = function(x, axis, correction=lost, dtype=dtype, keepdims=keepdims, where=here)
-    if here is None:
-        return y
-    return e.where(e.greater(reductions.sum(here, axis, keepdims=keepdims), lost), y, math.nan)
+nansum = _total("nansum", reductions.sum, "The sum of the elements that are not nan.", "[1.0, mnp.nan, 2.0] -> 3.0")
+nanprod = _total(
+    "nanprod", reductions.prod, "The product of the elements that are not nan.", "[3.0, mnp.nan, 2.0] -> 6.0"
+)
+nanmean = _total("nanmean", reductions.mean, "The mean of the elements that are not nan.", "[1.0, mnp.nan, 2.0] -> 1.5")
+nancumsum = _running(
+    "nancumsum", cumulative.cumsum, 0, "`cumsum` with nan counted as 0.", "[1.0, mnp.nan, 2.0] -> [1.0, 1.0, 3.0]"
+)
+nancumprod = _running(
+    "nancumprod", cumulative.cumprod, 1, "`cumprod` with nan counted as 1.", "[3.0, mnp.nan, 2.0] -> [3.0, 3.0, 6.0]"
+)
+nanmax = _extreme(
+    "nanmax", reductions.max, -inf, nan, "The largest element that is not nan.", "[1.0, mnp.nan, 2.0] -> 2.0"
+)
+nanmin = _extreme(
+    "nanmin", reductions.min, inf, nan, "The smallest element that is not nan.", "[1.0, mnp.nan, 2.0] -> 1.0"
+)
+nanargmax = _extreme(
+    "nanargmax",
+    reductions.argmax,
+    -inf,
+    -1,
+    "Where the first largest element that is not nan is (int64).",
+    "[1.0, mnp.nan, 2.0] -> 2",
+)
+nanargmin = _extreme(
+    "nanargmin",
+    reductions.argmin,
+    inf,
+    -1,
+    "Where the first smallest element that is not nan is (int64).",
+    "[mnp.nan, 1.0, 2.0] -> 1",
+)
+nanvar = _spread(
+    "nanvar",
+    reductions.var,
+    "The variance of the elements that are not nan; nan where there are not more than `correction` (or `ddof`).",
+    "[1.0, mnp.nan, 3.0] -> 1.0",
+)
+nanstd = _spread(
+    "nanstd",
+    reductions.std,
+    "The root of `nanvar`; where it is 0 its derivative is taken as 0.",
+    "[1.0, mnp.nan, 3.0] -> 1.0",
+)
 
 
 # ── order statistics ─────────────────────────────────────────────────────────────────────────────

@@ -22,7 +22,8 @@ from minigrad.ops import elementwise as e
 from minigrad.ops import sort as order
 from minigrad.ops.axes import axes_of, axis_of, kept
 from minigrad.ops.composite import floating
-from minigrad.ops.movement import Concatenate, Permute, Reshape, full, slice_axis
+from minigrad.ops.movement import Permute, Reshape, full
+from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.ops.reduce import Any_
 from minigrad.types import BOOL
 

@@ -7,11 +7,11 @@ so it does not wrap; means of integers are float32; `dtype=` converts before any
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.creation import full
-from minigrad.numpy.elementwise import isclose
+from minigrad.numpy.elementwise import OF_ARRAY, isclose, named
 from minigrad.op import Op, Operand, Value, lift
 from minigrad.ops import composite
 from minigrad.ops.axes import axes_of, axis_of, kept
@@ -21,7 +21,6 @@ from minigrad.ops.movement import Reshape, Sum, expand_to
 from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
 from minigrad.types import INT64, LONG, DType, as_dtype, same_shape
 
-F = TypeVar("F", bound=Callable[..., Any])
 OverAxes = Callable[[tuple[int, ...]], Op]
 
 
@@ -56,7 +55,7 @@ def _total(
         y = kept(y, x.shape, axes) if keepdims else y
         return y if initial is None else pair(y, initial)
 
-    return _named(function, name, f"{doc} `where` says which elements count; `initial` is one more.", example)
+    return named(function, name, f"{doc} `where` says which elements count; `initial` is one more.", example, OF_ARRAY)
 
 
 def _extreme(name: str, op: OverAxes, pair: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
@@ -84,7 +83,7 @@ def _extreme(name: str, op: OverAxes, pair: Callable[..., Any], doc: str, exampl
         y = kept(y, x.shape, axes) if keepdims else y
         return y if initial is None else pair(y, initial)
 
-    return _named(function, name, f"{doc} `where` says which elements count; `initial` is one more.", example)
+    return named(function, name, f"{doc} `where` says which elements count; `initial` is one more.", example, OF_ARRAY)
 
 
 def _question(name: str, op: OverAxes, neutral: bool, doc: str, example: str) -> Callable[..., Any]:
@@ -97,7 +96,7 @@ def _question(name: str, op: OverAxes, neutral: bool, doc: str, example: str) ->
         y = op(axes)(x)
         return kept(y, x.shape, axes) if keepdims else y
 
-    return _named(function, name, f"{doc} `where` says which elements count.", example)
+    return named(function, name, f"{doc} `where` says which elements count.", example, OF_ARRAY)
 
 
 def _position(name: str, op: Callable[[int], Op], doc: str, example: str) -> Callable[..., Any]:
@@ -112,16 +111,7 @@ def _position(name: str, op: Callable[[int], Op], doc: str, example: str) -> Cal
         y = op(place)(x)
         return kept(y, x.shape, (place,)) if keepdims else y
 
-    return _named(function, name, doc, example)
-
-
-def _named(function: F, name: str, doc: str, example: str) -> F:
-    function.__name__ = function.__qualname__ = name
-    call, _, result = example.partition(" -> ")
-    function.__doc__ = (
-        f"{doc}\n\n>>> import minigrad.numpy as mnp\n>>> mnp.{name}(mnp.asarray({call})).tolist()\n{result}\n"
-    )
-    return function
+    return named(function, name, doc, example, OF_ARRAY)
 
 
 sum = _total("sum", Sum, 0, add, "The sum over axes; of nothing it is 0.", "[1, 2, 3] -> 6")
@@ -204,48 +194,34 @@ def _as(dtype: Any, x: Operand, who: str) -> Any:
     return x if dtype is None else convert(x, as_dtype(dtype))
 
 
-def var(
-    x: Operand,
-    /,
-    axis: Any = None,
-    *,
-    correction: float = 0.0,
-    keepdims: Any = False,
-    ddof: float | None = None,
-    dtype: Any = None,
-    where: Operand | None = None,
-) -> Any:
-    """The variance over axes: the squared distance to the mean, summed and divided by n - correction.
+def _spread(name: str, function_of: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of var or std."""
 
-    NumPy's word for the correction is `ddof`. `where` says which elements count.
+    def function(
+        x: Operand,
+        /,
+        axis: Any = None,
+        *,
+        correction: float = 0.0,
+        keepdims: Any = False,
+        ddof: float | None = None,
+        dtype: Any = None,
+        where: Operand | None = None,
+    ) -> Any:
+        lost = correction if ddof is None else ddof
+        return function_of(_as(dtype, x, name), axis, correction=lost, keepdims=keepdims, among=where)
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.var(mnp.asarray([1.0, 3.0])).tolist()
-    1.0
-    """
-    lost = correction if ddof is None else ddof
-    return composite.var(_as(dtype, x, "var"), axis, correction=lost, keepdims=keepdims, among=where)
+    return named(function, name, doc, example, OF_ARRAY)
 
 
-def std(
-    x: Operand,
-    /,
-    axis: Any = None,
-    *,
-    correction: float = 0.0,
-    keepdims: Any = False,
-    ddof: float | None = None,
-    dtype: Any = None,
-    where: Operand | None = None,
-) -> Any:
-    """The standard deviation over axes: the root of `var`.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.std(mnp.asarray([1.0, 5.0])).tolist()
-    2.0
-    """
-    lost = correction if ddof is None else ddof
-    return composite.std(_as(dtype, x, "std"), axis, correction=lost, keepdims=keepdims, among=where)
+var = _spread(
+    "var",
+    composite.var,
+    "The variance over axes: the squared distance to the mean, summed and divided by n - correction.\n\n"
+    "NumPy's word for the correction is `ddof`. `where` says which elements count.",
+    "[1.0, 3.0] -> 1.0",
+)
+std = _spread("std", composite.std, "The standard deviation over axes: the root of `var`.", "[1.0, 5.0] -> 2.0")
 
 
 def ptp(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:

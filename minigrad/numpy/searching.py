@@ -14,7 +14,8 @@ from minigrad.ops import elementwise as e
 from minigrad.ops.axes import full_like
 from minigrad.ops.composite import floating
 from minigrad.ops.gather import Gather
-from minigrad.ops.movement import Reshape, slice_axis
+from minigrad.ops.movement import Reshape
+from minigrad.ops.pieces import slice_axis
 from minigrad.ops.reduce import Any_
 from minigrad.types import INT64, promote
 

@@ -7,17 +7,16 @@ at a pole infinite. Derivatives of every order, save by a parameter that says so
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
 from minigrad.errors import ArgumentError
+from minigrad.numpy.elementwise import binary, unary
 from minigrad.op import Operand
 from minigrad.ops import composite
 from minigrad.ops import special as s
 from minigrad.ops.composite import floating
 from minigrad.ops.elementwise import add, logistic, mul, sub
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 __all__ = [
     "beta", "betainc", "betaln", "digamma", "entr", "erf", "erfc", "erfcx", "erfinv", "expit", "gamma", "gammainc",
@@ -26,29 +25,8 @@ __all__ = [
 ]  # fmt: skip
 
 
-def _named(function: F, name: str, doc: str, example: str) -> F:
-    function.__name__ = function.__qualname__ = name
-    call, _, result = example.partition(" -> ")
-    function.__doc__ = (
-        f"{doc}\n\n>>> import minigrad.numpy as mnp\n>>> mnp.special.{name}({call}).round(4).tolist()\n{result}\n"
-    )
-    return function
-
-
-def _unary(name: str, op: Callable[[Operand], Any], doc: str, example: str) -> Callable[[Operand], Any]:
-    def function(x: Operand, /) -> Any:
-        return op(x)
-
-    return _named(function, name, doc, example)
-
-
-def _binary(
-    name: str, op: Callable[[Operand, Operand], Any], doc: str, example: str
-) -> Callable[[Operand, Operand], Any]:
-    def function(x1: Operand, x2: Operand, /) -> Any:
-        return op(x1, x2)
-
-    return _named(function, name, doc, example)
+_FORM = "mnp.special.{name}({call}).round(4).tolist()"
+_unary, _binary = partial(unary, form=_FORM), partial(binary, form=_FORM)
 
 
 # ── gamma and beta ───────────────────────────────────────────────────────────────────────────────

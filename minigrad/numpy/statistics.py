@@ -22,7 +22,8 @@ from minigrad.ops import elementwise as e
 from minigrad.ops.composite import floating
 from minigrad.ops.gather import Scatter
 from minigrad.ops.linalg import adjoint, column, row
-from minigrad.ops.movement import Reshape, expand_to, full, slice_axis, zero
+from minigrad.ops.movement import Reshape, expand_to, full, zero
+from minigrad.ops.pieces import slice_axis
 from minigrad.ops.stop import stop_gradient
 from minigrad.types import INT64, promote
 

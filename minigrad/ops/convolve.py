@@ -19,7 +19,8 @@ from minigrad.op import Operand, Value, ndarray
 from minigrad.ops.contract import common_dtype
 from minigrad.ops.gather import moved
 from minigrad.ops.kinds import Bilinear, Draw, Samples
-from minigrad.ops.movement import Flip, Pad, Permute, Reshape
+from minigrad.ops.movement import Flip, Permute, Reshape
+from minigrad.ops.pieces import Pad
 from minigrad.types import Shape, Size, TensorType, same_size
 
 Padding: TypeAlias = "tuple[tuple[Any, Any], ...]"  # (low, high) per spatial axis; negative crops

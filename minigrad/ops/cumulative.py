@@ -16,7 +16,8 @@ from minigrad.errors import DtypeError, ShapeError
 from minigrad.op import Array, Op, Operand, Value, lift, ndarray
 from minigrad.ops.elementwise import convert, equal, exp, mul, sub, where
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.ops.movement import Expand, Pad, full
+from minigrad.ops.movement import Expand, full
+from minigrad.ops.pieces import Pad
 from minigrad.types import FLOAT32, TensorType, normal_axis, promote
 
 

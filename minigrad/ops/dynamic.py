@@ -17,7 +17,8 @@ from minigrad.op import Op, Operand, Value, lift, ndarray
 from minigrad.ops.elementwise import convert, max_, min_
 from minigrad.ops.gather import Gather, Scatter, iota, with_lane
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.ops.movement import Concatenate, Expand, Permute, Reshape, full, inverse
+from minigrad.ops.movement import Expand, Permute, Reshape, full, inverse
+from minigrad.ops.pieces import Concatenate
 from minigrad.types import INT64, Shape, TensorType
 
 

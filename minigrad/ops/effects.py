@@ -16,7 +16,8 @@ import numpy as np
 from minigrad.errors import ArgumentError, CheckFailedError, ValueTypeError
 from minigrad.op import NoGradient, Op, Operand, Value, ndarray
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand, Reshape, slice_axis
+from minigrad.ops.movement import Expand, Reshape
+from minigrad.ops.pieces import slice_axis
 from minigrad.ops.rows import convert
 from minigrad.source import Line, user_line
 from minigrad.types import BOOL, INT64, TensorType, is_differentiable, promote, same_size

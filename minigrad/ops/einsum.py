@@ -14,7 +14,8 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.op import Operand, Value
 from minigrad.ops.contract import DotGeneral, common_dtype
 from minigrad.ops.elementwise import mul
-from minigrad.ops.movement import Permute, Reshape, Sum, slice_axis
+from minigrad.ops.movement import Permute, Reshape, Sum
+from minigrad.ops.pieces import slice_axis
 from minigrad.types import Size, same_size
 
 Label: TypeAlias = "str | int"  # a letter, or an axis under the ellipsis counted from the right: -1, -2, ...

@@ -36,7 +36,8 @@ from minigrad.ops.linalg import (
     transposed,
     unit,
 )
-from minigrad.ops.movement import Concatenate, Sum, slice_axis
+from minigrad.ops.movement import Sum
+from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.ops.reduce import ArgMax
 from minigrad.ops.stop import stop_gradient
 from minigrad.types import TensorType, real_of

@@ -20,7 +20,8 @@ from minigrad.op import Array, Op, Operand, Value, lift, ndarray
 from minigrad.ops.cumulative import CumSum
 from minigrad.ops.elementwise import convert, div, equal, mul, where
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.ops.movement import Concatenate, Expand, Permute, Reshape, full
+from minigrad.ops.movement import Expand, Permute, Reshape, full
+from minigrad.ops.pieces import Concatenate
 from minigrad.types import INT64, Shape, TensorType, normal_axis, promote, same_size
 
 

@@ -18,7 +18,8 @@ from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.elementwise import add, convert, div, max_, min_, mul, neg, pow_, where
 from minigrad.ops.gather import Gather, Scatter
 from minigrad.ops.keys import Selection, select, single_flag
-from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, inverse, zero
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape, inverse, zero
+from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.types import BOOL, broadcast_shapes, shape_text
 
 COMBINE: dict[str, Callable[[Any, Any], Any]] = {"add": add, "mul": mul, "min": min_, "max": max_}

@@ -46,7 +46,7 @@ class Linear(Op):
     expand: ClassVar[Callable[[Shape], Op]]  # movement's Expand, which is itself Linear and so comes later
 
     def transpose(self, y_bar: Any, *xs: Value) -> Any:
-        raise NotImplementedError(f"{self.label}: transpose")
+        raise NotImplementedError(f"{type(self).__name__} defines no transpose()")
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         n = len(xs) if self.linear is None else self.linear
@@ -66,10 +66,10 @@ class Bilinear(Op):
     """
 
     def transpose_left(self, y_bar: Any, a: Value, b: Value) -> Any:
-        raise NotImplementedError(f"{self.label}: transpose_left")
+        raise NotImplementedError(f"{type(self).__name__} defines no transpose_left()")
 
     def transpose_right(self, y_bar: Any, a: Value, b: Value) -> Any:
-        raise NotImplementedError(f"{self.label}: transpose_right")
+        raise NotImplementedError(f"{type(self).__name__} defines no transpose_right()")
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         (a, b), (a_dot, b_dot) = xs, dots

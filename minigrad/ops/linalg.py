@@ -61,7 +61,7 @@ class Factorization(MatrixOp):
     """
 
     def compute(self, x: ndarray) -> Any:
-        raise NotImplementedError(f"{self.label}: compute")
+        raise NotImplementedError(f"{type(self).__name__} defines no compute()")
 
     def impl(self, x: ndarray) -> Any:
         if self.square and x.shape[-1] != x.shape[-2]:
@@ -81,10 +81,10 @@ class System(MatrixOp):
     """
 
     def part(self, a: Any) -> Any:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no part()")
 
     def turned(self) -> Op:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} defines no turned()")
 
     def admit(self, arrays: list[ndarray]) -> bool:
         a, b = arrays

@@ -19,7 +19,8 @@ from minigrad.ops.along import TakeAlongAxis
 from minigrad.ops.convolve import dilated, paddings, per_axis, windows
 from minigrad.ops.elementwise import convert, div
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.ops.movement import Pad, Reshape, full, zero
+from minigrad.ops.movement import Reshape, full, zero
+from minigrad.ops.pieces import Pad
 from minigrad.types import FLOAT32, INT64, Shape, TensorType
 
 

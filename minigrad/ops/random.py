@@ -17,7 +17,8 @@ from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.op import Array, Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.indexing import index
-from minigrad.ops.movement import Concatenate, Reshape
+from minigrad.ops.movement import Reshape
+from minigrad.ops.pieces import Concatenate
 from minigrad.ops.reduce import ArgMax
 from minigrad.ops.sort import Sort
 from minigrad.ops.special import erf, erfinv

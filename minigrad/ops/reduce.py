@@ -56,7 +56,7 @@ class WeightedReduction(Reduction):
     """A differentiable reduction. `weights(y, x)` is ∂y/∂x, in ops, so that it can be differentiated again."""
 
     def weights(self, y: Any, x: Value) -> Any:
-        raise NotImplementedError(f"{self.label}: weights")
+        raise NotImplementedError(f"{type(self).__name__} defines no weights()")
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         return Sum(self.axes)(mul(self.weights(y, xs[0]), dots[0]))

@@ -55,7 +55,7 @@ class Elementwise(Op):
         return first if shape is first.shape and dtype is first.dtype else TensorType(shape, dtype)
 
     def partial(self, i: int, y: Any, xs: Sequence[Value]) -> Any:
-        raise NotImplementedError(f"{self.label}: partial")
+        raise NotImplementedError(f"{type(self).__name__} defines no partial()")
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         total: Any = None

@@ -17,7 +17,8 @@ from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.along import TakeAlongAxis
 from minigrad.ops.axes import size_value
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand, Flip, slice_axis
+from minigrad.ops.movement import Expand, Flip
+from minigrad.ops.pieces import slice_axis
 from minigrad.types import INT64, TensorType, normal_axis, same_size
 
 

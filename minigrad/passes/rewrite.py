@@ -18,7 +18,8 @@ import numpy as np
 
 from minigrad.graph import Atom, Const, Graph, Node, Var, map_subgraphs, repeated_element
 from minigrad.op import Op, ndarray
-from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Slice
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape
+from minigrad.ops.pieces import Slice
 from minigrad.ops.rows import Row
 from minigrad.source import UNKNOWN, Line
 

@@ -18,6 +18,7 @@ from minigrad.ops import composite, movement
 from minigrad.ops.axes import SizeOf
 from minigrad.ops.gather import Gather
 from minigrad.ops.movement import Reshape
+from minigrad.ops.pieces import Slice
 from minigrad.session.building import as_array, build, building
 from minigrad.session.inputs import constant, convert_to_tensor
 from minigrad.session.open_rank import is_open
@@ -167,7 +168,7 @@ def slice(input_: Any, begin: Sequence[int], size: Sequence[int], name: str | No
     def cut(x: Any) -> Any:
         x = lift(x)
         stops = [n if m == -1 else b + m for n, b, m in zip(x.shape, begin, size, strict=True)]
-        return movement.Slice(tuple(begin), tuple(stops), (1,) * x.ndim)(x)
+        return Slice(tuple(begin), tuple(stops), (1,) * x.ndim)(x)
 
     return build(name, "Slice", cut, input_)
 

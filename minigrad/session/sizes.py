@@ -15,7 +15,8 @@ from minigrad.errors import MinigradError
 from minigrad.graph import Const, Node, Var
 from minigrad.op import ndarray
 from minigrad.ops.elementwise import add, floor_div, mul, sub
-from minigrad.ops.movement import Concatenate, Reshape, Slice
+from minigrad.ops.movement import Reshape
+from minigrad.ops.pieces import Concatenate, Slice
 from minigrad.ops.rows import Convert
 
 _ARITHMETIC = {add: np.add, sub: np.subtract, mul: np.multiply, floor_div: np.floor_divide}

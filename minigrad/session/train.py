@@ -7,6 +7,7 @@ as small as ε.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 
-class Optimizer:
+class Optimizer(ABC):
     """What optimizers share. A subclass says how one variable moves, and which slots (variables beside it) that takes.
 
     >>> from minigrad.session.session import Session
@@ -143,9 +144,9 @@ class Optimizer:
         """What all variables' steps share."""
         return None
 
+    @abstractmethod
     def _apply(self, g: Any, v: Variable, state: Any) -> list[Tensor]:
         """The writes that move one variable."""
-        raise NotImplementedError
 
 
 class GradientDescentOptimizer(Optimizer):

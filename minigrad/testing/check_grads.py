@@ -40,8 +40,7 @@ def check_grads(
 ) -> None:
     """Check the derivatives of `f` at `args`, up to `order`, in forward and reverse mode.
 
-    `modes` asks for one of the two only. A function with a `custom_vjp` in it is differentiated in reverse alone, and
-    so it is checked.
+    `modes` asks for one of the two only; a function with a `custom_vjp` in it has reverse mode alone.
 
     `f` takes tensors in any nesting of containers and returns the same; `args` is the tuple of its arguments. Which
     derivatives are checked follows from them:
@@ -73,13 +72,7 @@ def check_grads(
     Traceback (most recent call last):
     minigrad.errors.CheckFailedError: check_grads: reverse mode, order 1: the derivative of output at index (0,) by ...
     """
-    if not isinstance(args, (tuple, list)):
-        raise ArgumentError(
-            f"check_grads: args must be a tuple of f's arguments, got a {type(args).__name__}", hint="write (x,)"
-        )
-    unknown = [m for m in modes or () if m not in MODES]
-    if unknown or order < 1:
-        raise ArgumentError(f"check_grads: order must be at least 1 and modes from {MODES}, got {order}, {modes}")
+    _require_sense(args, order, modes)
     seed = config.seed.get(seed)
     seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
     problem = _problem(f, args, gradient, vjp)
@@ -93,6 +86,15 @@ def check_grads(
     check.to_order(wide, order)
     if narrow:
         check.narrow_against_wide(problem, wide)
+
+
+def _require_sense(args: Any, order: int, modes: Sequence[str] | None) -> None:
+    if not isinstance(args, (tuple, list)):
+        raise ArgumentError(
+            f"check_grads: args must be a tuple of f's arguments, got a {type(args).__name__}", hint="write (x,)"
+        )
+    if order < 1 or any(m not in MODES for m in modes or ()):
+        raise ArgumentError(f"check_grads: order must be at least 1 and modes from {MODES}, got {order}, {modes}")
 
 
 def _modes(problem: Problem) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ the interpreters give. Functions of the tape and of plain NumPy are in `foreign`
 from __future__ import annotations
 
 import inspect
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, TypeAlias
@@ -27,7 +28,7 @@ Applied: TypeAlias = "tuple[Op, list[ndarray], Line]"  # an op, the operands it 
 
 
 @dataclass(frozen=True)
-class Problem:
+class Problem(ABC):
     """A flat function of the operands that carry derivatives, and what messages call its inputs and outputs."""
 
     xs: list[ndarray]
@@ -42,21 +43,21 @@ class Problem:
         "on the way, stops a gradient, or has features smaller than the steps (pass eps)"
     )
 
+    @abstractmethod
     def everything(self, xs: Sequence[ndarray]) -> list[ndarray]:
         """Every output at xs."""
-        raise NotImplementedError
 
     def numbers(self, xs: Sequence[ndarray]) -> list[ndarray]:
         """The outputs that carry derivatives, at xs."""
         return [y for y in self.everything(xs) if is_differentiable(y.dtype)]
 
     def push(self, dots: Sequence[ndarray]) -> list[ndarray | None]:
-        """The tangents of the outputs for these of the operands; None for zero."""
-        raise NotImplementedError
+        """The tangents of the outputs for these of the operands; None for zero. Where `modes` has "forward"."""
+        raise NotImplementedError(f"{type(self).__name__} is differentiated in reverse mode only")
 
+    @abstractmethod
     def pull(self, bars: Sequence[ndarray]) -> list[ndarray | None]:
         """The cotangents of the operands for these of the outputs; None for zero."""
-        raise NotImplementedError
 
     def derivative(self, mode: str, along: Sequence[ndarray]) -> Problem | None:
         """xs ↦ push(along) or pull(along), for checks of higher order; None if it cannot be differentiated again."""

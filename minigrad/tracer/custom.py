@@ -7,6 +7,7 @@ differentiate the function simply runs.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from functools import partial, update_wrapper, wraps
 from types import MethodType
@@ -34,7 +35,7 @@ from minigrad.tracer.staging import Statics, stage
 from minigrad.types import TensorType, is_differentiable
 
 
-class _Custom:
+class _Custom(ABC):
     """What both kinds share: the call, its flat arguments, and those that are not differentiated."""
 
     who = ""
@@ -61,12 +62,13 @@ class _Custom:
             return self.f(*args)
         return self.bind(fixed, structure, values)
 
+    @abstractmethod
     def require_rule(self) -> None:
-        raise NotImplementedError
+        """Raise if the rule has not been given yet."""
 
+    @abstractmethod
     def bind(self, fixed: list[Any], structure: tree.TreeDef, values: list[Value]) -> Any:
         """Trace the function and its rule, and apply the op that holds them."""
-        raise NotImplementedError
 
     def primal(self, fixed: list[Any], structure: tree.TreeDef) -> Flat:
         return Flat(self.who, self.f, lambda vs: self.f(*self.whole(fixed, structure.unflatten(vs))))

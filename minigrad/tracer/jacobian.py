@@ -16,7 +16,8 @@ from minigrad.errors import NotDifferentiableError
 from minigrad.interpreters import forward, reverse
 from minigrad.interpreters.batch import batched
 from minigrad.op import Array, Value
-from minigrad.ops.movement import Permute, Reshape, slice_axis
+from minigrad.ops.movement import Permute, Reshape
+from minigrad.ops.pieces import slice_axis
 from minigrad.tracer.arguments import Flat, require_callable
 from minigrad.tracer.autodiff import Argnums, Chosen, check_argnums, or_zeros
 from minigrad.types import is_differentiable

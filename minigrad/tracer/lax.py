@@ -19,7 +19,8 @@ from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.elementwise import convert, div, max_, min_
 from minigrad.ops.elementwise import where as _where
 from minigrad.ops.gather import iota as _iota
-from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape
+from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.reduce import ArgMax, ArgMin
 from minigrad.ops.running import cummax, cummin
 from minigrad.ops.sort import sort as _sort

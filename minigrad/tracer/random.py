@@ -19,7 +19,8 @@ from minigrad.op import Operand, lift
 from minigrad.ops.cumulative import CumSum
 from minigrad.ops.elementwise import abs_, add, convert, less_equal, log, log1p, mul, neg, sign, sub
 from minigrad.ops.gather import Gather, iota
-from minigrad.ops.movement import Reshape, Sum, slice_axis
+from minigrad.ops.movement import Reshape, Sum
+from minigrad.ops.pieces import slice_axis
 from minigrad.ops.random import (
     bernoulli,
     bits,

@@ -18,8 +18,9 @@ from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import DotGeneral
 from minigrad.ops.effects import Callback
-from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, Sum
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum
 from minigrad.ops.optimize import adam
+from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Convert, Row
 from minigrad.ops.special import BesselI

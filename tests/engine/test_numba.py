@@ -23,8 +23,9 @@ from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.ops.bits import Bitcast
 from minigrad.ops.contract import DotGeneral
-from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Slice, Sum
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum
 from minigrad.ops.optimize import adam
+from minigrad.ops.pieces import Slice
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Convert, Row
 from minigrad.ops.sort import Sort

@@ -13,7 +13,8 @@ from minigrad.graph import Const, Graph, Var
 from minigrad.interpreters.build import trace
 from minigrad.op import Array
 from minigrad.ops import elementwise as e
-from minigrad.ops.movement import Expand, Flip, Pad, Permute, Reshape, Slice, Sum
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum
+from minigrad.ops.pieces import Pad, Slice
 from minigrad.ops.rows import Convert, where
 from minigrad.testing.inventory import label, op_samples
 from minigrad.types import LONG, TensorType

@@ -14,7 +14,8 @@ from minigrad.graph import Graph, run
 from minigrad.interpreters.build import trace
 from minigrad.op import Array, Op
 from minigrad.ops import elementwise as e
-from minigrad.ops.movement import Expand, Permute, Reshape, Slice, Sum
+from minigrad.ops.movement import Expand, Permute, Reshape, Sum
+from minigrad.ops.pieces import Slice
 from minigrad.types import FLOAT32, Dim, TensorType
 from tests.graph.programs import HOLDING, draw_inputs, graph_of, graphs, op_graphs, op_inputs
 

@@ -15,7 +15,8 @@ from minigrad.interpreters.reverse import vjp
 from minigrad.op import Array, Op
 from minigrad.ops import bits, complex
 from minigrad.ops import elementwise as e
-from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, Sum, full
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum, full
+from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.rows import Convert, where
 from minigrad.passes import PassRecord, cse, dce, fold, run, simplify
 from minigrad.passes.equations import EQUATIONS

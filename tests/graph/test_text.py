@@ -10,7 +10,8 @@ from minigrad.graph import Graph, check
 from minigrad.interpreters.build import trace
 from minigrad.op import Array
 from minigrad.ops import elementwise as e
-from minigrad.ops.movement import Reshape, Slice
+from minigrad.ops.movement import Reshape
+from minigrad.ops.pieces import Slice
 from minigrad.passes import run
 from minigrad.text import namespace, parse, to_text
 from minigrad.types import FLOAT32, Dim, TensorType

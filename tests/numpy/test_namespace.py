@@ -153,7 +153,7 @@ PROTOCOLS = ("methods", "numpy_calls")  # put on values, not into the namespace
 
 def test_the_namespace_lists_what_its_files_define() -> None:
     """Every public function of the files, under every name it has there."""
-    internal = {"unary", "binary", "accumulator", "truth", "shape_of", "check_device", "known", "from_list"}
+    internal = {"named", "unary", "binary", "accumulator", "truth", "shape_of", "check_device", "known", "from_list"}
     internal |= {"fractions", "rows_over", "for_each_fraction"}
     for file in (f.name for f in pkgutil.iter_modules(mnp.__path__) if f.name not in PROTOCOLS):
         module = importlib.import_module(f"minigrad.numpy.{file}")

@@ -8,7 +8,8 @@ import pytest
 from minigrad import errors
 from minigrad.interpreters.batch import batched
 from minigrad.op import Array, Op
-from minigrad.ops.movement import Concatenate, Flip, Pad, Permute, Reshape, Slice
+from minigrad.ops.movement import Flip, Permute, Reshape
+from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.testing.laws import LAWS
 
 RNG = np.random.default_rng

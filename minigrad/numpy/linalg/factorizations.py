@@ -17,7 +17,7 @@ from minigrad.ops.composite import floating
 from minigrad.ops.contract import matmul
 from minigrad.ops.elementwise import greater, mul
 from minigrad.ops.linalg import adjoint, matrix_type
-from minigrad.ops.movement import Concatenate, slice_axis
+from minigrad.ops.pieces import Concatenate, slice_axis
 
 
 class EighResult(NamedTuple):

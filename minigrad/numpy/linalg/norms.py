@@ -30,7 +30,8 @@ from minigrad.ops.elementwise import (
     where,
 )
 from minigrad.ops.linalg import matrix_type
-from minigrad.ops.movement import Reshape, Sum, slice_axis
+from minigrad.ops.movement import Reshape, Sum
+from minigrad.ops.pieces import slice_axis
 from minigrad.ops.reduce import Max, Min
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from minigrad.graph import Atom, Const, Node
 from minigrad.ops import elementwise as e
-from minigrad.ops.movement import Concatenate, Expand, Flip, Pad, Permute, Reshape, Slice, Sum
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum
+from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.rows import Convert, Elementwise, Row
 from minigrad.passes.equations.table import equation, shaped
 from minigrad.passes.rewrite import Sweep

@@ -14,7 +14,8 @@ from minigrad.graph import Atom, Const, Node, Var, repeated_element
 from minigrad.op import Op
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import DotGeneral
-from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Slice, Sum
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum
+from minigrad.ops.pieces import Slice
 from minigrad.ops.rows import Elementwise
 from minigrad.passes.scan.apart import Apart, Carry
 from minigrad.types import TensorType

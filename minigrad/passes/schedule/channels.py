@@ -13,7 +13,8 @@ from dataclasses import replace
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.ops.along import AddAlongAxis, TakeAlongAxis
 from minigrad.ops.convolve import Conv
-from minigrad.ops.movement import Expand, Pad, Permute, Reshape, Slice, Sum
+from minigrad.ops.movement import Expand, Permute, Reshape, Sum
+from minigrad.ops.pieces import Pad, Slice
 from minigrad.ops.pool import WindowArgMax, Windowing, WindowSum
 from minigrad.ops.reduce import Max, Min, Prod
 from minigrad.ops.rows import Elementwise

@@ -17,7 +17,8 @@ import numpy as np
 from minigrad.graph import Atom, Const
 from minigrad.ops.contract import DotGeneral
 from minigrad.ops.convolve import Conv, dilated
-from minigrad.ops.movement import Pad, Permute, Reshape, Slice
+from minigrad.ops.movement import Permute, Reshape
+from minigrad.ops.pieces import Pad, Slice
 from minigrad.passes.rewrite import Sweep, uniform_const
 from minigrad.passes.schedule.windows import Interleave, PatchProduct, meeting, of_phase, phases
 from minigrad.types import TensorType

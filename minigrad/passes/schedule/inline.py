@@ -13,7 +13,8 @@ from minigrad.graph import Atom, Const, Graph, Node, Var, repeated_element
 from minigrad.loops import bodies
 from minigrad.loops.index import Indices, address, identity, variable
 from minigrad.ops.cumulative import Cumulative
-from minigrad.ops.movement import Concatenate, Pad, Reshape, Sum
+from minigrad.ops.movement import Reshape, Sum
+from minigrad.ops.pieces import Concatenate, Pad
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.running import RunningArg
 from minigrad.ops.sort import ArgSort

@@ -9,7 +9,8 @@ from collections.abc import Sequence
 
 from minigrad.loops.index import ZERO, Indices, reshaped
 from minigrad.op import Op
-from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Slice
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape
+from minigrad.ops.pieces import Slice
 
 MOVES = (Expand, Flip, Permute, Reshape, Slice)
 

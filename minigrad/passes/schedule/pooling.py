@@ -17,7 +17,7 @@ import numpy as np
 
 from minigrad.graph import Atom, Const, Var
 from minigrad.ops import elementwise as e
-from minigrad.ops.movement import Pad, Slice
+from minigrad.ops.pieces import Pad, Slice
 from minigrad.ops.pool import Windowing
 from minigrad.ops.rows import Row
 from minigrad.passes.rewrite import Sweep, uniform_const

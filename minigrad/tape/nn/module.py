@@ -62,7 +62,7 @@ class Module:
         self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _not_saved=set(), training=True)
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} does not define forward()")
+        raise NotImplementedError(f"{type(self).__name__} defines no forward()")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         return self.forward(*args, **kwargs)

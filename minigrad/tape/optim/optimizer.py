@@ -85,7 +85,7 @@ class Optimizer:
 
     def update(self, w: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
         """(the new parameter, the new state)."""
-        raise NotImplementedError(f"{type(self).__name__} does not define update()")
+        raise NotImplementedError(f"{type(self).__name__} defines no update()")
 
     # ── saving ───────────────────────────────────────────────────────────────────────────────────
     def state_dict(self) -> dict[str, Any]:

@@ -1,0 +1,95 @@
+"""Which loops are printed in vectors: innermost ones that read and write their buffers in order, or in one place.
+
+Floor 4. To say it here, and not leave it to LLVM's vectoriser, is most of the time LLVM takes for a small program: its
+search, and a second copy of each loop for the elements that are left over (ours are masked).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from minigrad.loops.index import Affine
+from minigrad.loops.nest import Loop, Start, Store, Update, read
+from minigrad.loops.scalar import Scalar, needed, place
+
+NEAR = (-1, 1, 2)  # steps between elements for which all that lies between them is read
+_GATHER = 4  # operations per element that lies apart from the others, from which vectors gain
+_SHORT, _MIDDLING = 24, 120  # operations of a pass up to which a sum is four, or two: each waits for its own last term
+
+
+@dataclass(frozen=True)
+class Vectors:
+    """`lanes` passes at once, and `unroll` such vectors each on its own, while there are so many; the scalars that are
+    the same in all passes; is there much to do in a pass?"""
+
+    lanes: int
+    unroll: int
+    uniform: tuple[Scalar, ...]
+    long: bool
+
+
+def vectors(loop: Loop, width: int) -> Vectors | None:
+    """How to run a loop in vectors of `width` bytes; None if it has to be run pass by pass."""
+    if any(isinstance(s, (Loop, Start)) for s in loop.body):
+        return None
+    scalars = needed([x for s in loop.body for x in read(s)])
+    moving = _moving(scalars, loop.variable)
+    stored = {s.buffer: (s.address, s.at, s.steps) for s in loop.body if isinstance(s, Store)}
+    updated = {s.accumulator for s in loop.body if isinstance(s, Update)}
+    for s in loop.body:
+        if isinstance(s, Store) and not _in_order(s, loop.variable, moving, stored[s.buffer]):
+            return None
+    for x in scalars:
+        if x.op == "accumulator" and x.what in updated:
+            return None
+        if x.op == "load" and x.what[0] in stored and _meets(_spot(x), stored[x.what[0]], loop.extent):
+            return None
+        if x.serial in moving and (_is_alone(x) or (x.op == "load" and any(a.serial in moving for a in x.args))):
+            return None
+    loads = [x for x in scalars if x.op == "load" and x.serial in moving]
+    steps = [x.what[1].coefficient(loop.variable) for x in loads]
+    strided = sum(k not in NEAR for k in steps)
+    if strided * _GATHER > len(moving) - len(steps):
+        return None
+    kept = [s.value for s in loop.body if isinstance(s, Store | Update)]
+    lanes = width // max([x.dtype.itemsize for x in (*loads, *kept)])  # what is wider in between takes several
+    lanes = min(lanes, 1 << (loop.extent - 1).bit_length())
+    if loop.extent < 3 or any(abs(k) * lanes >= 1 << 31 for k in steps):
+        return None
+    unroll = (4 if len(moving) <= _SHORT else 2 if len(moving) <= _MIDDLING else 1) if updated else 1
+    uses = [*(a for x in scalars if x.serial in moving for a in x.args), *(x for s in loop.body for x in read(s))]
+    once = {x.serial: x for x in uses if x.serial not in moving and x.op != "const"}
+    return Vectors(lanes, max(1, min(unroll, loop.extent // lanes)), tuple(once.values()), len(moving) > _SHORT)
+
+
+def _moving(scalars: Iterable[Scalar], variable: int) -> set[int]:
+    """The scalars that differ from pass to pass."""
+    found: set[int] = set()
+    for x in scalars:
+        if any(a.serial in found for a in x.args) or (x.op in ("load", "index") and place(x).coefficient(variable)):
+            found.add(x.serial)
+    return found
+
+
+def _is_alone(x: Scalar) -> bool:
+    """Is there no such operation for vectors?"""
+    return x.op == "call" or (x.op in ("floor_div", "rem") and x.args[1].op != "const")
+
+
+def _spot(x: Scalar) -> tuple[Affine, tuple[Scalar, ...], tuple[int, ...]]:
+    """Where a load reads: address, positions that are data, and their strides."""
+    return x.what[1], x.args, x.what[2] if x.args else ()
+
+
+def _meets(read: Any, written: Any, extent: int) -> bool:
+    """Might a pass read what another one writes? The same place is its own; some are too far apart."""
+    (a, *others), (b, *more) = read, written
+    return bool(others != more or a.terms != b.terms or 0 < abs(a.const - b.const) < extent)
+
+
+def _in_order(s: Store, variable: int, moving: set[int], only: object) -> bool:
+    """Are neighbouring lanes stored side by side, and nowhere else in that buffer?"""
+    here = (s.address, s.at, s.steps)
+    return s.address.coefficient(variable) == 1 and not any(x.serial in moving for x in s.at) and here == only
