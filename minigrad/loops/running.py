@@ -12,7 +12,7 @@ from typing import Any
 
 from minigrad.graph import Atom, Node
 from minigrad.loops.index import ZERO, Affine, Indices, address, extents_of, merged, renamed, strides
-from minigrad.loops.nest import Loop, Statement, Store, around
+from minigrad.loops.nest import Loop, Start, Statement, Store, Update, around
 from minigrad.loops.scalar import Scalar, index, load, moved, needed, place, select
 from minigrad.ops.cumulative import CumLogSumExp, CumSum, LinearRecurrence
 from minigrad.ops.elementwise import logaddexp
@@ -69,8 +69,17 @@ def statements(op: Any, extents: tuple[int, ...], target: Affine, start: Scalar,
         a = renamed(a, runs)
         return a.shifted(a.coefficient(k))
 
-    steps = around([Store(0, later(target), moved(value, later))], loops, sizes)
-    body: list[Statement] = around([Store(0, begin(target), moved(start, begin))], loops, sizes)
+    begun, now = moved(start, begin), Scalar("accumulator", (), start.dtype, 0)
+    if loops:
+        steps: list[Statement] = [Store(0, later(target), moved(value, later))]
+        body: list[Statement] = [Store(0, begin(target), begun)]
+    else:  # nothing comes between an element and the next: it stays in a register
+        last = {
+            s.serial: Scalar("accumulator", (), s.dtype, 0) for s in needed([value]) if s.op == "load" and not s.what[0]
+        }
+        steps = [Update(0, "set", moved(value, later, last)), Store(0, later(target), now)]
+        body = [Start(0, begun), Store(0, begin(target), begun)]
+    body = around(body, loops, sizes)
     if sizes[k] > 1:
-        body.append(Loop(k, sizes[k] - 1, tuple(steps)))
+        body.append(Loop(k, sizes[k] - 1, tuple(around(steps, loops, sizes))))
     return around(body, range(around_it), sizes)

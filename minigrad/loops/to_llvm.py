@@ -146,9 +146,10 @@ class _Printer(Scalars):
     def combined(self, s: Update, value: str) -> None:
         """accumulator = combine(accumulator, value)."""
         t, slot = register(s.value.dtype), self.accumulators[s.accumulator]
-        old = self.emit(f"load {t}, ptr {slot}")
-        new = self.binary(s.combine, old, value, s.value.dtype, reassociate=True)
-        self.lines.append(f"  store {t} {new}, ptr {slot}")
+        if s.combine != "set":
+            old = self.emit(f"load {t}, ptr {slot}")
+            value = self.binary(s.combine, old, value, s.value.dtype, reassociate=True)
+        self.lines.append(f"  store {t} {value}, ptr {slot}")
 
     # ── vectors ──────────────────────────────────────────────────────────────────────────────────
     def vectors(self, s: Loop, how: Vectors, low: str, high: str) -> None:

@@ -14,7 +14,8 @@ import numpy as np
 from minigrad.graph import Atom, Const, Graph, Node
 from minigrad.op import Op, ndarray
 from minigrad.ops import elementwise as e
-from minigrad.ops.movement import Reshape, Slice, keep_axes
+from minigrad.ops.movement import Reshape, keep_axes
+from minigrad.ops.pieces import Slice
 from minigrad.ops.reduce import ArgExtremum, ArgMax, Max, Min
 from minigrad.ops.rows import Convert
 from minigrad.ops.threefry import UINT64, Hash, RandomBits
