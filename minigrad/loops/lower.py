@@ -26,7 +26,7 @@ from minigrad.passes.schedule.moves import broadcast, moved
 from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule, Spot
 from minigrad.passes.schedule.places import TAKES, spot
 from minigrad.passes.schedule.windows import Interleave
-from minigrad.types import INT64, DType
+from minigrad.types import INT64, DType, real_of
 
 Meaning: TypeAlias = Callable[[Any, Sequence[Scalar]], Scalar]
 
@@ -50,7 +50,7 @@ def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body
         statements = [s for part in kernel.roots[0].parts[kernel.in_place :] for s in body.piece(part)]
         if isinstance(kernel.roots[0].node.op, Interleave):
             statements = _in_step(statements)
-    dtypes = tuple(a.type.dtype for a in body.buffers)
+    dtypes = tuple(real_of(a.type.dtype) for a in body.buffers)  # in loops there are only the parts of complex numbers
     return Nest(tuple(statements), dtypes, len(kernel.writes())), list(body.buffers)
 
 
