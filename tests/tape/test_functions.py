@@ -202,3 +202,13 @@ def test_inference_mode_records_nothing():
         return x * 2
 
     assert not f(x).requires_grad and (x * 2).requires_grad
+
+
+def test_new_tensors_of_a_tensors_dtype():
+    x = torch.ones(2, 3, dtype=torch.float64)
+    made = [x.new_zeros(2), x.new_empty(1, 2), x.new_full((2,), 3), x.new_tensor([1, 2])]
+    assert [tuple(m.shape) for m in made] == [(2,), (1, 2), (2,), (2,)] and {m.dtype for m in made} == {torch.float64}
+    assert made[2].tolist() == [3.0, 3.0] and x.new_zeros(2, dtype=torch.int64).dtype == torch.int64
+    assert x.view_as(torch.ones(6)).shape == (6,) and x.reshape_as(torch.ones(3, 2)).shape == (3, 2)
+    assert x.is_floating_point() and not x.byte().is_floating_point() and x.byte().dtype == torch.uint8
+    assert torch.bmm(torch.ones(2, 3, 4), torch.ones(2, 4, 5)).shape == (2, 3, 5)
