@@ -75,16 +75,22 @@ def _link(image: bytes, known: dict[str, int]) -> Any:
 @lru_cache(maxsize=256)
 def native(text: str, foreign: int) -> Native:
     """The program of this text; `foreign` is the address of the callback."""
-    machine, options = _compiler()
-    with _lock:
-        module = llvm.parse_assembly(text)
-        _optimize(module, llvm.create_pass_builder(machine, options))
-        image = machine.emit_object(module)
-        module.close()
+    image = _compiled(text)
     return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text or f"@{name} =" in text]), foreign)
 
 
-def _optimize(module: Any, builder: Any) -> None:
+def _compiled(text: str) -> bytes:
+    """LLVM's text as object code."""
+    machine, options = _compiler()
+    with _lock:
+        module = llvm.parse_assembly(text)
+        _optimize(module, machine, options)
+        image: bytes = machine.emit_object(module)
+        module.close()
+    return image
+
+
+def _optimize(module: Any, machine: Any, options: Any) -> None:
     """Give accumulators registers. Nothing else is wanted of LLVM's passes: the loops are written in vectors, and equal
     scalars are merged and what does not change is lifted out of loops when instructions are selected.
 
@@ -92,6 +98,7 @@ def _optimize(module: Any, builder: Any) -> None:
     by another base's, which does nothing. The builder serves once, too: each run leaves callbacks in it, which every
     later run of a pass calls, so that after a thousand programs one takes five times as long.
     """
+    builder = llvm.create_pass_builder(machine, options)
     manager = llvm.create_new_module_pass_manager()
     manager.add_sroa_pass()
     manager.run(module, builder)
@@ -127,12 +134,7 @@ def vector_bytes() -> int:
 @cache
 def prepare() -> None:
     """Load LLVM and set it up for this machine. Its first module takes three times as long as later ones."""
-    machine, options = _compiler()
-    with _lock:
-        module = llvm.parse_assembly("define float @first(float %x) {\n  ret float %x\n}")
-        _optimize(module, llvm.create_pass_builder(machine, options))
-        machine.emit_object(module)
-        module.close()
+    _compiled("define float @first(float %x) {\n  ret float %x\n}")
 
 
 @cache

@@ -13,9 +13,11 @@ from typing import Any
 
 from minigrad.loops import functions as f
 from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, select, unary
+from minigrad.loops.threefry import threefry
 from minigrad.op import Op
 from minigrad.ops.bits import Bitcast
 from minigrad.ops.rows import Convert, Row, Where
+from minigrad.ops.threefry import Hash
 from minigrad.types import BOOL, DType
 
 Body = Callable[..., Scalar]
@@ -194,6 +196,7 @@ COSTS = {
     **dict.fromkeys(("sin", "cos", "erf", "erfc"), 40),
     **dict.fromkeys(("pow", "log2", "log10", "cbrt", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh",
                      "atanh", "hypot", "atan2", "nextafter"), 60),
+    "threefry": 120,
 }  # fmt: skip
 
 
@@ -205,7 +208,7 @@ def is_native(op: Op, dtypes: Sequence[DType]) -> bool:
         return op.name in BODIES and not (op.name == "pow" and dtypes[0].kind != "f")
     if isinstance(op, Convert | Bitcast):
         return op.dtype.kind != "c"
-    return isinstance(op, Where)
+    return isinstance(op, Where | Hash)
 
 
 def body(op: Any, xs: Sequence[Scalar]) -> Scalar:
@@ -215,6 +218,8 @@ def body(op: Any, xs: Sequence[Scalar]) -> Scalar:
             return BODIES[op.name](*xs)
         case Convert():
             return convert(xs[0], op.dtype)
+        case Hash():
+            return threefry(op.dtype, *xs)
         case Bitcast():
             return bitcast(xs[0], op.dtype)
         case _:
@@ -222,4 +227,4 @@ def body(op: Any, xs: Sequence[Scalar]) -> Scalar:
 
 
 def cost(op: Any) -> int:
-    return COSTS.get(op.name, 1) if isinstance(op, Row) else 1
+    return COSTS.get(op.name, 1) if isinstance(op, Row | Hash) else 1

@@ -17,15 +17,16 @@ from minigrad.graph import Atom, Const, Node, repeated_element
 from minigrad.loops import bodies, running, sorting
 from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed, strides
 from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, around
-from minigrad.loops.scalar import Scalar, binary, const, convert, load, needed, select
+from minigrad.loops.scalar import Scalar, binary, const, convert, index, load, needed, place, put, select
 from minigrad.ops.cumulative import Cumulative
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Elementwise
+from minigrad.passes.schedule.counted import Numbers
 from minigrad.passes.schedule.moves import broadcast, moved
 from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule, Spot
 from minigrad.passes.schedule.places import TAKES, spot
 from minigrad.passes.schedule.windows import Interleave
-from minigrad.types import INT64, DType
+from minigrad.types import INT64, DType, real_of
 
 Meaning: TypeAlias = Callable[[Any, Sequence[Scalar]], Scalar]
 
@@ -49,7 +50,7 @@ def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body
         statements = [s for part in kernel.roots[0].parts[kernel.in_place :] for s in body.piece(part)]
         if isinstance(kernel.roots[0].node.op, Interleave):
             statements = _in_step(statements)
-    dtypes = tuple(a.type.dtype for a in body.buffers)
+    dtypes = tuple(real_of(a.type.dtype) for a in body.buffers)  # in loops there are only the parts of complex numbers
     return Nest(tuple(statements), dtypes, len(kernel.writes())), list(body.buffers)
 
 
@@ -150,6 +151,9 @@ class _Body:
             return self.meaning(node.op, [self.element(a, broadcast(view, a.type.shape)) for a in node.ins])
         if isinstance(node.op, TAKES):
             return self.taken(node, view)
+        if isinstance(node.op, Numbers):
+            self.loads.append(index(*view))
+            return convert(self.loads[-1], node.op.dtype)
         if isinstance(node.op, Cumulative):
             xs = [self.element(a, view) for a in node.ins]
             return running.following(node, view, xs, self.buffer, self.meaning)
@@ -288,14 +292,14 @@ class _Stage:
 
     def addresses(self) -> list[Affine]:
         stored = [s.address for s in (*self.before, *self.inside, *self.after) if isinstance(s, Store)]
-        return [*stored, *(s.what[1] for s in self.loads)]
+        return [*stored, *map(place, self.loads)]
 
     def statements(self, rows: list[list[int]], first: int) -> list[Statement]:
         """The stage within the loops over `rows`; its own loops begin with variable `first`."""
         own = merged(self.addresses(), range(first, len(self.extents)), self.extents)
         runs = [*rows, *own]
         for s in self.loads:
-            s.what = (s.what[0], renamed(s.what[1], runs), *s.what[2:])
+            s.what = put(s, renamed(place(s), runs))
         before, inside, after = (
             [replace(s, address=renamed(s.address, runs)) if isinstance(s, Store) else s for s in block]
             for block in (self.before, self.inside, self.after)
@@ -333,10 +337,10 @@ def _merge(
     extents: Sequence[int], stores: Sequence[tuple[int, Affine, Scalar]]
 ) -> tuple[list[list[int]], tuple[int, ...]]:
     """Loops run as one where all addresses allow it; the loads are renamed to the new loops here."""
-    loads = [s for s in needed([y for *_, y in stores]) if s.op == "load"]
-    runs = merged([*(to for _, to, _ in stores), *(s.what[1] for s in loads)], range(len(extents)), extents)
+    loads = [s for s in needed([y for *_, y in stores]) if s.op in ("load", "index")]
+    runs = merged([*(to for _, to, _ in stores), *map(place, loads)], range(len(extents)), extents)
     for s in loads:
-        s.what = (s.what[0], renamed(s.what[1], runs), *s.what[2:])
+        s.what = put(s, renamed(place(s), runs))
     return runs, extents_of(runs, extents)
 
 

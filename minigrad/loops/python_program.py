@@ -42,7 +42,7 @@ from minigrad.passes.schedule.parts import (
 )
 from minigrad.source import UNKNOWN, Line
 from minigrad.text import rows
-from minigrad.types import LONG, DType
+from minigrad.types import LONG, SHORT, DType, real_of
 
 _OURS = re.compile(r"np|inf|nan|run|inputs|outputs|work|constants|reference|step|now|new|old|y|last|"
                    r"([tibc]|acc|kernel|out|reference|spare|graph|panel)\d+|"
@@ -168,7 +168,8 @@ class _Function:
             place = {a: k for k, a in enumerate(values)}
             self.shared.lowered[same] = self.function(nest, buffers, _nodes(kernel)), [place[a] for a in buffers]
         name, places = self.shared.lowered[same]
-        self.lines.append(f"{name}({', '.join(self.name(values[k]) for k in places)})")
+        given = [self.name(values[k], real_of(values[k].type.dtype)) for k in places]
+        self.lines.append(f"{name}({', '.join(given)})")
 
     def function(self, nest: Nest, buffers: list[Atom], nodes: list[Node]) -> str:
         """The name of the function for a nest; printed, if there is none with its text."""
@@ -176,7 +177,7 @@ class _Function:
         key = function, nest.buffers
         if key not in self.shared.found:
             self.shared.found[key] = name = f"kernel{len(self.shared.found)}"
-            names = [self.name(a) for a in buffers]
+            names = [self.holder(a)[0] for a in buffers]
             text = re.sub(r"\bb(\d+)\b", lambda m: names[int(m[1])], function.text)
             text = text.replace("def kernel(", f"def {name}(", 1)
             self.shared.functions.append("\n".join([*self.cited(nodes), text]))
@@ -209,14 +210,20 @@ class _Function:
         else:
             self.line(n, f"{outs[0]} = {call}")
 
-    def name(self, a: Atom) -> str:
-        """The variable of `run` that holds a value's memory."""
-        base = self.plan.schedule.base(a)
-        if isinstance(base, Var):
-            return self.names[base]
-        k = self.plan.place(a).at
-        self.constants[f"c{k}"] = k
-        return f"c{k}"
+    def name(self, a: Atom, dtype: DType | None = None) -> str:
+        """A value's memory; as elements of another dtype, if need be."""
+        name, found = self.holder(a)
+        wanted = dtype or a.type.dtype
+        return name if wanted == found else f"{name}.view({SHORT[wanted]})"
+
+    def holder(self, a: Atom) -> tuple[str, DType]:
+        """The variable of `run` that holds a value's memory, and the dtype of that array."""
+        base, place = self.plan.schedule.base(a), self.plan.place(a)
+        if not isinstance(base, Var):
+            self.constants[f"c{place.at}"] = place.at
+            return f"c{place.at}", base.type.dtype
+        atoms = self.graph.inputs if place.kind == "input" else self.graph.outputs
+        return self.names[base], (base if place.kind == "arena" else atoms[place.at]).type.dtype
 
     # ── control flow ─────────────────────────────────────────────────────────────────────────────
     def control(self, kernel: ControlKernel) -> None:

@@ -22,6 +22,7 @@ from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update
 from minigrad.loops.prelude import PythonFunction
 from minigrad.loops.scalar import Scalar, needed
 from minigrad.ops.rows import Row
+from minigrad.ops.threefry import Hash
 from minigrad.types import SHORT, DType
 
 _WIDTH = 88  # of an expression; a longer one is cut by naming a part of it
@@ -55,7 +56,7 @@ def kernel(nest: Nest) -> PythonFunction:
 
 def meaning(op: Any, xs: Sequence[Scalar]) -> Scalar:
     """One element of op(*xs): a call of a function of its own if its formula is long."""
-    if isinstance(op, Row) and op.name != "pow":  # the formula of pow depends on the exponent
+    if isinstance(op, Row | Hash) and op.name != "pow":  # the formula of pow depends on the exponent
         function, dtype = _expansion(op, tuple(x.dtype for x in xs))
         if function is not None:
             return Scalar("call", tuple(xs), dtype, function)
@@ -63,14 +64,14 @@ def meaning(op: Any, xs: Sequence[Scalar]) -> Scalar:
 
 
 @cache
-def _expansion(op: Row, dtypes: tuple[DType, ...]) -> tuple[PythonFunction | None, DType]:
+def _expansion(op: Row | Hash, dtypes: tuple[DType, ...]) -> tuple[PythonFunction | None, DType]:
     letters = "xyz"[: len(dtypes)]
     y = bodies.body(op, [Scalar("argument", (), d, a) for a, d in zip(letters, dtypes, strict=True)])
     if sum(s.op not in ("const", "argument") for s in needed([y])) <= _SMALL:
         return None, y.dtype
     printer = _Printer(_uses([y]))
     printer.line(f"return {printer.value(y)}")
-    name = f"{op.name}_{SHORT[dtypes[-1]]}"
+    name = f"{op.name}_{SHORT[y.dtype if isinstance(op, Hash) else dtypes[-1]]}"
     text = "\n".join([f"def {name}({', '.join(letters)}):", *printer.lines, ""])
     return PythonFunction(name, text, tuple(printer.functions)), y.dtype
 
@@ -154,6 +155,8 @@ class _Printer:
 
     def combined(self, s: Update) -> str:
         name, value, dtype = self.accumulators[s.accumulator], self.value(s.value), s.value.dtype
+        if s.combine == "set":
+            return value
         if dtype.kind == "f" and s.combine in _COMBINED:
             return self.call(_COMBINED[s.combine], name, value)
         return self.narrowed(self.binary(s.combine, (name, _ATOM), (value, _TERNARY), dtype), dtype)[0]

@@ -18,7 +18,7 @@ from minigrad.errors import DtypeError, ShapeError
 from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import every_lane
-from minigrad.ops.rows import convert
+from minigrad.ops.rows import Elementwise, convert
 from minigrad.types import LONG, UINT32, DType, Shape, TensorType
 
 UINT64 = LONG["u64"]
@@ -60,9 +60,7 @@ class RandomBits(Op):
         step = max(1, _BLOCK // max(1, streams))
         for at in range(0, n, step):
             counters = first + np.arange(at, min(at + step, n), dtype=np.uint64)
-            x, y = _threefry(words[:, 0], words[:, 1], (counters >> 32).astype(np.uint32), counters.astype(np.uint32))
-            both = x ^ y if self.dtype == UINT32 else x.astype(np.uint64) << 32 | y
-            out[:, at : at + step] = both
+            out[:, at : at + step] = Hash(self.dtype).impl(words[:, 0], words[:, 1], counters)
         return out.reshape((*start.shape, *self.shape))
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
@@ -80,19 +78,34 @@ class RandomBits(Op):
             yield cls(shape, dtype), draws
 
 
+@dataclass(frozen=True)
+class Hash(Elementwise, listed=False):
+    """What `RandomBits` makes of each counter: operands are the key's two words, and the counters."""
+
+    dtype: DType
+    name: ClassVar[str] = "threefry"
+
+    def out_dtype(self, *dtypes: DType) -> DType:
+        return self.dtype
+
+    def impl(self, k0: ndarray, k1: ndarray, counters: ndarray) -> Any:
+        x, y = _threefry(k0, k1, (counters >> 32).astype(np.uint32), counters.astype(np.uint32))
+        return x ^ y if self.dtype == UINT32 else x.astype(np.uint64) << 32 | y
+
+
 _BLOCK = 16384  # counters hashed at a time: their words stay in the cache over the 20 rounds
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
-_PARITY = np.uint32(0x1BD11BDA)  # keeps a key of zeros from being a fixed point
+ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+PARITY = np.uint32(0x1BD11BDA)  # keeps a key of zeros from being a fixed point
 
 
 def _threefry(k0: ndarray, k1: ndarray, x: ndarray, y: ndarray) -> tuple[ndarray, ndarray]:
     """Threefry-2x32 with 20 rounds, in place on x and y: after every four rounds a rotation of the key is added."""
-    keys = (k0, k1, k0 ^ k1 ^ _PARITY)
+    keys = (k0, k1, k0 ^ k1 ^ PARITY)
     x += k0
     y += k1
     high = np.empty_like(y)
     for group in range(5):
-        for r in _ROTATIONS[group % 2]:
+        for r in ROTATIONS[group % 2]:
             x += y
             np.left_shift(y, r, out=high)  # y ← (y rotated left by r) xor x
             np.right_shift(y, 32 - r, out=y)

@@ -15,10 +15,12 @@ from minigrad.control import Cond, Scan, While
 from minigrad.graph import Graph, Node, Var
 from minigrad.passes.schedule import group
 from minigrad.passes.schedule.channels import channels_outermost
+from minigrad.passes.schedule.counted import counted
 from minigrad.passes.schedule.explain import explain
 from minigrad.passes.schedule.in_place import in_place
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import layout
+from minigrad.passes.schedule.pairs import as_pairs
 from minigrad.passes.schedule.parts import (
     ControlKernel,
     CopyKernel,
@@ -54,7 +56,7 @@ _NONE: Mapping[Var, int] = MappingProxyType({})
 
 def schedule(graph: Graph, carries: Mapping[Var, int] = _NONE) -> Schedule:
     """The kernels for a graph. `carries`: inputs that may be overwritten by the outputs of these numbers."""
-    graph = layout(compared(by_position(channels_outermost(graph))))
+    graph = layout(compared(counted(by_position(as_pairs(channels_outermost(graph))))))
     result = group.schedule(graph, Inliner(graph))
     result.kernels = [_holding(kernel) for kernel in result.kernels]
     in_place(result, carries)

@@ -18,8 +18,10 @@ from minigrad.ops.pieces import Concatenate, Pad
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.running import RunningArg
 from minigrad.ops.sort import ArgSort
+from minigrad.passes.schedule.counted import Numbers
 from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
 from minigrad.passes.schedule.moves import MOVES, broadcast, moved
+from minigrad.passes.schedule.pairs import AsComplex, AsReal
 from minigrad.passes.schedule.parts import Part, Root
 from minigrad.passes.schedule.patches import Patches, is_patch_product, patches
 from minigrad.passes.schedule.places import PUTS, TAKES, fits, spot
@@ -36,14 +38,18 @@ _VIEWS = 4  # at how many different elements a cheap value may be wanted by one 
 
 
 def kind(n: Node) -> str:
-    """How a node can be computed: map, move, take, reduce, running, sort, join, library or foreign."""
+    """How a node can be computed: map, move, view, take, reduce, running, sort, join, library or foreign."""
     dtypes = [a.type.dtype for a in n.ins]
+    if isinstance(n.op, AsReal | AsComplex):
+        return "view"
     if isinstance(n.op, MOVES):
         return "move" if dtypes[0].kind != "c" else "foreign"
     if any(d.kind == "c" for d in dtypes) or n.op.effect or n.op.many:
         return "foreign"
     if isinstance(n.op, REDUCTIONS):
         return "reduce"
+    if isinstance(n.op, Numbers):
+        return "map"
     if isinstance(n.op, Cumulative):
         return "running"
     if isinstance(n.op, ArgSort) and len(n.ins) == 1 and is_native(n.ins):
@@ -88,6 +94,10 @@ class Inliner:
                 self.calls[n.out] = found
                 self._read(n.out, self._uses.get(n.out, {}))
                 self._store(n, *found[1:])
+            case "view":
+                self.alias[n.out] = n.ins[0]
+                self._store(n, n.ins[0])
+                self._read(n.out, self._uses.get(n.out, {}))
             case "reduce":
                 self._reduce(n)
             case "running":
