@@ -242,6 +242,13 @@ def _check_coordinates(who: str, axes: tuple[int, ...], x: TensorType, indices: 
         raise ShapeError(f"{who}: indices into axes {axes} of {x} must be [..., {len(axes)}], got {indices}")
 
 
+def taken(x: Any, positions: Any, axis: int) -> Any:
+    """The slices of x at positions along an axis: [.., n, ..] at [*b] -> [.., *b, ..]."""
+    y = Gather((axis,))(x, Reshape((*positions.shape, 1))(positions))  # [*b, *rest of x]
+    b = len(positions.shape)
+    return Permute((*range(b, b + axis), *range(b), *range(b + axis, len(y.shape))))(y) if axis else y
+
+
 # ── words the rules are written in ───────────────────────────────────────────────────────────────
 def moved(x: Any, source: int, target: int) -> Any:
     """x with one axis moved."""
