@@ -107,10 +107,6 @@ def _join_weak(common: DType | None, python: type) -> DType:
     return common
 
 
-def is_float(dtype: DType) -> bool:
-    return dtype.kind == "f"
-
-
 def is_differentiable(dtype: DType) -> bool:
     """Only real and complex floats carry derivatives."""
     return dtype.kind in "fc"

@@ -83,7 +83,7 @@ class While(Holding):
         except ConcretizationError:  # no numbers yet: the record must be part of the graph
             if self.bound is not None:
                 return _bounded(self, xs, tuple(wanted))
-            return _there_and_back(self, xs, tuple(wanted), reached)
+            return _there_and_back(self, xs, tuple(wanted))
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         loop, grown = _over_lanes(self, tuple(mapped), size)
@@ -287,7 +287,7 @@ class WhileBack(Holding):
                 yield cls(loop.cond, loop.body, loop.consts, (True, False, True)), (*draws, Draw((2,)))
 
 
-def _there_and_back(op: While, xs: Sequence[Value], wanted: Mask, reached: Mask) -> Any:
+def _there_and_back(op: While, xs: Sequence[Value], wanted: Mask) -> Any:
     ys, types = op(*xs), op.body.out_types
 
     def pull(y_bars: Sequence[Any]) -> list[Any]:

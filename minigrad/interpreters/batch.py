@@ -10,8 +10,9 @@ from typing import Any
 
 from minigrad.errors import ConcretizationError, ShapeError
 from minigrad.op import Interpreter, Op, Operand, Value, explain, interpreter, lift, ndarray, using
+from minigrad.ops.effects import each_lane
 from minigrad.ops.movement import Expand, Reshape
-from minigrad.ops.pieces import Concatenate, slice_axis
+from minigrad.ops.pieces import Concatenate
 from minigrad.source import Line, user_line
 from minigrad.types import DType, Shape, TensorType
 
@@ -79,11 +80,7 @@ class Batch(Interpreter):
 
 def loop_over_lanes(op: Op, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
     """The definition of batching, for ops without a better rule: apply op to each lane and stack."""
-    lanes = []
-    for i in range(size):
-        lane = [Reshape(x.shape[1:])(slice_axis(x, 0, i, i + 1)) if m else x for x, m in zip(xs, mapped, strict=True)]
-        y = op(*lane)
-        lanes.append(y if op.many else (y,))
+    lanes = [y if op.many else (y,) for y in each_lane(op, xs, mapped, size)]
     stacked = [Concatenate(0)(*[Reshape((1, *v.shape))(v) for v in column]) for column in zip(*lanes, strict=True)]
     return stacked if op.many else stacked[0]
 

@@ -19,7 +19,7 @@ from minigrad.numpy.manipulation import atleast_1d, atleast_2d, atleast_3d, expa
 from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert
-from minigrad.ops.gather import Gather, moved
+from minigrad.ops.gather import taken
 from minigrad.ops.movement import Expand, Flip, Reshape, without
 from minigrad.ops.pieces import Concatenate, Pad, slice_axis
 from minigrad.types import as_dtype, promote, same_shape
@@ -222,8 +222,8 @@ def repeat(x: Operand, repeats: Any, /, axis: int | None = None) -> Any:
         lead, tail = x.shape[:d], x.shape[d + 1 :]
         wide = Expand((*lead, n, k, *tail))(Reshape((*lead, n, 1, *tail))(x))
         return Reshape((*lead, n * k, *tail))(wide)
-    places = Array(np.repeat(np.arange(counts.size), counts)[:, None])
-    return moved(Gather((d,))(x, places), 0, d) if places.shape[0] else slice_axis(x, d, 0, 0)
+    places = Array(np.repeat(np.arange(counts.size), counts))
+    return taken(x, places, d) if places.shape[0] else slice_axis(x, d, 0, 0)
 
 
 def pad(x: Operand, pad_width: Any, /, mode: str = "constant", *, constant_values: Operand = 0) -> Any:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import operator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ import numpy as np
 from minigrad import types
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.creation import shape_of
+from minigrad.numpy.named import named
 from minigrad.op import Operand, Value, lift
 from minigrad.ops.axes import axes_of, axis_of
 from minigrad.ops.movement import Flip, Permute, Reshape, expand_to, without
@@ -139,45 +141,27 @@ def squeeze(x: Operand, /, axis: Any = None) -> Any:
     return Reshape(without(shape, gone))(x) if gone else x
 
 
-def atleast_1d(x: Operand, /, *more: Operand) -> Any:
-    """x, a scalar as a vector of one. Of several arrays, a tuple.
+def _at_least(rank: int, widened: Callable[[Any], Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of x with axes added, of size 1, to make so many: `widened(shape)` is its shape then."""
+    name = f"atleast_{rank}d"
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.atleast_1d(2.0).shape
-    (1,)
-    """
-    if more:
-        return tuple([atleast_1d(y) for y in (x, *more)])
-    x = lift(x, "atleast_1d")
-    return x if x.ndim else Reshape((1,))(x)
+    def function(x: Operand, /, *more: Operand) -> Any:
+        if more:
+            return tuple([function(y) for y in (x, *more)])
+        x = lift(x, name)
+        return x if x.ndim >= rank else Reshape(widened(x.shape))(x)
 
-
-def atleast_2d(x: Operand, /, *more: Operand) -> Any:
-    """x, a vector as one row. Of several arrays, a tuple.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.atleast_2d(mnp.ones(3)).shape
-    (1, 3)
-    """
-    if more:
-        return tuple([atleast_2d(y) for y in (x, *more)])
-    x = lift(x, "atleast_2d")
-    return x if x.ndim > 1 else Reshape((1, *(x.shape or (1,))))(x)
+    return named(function, name, f"{doc} Of several arrays, a tuple.", example, "mnp.{name}({call}).shape")
 
 
-def atleast_3d(x: Operand, /, *more: Operand) -> Any:
-    """x with axes added to make three: a vector [n] becomes [1, n, 1], a matrix [n, m] becomes [n, m, 1].
-
-    Of several arrays, a tuple.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.atleast_3d(mnp.ones(3)).shape
-    (1, 3, 1)
-    """
-    if more:
-        return tuple([atleast_3d(y) for y in (x, *more)])
-    x = lift(x, "atleast_3d")
-    return x if x.ndim > 2 else Reshape((*atleast_2d(x).shape, 1))(x)
+atleast_1d = _at_least(1, lambda shape: (1,), "x, a scalar as a vector of one.", "2.0 -> (1,)")
+atleast_2d = _at_least(2, lambda shape: (1, *(shape or (1,))), "x, a vector as one row.", "mnp.ones(3) -> (1, 3)")
+atleast_3d = _at_least(
+    3,
+    lambda shape: (*shape, 1) if len(shape) == 2 else (1, *(shape or (1,)), 1),
+    "x with axes added to make three: a vector [n] becomes [1, n, 1], a matrix [n, m] becomes [n, m, 1].",
+    "mnp.ones(3) -> (1, 3, 1)",
+)
 
 
 def broadcast_to(x: Operand, /, shape: Any) -> Any:

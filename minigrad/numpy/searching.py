@@ -13,7 +13,7 @@ from minigrad.op import Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.axes import full_like
 from minigrad.ops.composite import floating
-from minigrad.ops.gather import Gather
+from minigrad.ops.gather import taken
 from minigrad.ops.movement import Reshape
 from minigrad.ops.pieces import slice_axis
 from minigrad.ops.reduce import Any_
@@ -35,7 +35,7 @@ def searchsorted(x1: Operand, x2: Operand, /, side: str = "left", *, sorter: Ope
     if side not in ("left", "right"):
         raise ArgumentError(f"searchsorted: side must be 'left' or 'right', got {side!r}")
     if sorter is not None:
-        x = _picked(x, lift(sorter, "searchsorted"))
+        x = taken(x, lift(sorter, "searchsorted"), 0)
     dtype = promote(x.dtype, queries.dtype)
     x, queries = e.convert(x, dtype), e.convert(queries, dtype)
     n = x.shape[0]
@@ -43,7 +43,7 @@ def searchsorted(x1: Operand, x2: Operand, /, side: str = "left", *, sorter: Ope
     before = e.less if side == "left" else e.less_equal
     for _ in range(n.bit_length()):  # invariant: the place lies in [low, high]
         middle = e.floor_div(e.add(low, high), 2)
-        found = _picked(x, middle)
+        found = taken(x, middle, 0)
         right = before(found, queries)
         if dtype.kind == "f":  # nan comes last
             right = e.or_(right, e.and_(e.isnan(queries), e.not_(e.isnan(found)) if side == "left" else True))
@@ -51,10 +51,6 @@ def searchsorted(x1: Operand, x2: Operand, /, side: str = "left", *, sorter: Ope
         low = e.where(e.and_(open_, right), e.add(middle, 1), low)
         high = e.where(e.and_(open_, e.not_(right)), middle, high)
     return low
-
-
-def _picked(x: Any, positions: Any) -> Any:
-    return Gather((0,))(x, Reshape((*positions.shape, 1))(positions))
 
 
 def digitize(x: Operand, bins: Operand, /, right: bool = False) -> Any:
@@ -91,8 +87,8 @@ def _along_line(x: Any, xp: Any, fp: Any) -> Any:
     if n == 1:
         return e.add(e.mul(x, 0), slice_axis(fp, 0, 0, 1))
     place = e.clip(searchsorted(xp, x, side="right"), 1, n - 1)
-    x0, x1 = _picked(xp, e.sub(place, 1)), _picked(xp, place)
-    f0, f1 = _picked(fp, e.sub(place, 1)), _picked(fp, place)
+    x0, x1 = taken(xp, e.sub(place, 1), 0), taken(xp, place, 0)
+    f0, f1 = taken(fp, e.sub(place, 1), 0), taken(fp, place, 0)
     part = e.clip(e.div(e.sub(x, x0), e.sub(x1, x0)), 0.0, 1.0)
     return e.add(f0, e.mul(part, e.sub(f1, f0)))
 

@@ -21,7 +21,7 @@ from minigrad.op import Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.composite import floating
 from minigrad.ops.gather import Scatter
-from minigrad.ops.linalg import adjoint, column, row
+from minigrad.ops.matrices import adjoint, column, row
 from minigrad.ops.movement import Reshape, expand_to, full, zero
 from minigrad.ops.pieces import slice_axis
 from minigrad.ops.stop import stop_gradient

@@ -78,7 +78,7 @@ class DynamicSlice(Linear, Windowed):
         # a start per lane: gather along the axes on which the window can move
         axes, where_ = _lane_coordinates(x.shape[mapped[0] :], self.sizes, starts, mapped[1:], size)
         if mapped[0]:
-            axes_of_x, where_ = (0, *(a + 1 for a in axes)), with_lane(where_, size)
+            axes_of_x, where_ = (0, *(a + 1 for a in axes)), with_lane(where_)
         else:
             axes_of_x = axes
         y = Gather(axes_of_x)(x, where_)  # [size, *sizes of axes, *other sizes]
@@ -124,7 +124,7 @@ class DynamicUpdateSlice(Linear, Windowed):
             return self(x, update, 0, *starts)
         axes, where_ = _lane_coordinates(x.shape[1:], update.shape[1:], starts, mapped[2:], size)
         update = Permute((0, *_axes_first(axes, len(starts))))(update)
-        return Scatter((0, *(a + 1 for a in axes)))(x, update, with_lane(where_, size))
+        return Scatter((0, *(a + 1 for a in axes)))(x, update, with_lane(where_))
 
     @classmethod
     def samples(cls) -> Samples:

@@ -18,28 +18,26 @@ import numpy as np
 
 from minigrad.errors import LinAlgError
 from minigrad.op import Array, NoGradient, Value, ndarray
-from minigrad.ops.axes import positions
-from minigrad.ops.complex import complex_, imag, real
+from minigrad.ops.complex import complex_, imag
 from minigrad.ops.contract import matmul
-from minigrad.ops.elementwise import add, convert, div, equal, mul, neg, reciprocal, sub, where
+from minigrad.ops.elementwise import add, div, mul, sub
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.linalg import (
-    Factorization,
-    TriangularSolve,
+from minigrad.ops.linalg import Factorization, TriangularSolve, scipy_linalg
+from minigrad.ops.matrices import (
     adjoint,
     column,
     converging,
     diagonal,
     low,
+    phase,
+    quotients,
+    real_part,
     row,
-    scipy_linalg,
     transposed,
+    turning,
     unit,
 )
-from minigrad.ops.movement import Sum
 from minigrad.ops.pieces import Concatenate, slice_axis
-from minigrad.ops.reduce import ArgMax
-from minigrad.ops.stop import stop_gradient
 from minigrad.types import TensorType, real_of
 
 
@@ -110,7 +108,7 @@ class Eigh(Spectrum):
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         w, v = y
         inside = matmul(adjoint(v), matmul(hermitian(dots[0]), v))
-        w_dot = _real(diagonal(inside))
+        w_dot = real_part(diagonal(inside))
         v_dot = matmul(v, mul(quotients(sub(row(w), column(w))), inside))  # V̇ = V·(VᴴȦV / (w_j − w_i))
         return w_dot, add(v_dot, mul(v, turning(v, v_dot))) if v.dtype.kind == "c" else v_dot
 
@@ -127,7 +125,7 @@ class Eigvalsh(Spectrum):
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         _, v = Eigh()(xs[0])
-        return _real(diagonal(matmul(adjoint(v), matmul(hermitian(dots[0]), v))))
+        return real_part(diagonal(matmul(adjoint(v), matmul(hermitian(dots[0]), v))))
 
 
 # ── singular values ──────────────────────────────────────────────────────────────────────────────
@@ -184,7 +182,7 @@ class Svd(Factorization):
             u_dot = add(u_dot, mul(u, row(complex_(0.0, div(imag(diagonal(inside)), s)))))
             together = turning(u, u_dot)
             u_dot, v_dot = add(u_dot, mul(u, together)), add(v_dot, mul(v, together))
-        return u_dot, _real(diagonal(inside)), adjoint(v_dot)
+        return u_dot, real_part(diagonal(inside)), adjoint(v_dot)
 
     @classmethod
     def samples(cls) -> Samples:
@@ -210,7 +208,7 @@ class SingularValues(Factorization):
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         u, _, vh = Svd()(xs[0])
-        return _real(diagonal(matmul(adjoint(u), matmul(dots[0], adjoint(vh)))))
+        return real_part(diagonal(matmul(adjoint(u), matmul(dots[0], adjoint(vh)))))
 
     @classmethod
     def samples(cls) -> Samples:
@@ -327,33 +325,3 @@ def frechet(x: Any, x_dot: Any) -> Any:
     lower = Concatenate(rank - 1)(sub(x, x), x)
     y = Expm()(Concatenate(rank - 2)(upper, lower))
     return slice_axis(slice_axis(y, -2, 0, n), -1, n, 2 * n)
-
-
-# ── words ────────────────────────────────────────────────────────────────────────────────────────
-def _real(x: Any) -> Any:
-    return real(x) if x.dtype.kind == "c" else x
-
-
-def quotients(gaps: Any) -> Any:
-    """1 / gaps beside the diagonal, where they may be infinite; 0 on it."""
-    here = unit(gaps.shape[-1], np.bool_)
-    return where(here, 0, reciprocal(where(here, 1, gaps)))
-
-
-def phase(v: ndarray) -> Any:
-    """[.., m, k] -> [.., 1, k]: what makes the largest component of each complex column real and positive."""
-    if v.size == 0:
-        return np.ones((*v.shape[:-2], 1, v.shape[-1]), v.dtype)
-    largest = np.argmax(v.real**2 + v.imag**2, axis=-2, keepdims=True)
-    pivot = np.take_along_axis(v, largest, axis=-2)
-    return np.conj(pivot) / np.abs(pivot)
-
-
-def turning(v: Any, v_dot: Any) -> Any:
-    """[.., 1, k]: the rate i·θ̇ at which columns must turn for their largest component to stay real."""
-    re, im = (stop_gradient(part(v)) for part in (real, imag))
-    axis = len(v.shape) - 2
-    largest = row(ArgMax(axis)(add(mul(re, re), mul(im, im))))
-    here = convert(equal(column(positions(v, axis)), largest), v.dtype)
-    pivot, pivot_dot = (Sum((axis,))(mul(here, t)) for t in (v, v_dot))
-    return row(complex_(0.0, neg(div(imag(pivot_dot), real(pivot)))))

@@ -78,7 +78,7 @@ class Gather(Linear, Indexed):
             return self(x, indices)
         axes = tuple(a + 1 for a in self.axes)
         if mapped[1]:
-            return replace(self, axes=(0, *axes))(x, with_lane(indices, size))
+            return replace(self, axes=(0, *axes))(x, with_lane(indices))
         y = replace(self, axes=axes)(x, indices)  # [*b, size, *rest]
         return moved(y, indices.ndim - 1, 0)
 
@@ -185,7 +185,7 @@ class Scatter(Linear, Indexed):
         x, updates = (v if m else Expand((size, *v.shape))(v) for v, m in zip(xs[:2], mapped, strict=False))
         axes = tuple(a + 1 for a in self.axes)
         if mapped[2]:
-            return replace(self, axes=(0, *axes))(x, updates, with_lane(xs[2], size))
+            return replace(self, axes=(0, *axes))(x, updates, with_lane(xs[2]))
         updates = moved(updates, 0, xs[2].ndim - 1)  # [size, *b, *rest] -> [*b, size, *rest]
         return replace(self, axes=axes)(x, updates, xs[2])
 
@@ -242,6 +242,13 @@ def _check_coordinates(who: str, axes: tuple[int, ...], x: TensorType, indices: 
         raise ShapeError(f"{who}: indices into axes {axes} of {x} must be [..., {len(axes)}], got {indices}")
 
 
+def taken(x: Any, positions: Any, axis: int) -> Any:
+    """The slices of x at positions along an axis: [.., n, ..] at [*b] -> [.., *b, ..]."""
+    y = Gather((axis,))(x, Reshape((*positions.shape, 1))(positions))  # [*b, *rest of x]
+    b = len(positions.shape)
+    return Permute((*range(b, b + axis), *range(b), *range(b + axis, len(y.shape))))(y) if axis else y
+
+
 # ── words the rules are written in ───────────────────────────────────────────────────────────────
 def moved(x: Any, source: int, target: int) -> Any:
     """x with one axis moved."""
@@ -259,7 +266,7 @@ def iota(shape: Shape, axis: int) -> Any:
     return Expand(shape)(along(line, axis, len(shape)))
 
 
-def with_lane(indices: Any, size: int) -> Any:
+def with_lane(indices: Any) -> Any:
     """Coordinates with the number of the lane (axis 0) in front: [size, *b, k] -> [size, *b, k + 1]."""
     lane = iota((*indices.shape[:-1], 1), 0)
     return Concatenate(len(indices.shape) - 1)(lane, convert(indices, INT64))

@@ -9,22 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 from typing import Any, ClassVar
 
 import numpy as np
 
-from minigrad.errors import LinAlgError, ShapeError
+from minigrad.errors import ShapeError
 from minigrad.lazy import lazy_module
-from minigrad.op import Array, Op, Operand, Value, ndarray
-from minigrad.ops.axes import triangle
-from minigrad.ops.complex import complex_, conj, imag, real
+from minigrad.op import Op, Operand, Value, ndarray
+from minigrad.ops.complex import complex_, imag, real
 from minigrad.ops.composite import floating
 from minigrad.ops.contract import common_dtype, matmul
-from minigrad.ops.elementwise import mul, neg, sub, where
+from minigrad.ops.elementwise import mul, neg, sub
 from minigrad.ops.gather import moved
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand, Permute, Reshape, Sum, full
+from minigrad.ops.matrices import broken, column, converging, low, matrix_type, singular, trace, transposed, with_nan
+from minigrad.ops.movement import Expand, Reshape, Sum
 from minigrad.types import TensorType, real_of, same_size
 
 scipy_linalg = lazy_module("scipy.linalg")
@@ -250,87 +249,3 @@ class SlogDet(Determinant):
         if rate.dtype.kind != "c":
             return None, rate
         return mul(y[0], complex_(0.0, imag(rate))), real(rate)
-
-
-# ── words ────────────────────────────────────────────────────────────────────────────────────────
-def transposed(x: Any) -> Any:
-    """[.., m, n] -> [.., n, m]."""
-    rank = len(x.shape)
-    return Permute((*range(rank - 2), rank - 1, rank - 2))(x)
-
-
-def adjoint(x: Any) -> Any:
-    """Transposed and conjugated."""
-    return transposed(conj(x) if x.dtype.kind == "c" else x)
-
-
-def low(x: Any, k: int = 0) -> Any:
-    """x at and below the k-th diagonal, 0 above."""
-    return where(triangle(x, k), x, full((), 0, x.dtype))
-
-
-def unit(n: int, dtype: Any) -> Array:
-    """The unit matrix [n, n]; bool, where the diagonal is."""
-    return Array(np.eye(n, dtype=dtype))
-
-
-def diagonal(x: Any) -> Any:
-    """[.., n, n] -> [.., n]; whatever stands beside the diagonal, nan too, plays no part."""
-    return Sum((len(x.shape) - 1,))(where(unit(x.shape[-1], np.bool_), x, full((), 0, x.dtype)))
-
-
-def trace(x: Any) -> Any:
-    """[.., n, n] -> [..]."""
-    d = diagonal(x)
-    return Sum((len(d.shape) - 1,))(d)
-
-
-def column(x: Any) -> Any:
-    """[.., n] -> [.., n, 1]."""
-    return Reshape((*x.shape, 1))(x)
-
-
-def row(x: Any) -> Any:
-    """[.., n] -> [.., 1, n]."""
-    return Reshape((*x.shape[:-1], 1, x.shape[-1]))(x)
-
-
-# ── what LAPACK is given, and what it says ───────────────────────────────────────────────────────
-def matrix_type(who: str, x: TensorType, *, square: bool) -> TensorType:
-    """x, if it is a (square) matrix or a stack of them."""
-    if x.ndim < 2:
-        raise ShapeError(f"{who}: needs a matrix [.., m, n], got {x}")
-    if square and not same_size(x.shape[-1], x.shape[-2]):
-        raise ShapeError(f"{who}: needs a square matrix, got {x}")
-    return x
-
-
-def broken(x: ndarray) -> Any:
-    """[.., m, n] -> [..]: which matrices hold nan or inf; None if none does."""
-    flat = x.ravel()
-    if isfinite(abs(flat.dot(flat))):  # one quick pass finds out that there is nothing to look for
-        return None
-    bad = ~np.isfinite(x).all((-2, -1))
-    return bad if bad.any() else None
-
-
-def with_nan(y: ndarray, bad: Any) -> ndarray:
-    """y with nan in the lanes that are bad."""
-    y = np.array(y)
-    y[bad] = np.nan
-    return y
-
-
-def singular(a: ndarray) -> LinAlgError:
-    return LinAlgError(
-        f"linalg: {Array(a).type} " + ("is singular" if a.ndim == 2 else "holds a singular matrix"),
-        hint="pinv and lstsq take singular matrices; adding a small multiple of eye(n) makes one regular",
-    )
-
-
-def converging(who: str, function: Any, x: ndarray, *arguments: Any, **more: Any) -> Any:
-    """What a LAPACK iteration gives, or the error that says that it gives nothing."""
-    try:
-        return function(x, *arguments, **more)
-    except np.linalg.LinAlgError:
-        raise LinAlgError(f"{who}: the iteration did not converge for {Array(x).type}") from None

@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.op import Array, Operand, lift
 from minigrad.ops import elementwise as e
-from minigrad.ops.indexing import index
+from minigrad.ops.gather import taken
 from minigrad.ops.movement import Reshape, without
 from minigrad.ops.pieces import Concatenate
 from minigrad.ops.reduce import ArgMax
@@ -268,12 +268,14 @@ def permutation(key: Operand, x: Operand, axis: int = 0, *, independent: bool = 
             raise ArgumentError(f"permutation: {x} elements cannot be put in order")
         x = np.arange(x)
     x = lift(x, "permutation")
+    if x.ndim == 0:
+        raise ArgumentError(f"permutation: give a Python int or a tensor with an axis, got {x.type}")
     axis = normal_axis("permutation", axis, x.type)
     key = checked(key, "permutation")
     if independent or x.ndim == 1:
         return _shuffled(key, x, axis)
     order = _shuffled(key, Array(np.arange(x.shape[axis])), 0)
-    return index(x, (*(slice(None),) * axis, order))
+    return taken(x, order, axis)
 
 
 def _shuffled(key: Any, x: Any, axis: int) -> Any:

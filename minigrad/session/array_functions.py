@@ -16,8 +16,7 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.op import Handle, Value, lift
 from minigrad.ops import composite, movement
 from minigrad.ops.axes import SizeOf
-from minigrad.ops.gather import Gather
-from minigrad.ops.movement import Reshape
+from minigrad.ops.gather import taken
 from minigrad.ops.pieces import Slice
 from minigrad.session.building import as_array, build, building
 from minigrad.session.inputs import constant, convert_to_tensor
@@ -181,11 +180,8 @@ def gather(params: Any, indices: Any, axis: int = 0, name: str | None = None) ->
     """
 
     def take(x: Any, where: Any) -> Any:
-        x, where = lift(x), lift(where)
-        place = axis % x.ndim
-        y = Gather((place,))(x, Reshape((*where.shape, 1))(where))  # [*b, rest of x]
-        order = [*range(where.ndim, where.ndim + place), *range(where.ndim), *range(where.ndim + place, y.ndim)]
-        return y if place == 0 else movement.Permute(tuple(order))(y)
+        x = lift(x)
+        return taken(x, lift(where), axis % x.ndim)
 
     return build(name, "GatherV2", take, params, indices)
 

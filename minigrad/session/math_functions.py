@@ -7,6 +7,7 @@ dtypes promote instead of being refused, an integer divided by an integer is flo
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import reduce
 from typing import Any
 
 import minigrad.numpy as mnp
@@ -117,14 +118,7 @@ logical_xor = binary("LogicalXor", mnp.logical_xor)
 
 def add_n(inputs: list[Any], name: str | None = None) -> Any:
     """The sum of tensors of one shape."""
-
-    def total(*xs: Any) -> Any:
-        result = xs[0]
-        for x in xs[1:]:
-            result = mnp.add(result, x)
-        return result
-
-    return build(name, "AddN", total, *inputs)
+    return build(name, "AddN", lambda *xs: reduce(mnp.add, xs), *inputs)
 
 
 def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | None = None) -> Any:
@@ -135,16 +129,11 @@ def clip_by_value(t: Any, clip_value_min: Any, clip_value_max: Any, name: str | 
 def clip_by_global_norm(t_list: list[Any], clip_norm: Any, name: str | None = None) -> tuple[list[Any], Any]:
     """The tensors scaled together so that their common norm is at most clip_norm, and that norm before; None stays."""
     present = [t for t in t_list if t is not None]
-    norm = build(name, "global_norm", lambda *ts: mnp.sqrt(_total([mnp.sum(mnp.square(t)) for t in ts])), *present)
+    norm = build(
+        name, "global_norm", lambda *ts: mnp.sqrt(reduce(mnp.add, [mnp.sum(mnp.square(t)) for t in ts])), *present
+    )
     scale = build(None, "clip_by_global_norm", lambda n, most: mnp.divide(most, mnp.maximum(n, most)), norm, clip_norm)
     return [None if t is None else multiply(t, scale) for t in t_list], norm
-
-
-def _total(xs: list[Any]) -> Any:
-    result = xs[0]
-    for x in xs[1:]:
-        result = mnp.add(result, x)
-    return result
 
 
 def cast(x: Any, dtype: Any, name: str | None = None) -> Any:

@@ -169,7 +169,8 @@ def clone(input: Tensor) -> Any:
 
 def contiguous(input: Tensor) -> Any:
     """Itself if its elements lie in row-major order, else a copy that does."""
-    return input if input.is_contiguous() else clone(input)
+    dense = input if input.is_contiguous() else clone(input)  # a copy lies in the order of what is copied
+    return dense if dense.is_contiguous() else reshape(flatten(dense), input.shape)
 
 
 def to(input: Any, *args: Any, dtype: Any = None, device: Any = None, copy: bool = False) -> Any:

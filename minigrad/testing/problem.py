@@ -6,7 +6,6 @@ the interpreters give. Functions of the tape and of plain NumPy are in `foreign`
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -22,6 +21,7 @@ from minigrad.interpreters.reverse import vjp
 from minigrad.op import Array, Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
 from minigrad.source import Line, user_line
 from minigrad.testing.comparing import types
+from minigrad.tracer.arguments import positional_names
 from minigrad.types import is_differentiable
 
 Applied: TypeAlias = "tuple[Op, list[ndarray], Line]"  # an op, the operands it had, the user's line
@@ -197,7 +197,7 @@ class Arguments:
 def arguments_of(f: Callable[..., Any], args: Sequence[Any], array: Callable[[Any, str], ndarray]) -> Arguments:
     """The arguments taken apart; `array` makes an ndarray of a leaf. At least one must carry derivatives."""
     leaves, structure = tree.flatten(tuple(args))
-    names = _names(f, len(args))
+    names = positional_names(f, len(args))
     paths = [tree.path_text(names[int(p[0].key)], p[1:]) for p, _ in tree.flatten_with_paths(tuple(args))]
     found = Arguments([array(x, path) for x, path in zip(leaves, paths)], paths, structure)
     if not found.moving:
@@ -228,17 +228,6 @@ def ops_problem(f: Callable[..., Any], args: Sequence[Any]) -> OpsProblem:
 
     outputs = outputs_of(f(*given.filled(values(given.xs), Array)), lambda y: lift(y, "return"))
     return OpsProblem(given.xs, given.names, outputs, f=flat)
-
-
-def _names(f: Callable[..., Any], n: int) -> list[str]:
-    """What f calls its first n arguments."""
-    try:
-        parameters = list(inspect.signature(f).parameters.values())
-    except (TypeError, ValueError):
-        parameters = []
-    plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
-    named = [p.name for p in parameters if p.kind in plain][:n]
-    return named + [f"args[{i}]" for i in range(len(named), n)]
 
 
 def array_of(x: Any, path: str) -> ndarray:

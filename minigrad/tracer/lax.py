@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import minigrad.numpy as mnp
 from minigrad import tree
 from minigrad.errors import ArgumentError
 from minigrad.op import Operand, lift
@@ -19,7 +20,7 @@ from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.elementwise import convert, div, max_, min_
 from minigrad.ops.elementwise import where as _where
 from minigrad.ops.gather import iota as _iota
-from minigrad.ops.movement import Expand, Flip, Permute, Reshape, without
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape
 from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.reduce import ArgMax, ArgMin
 from minigrad.ops.running import cummax, cummin
@@ -122,19 +123,12 @@ def transpose(x: Operand, permutation: Sequence[int]) -> Any:
 
 def squeeze(x: Operand, dimensions: Sequence[int]) -> Any:
     """x without the axes named, which must have size 1."""
-    value = lift(x, "squeeze")
-    gone = {normal_axis("squeeze", d, value.type) for d in dimensions}
-    if any(value.shape[d] != 1 for d in gone):
-        raise ArgumentError(f"squeeze: axes {tuple(dimensions)} of {value.type} are not all of size 1")
-    return Reshape(without(value.shape, gone))(value)
+    return mnp.squeeze(x, tuple(dimensions))
 
 
 def expand_dims(x: Operand, dimensions: Sequence[int]) -> Any:
     """x with axes of size 1 at these positions of the result."""
-    value = lift(x, "expand_dims")
-    rank = value.ndim + len(dimensions)
-    new, sizes = {d % rank for d in dimensions}, iter(value.shape)
-    return Reshape(tuple(1 if d in new else next(sizes) for d in range(rank)))(value)
+    return mnp.expand_dims(x, axis=tuple(dimensions))
 
 
 def rev(x: Operand, dimensions: Sequence[int]) -> Any:

@@ -16,9 +16,10 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.op import Operand, lift
+from minigrad.ops import random
 from minigrad.ops.cumulative import CumSum
 from minigrad.ops.elementwise import abs_, add, convert, less_equal, log, log1p, mul, neg, sign, sub
-from minigrad.ops.gather import Gather, iota
+from minigrad.ops.gather import iota, taken
 from minigrad.ops.movement import Reshape, Sum
 from minigrad.ops.pieces import slice_axis
 from minigrad.ops.random import (
@@ -34,8 +35,7 @@ from minigrad.ops.random import (
     truncated_normal,
     uniform,
 )
-from minigrad.ops.reduce import ArgMax
-from minigrad.ops.sort import sort, top_k
+from minigrad.ops.sort import top_k
 from minigrad.types import FLOAT32, INT32, INT64, normal_axis
 
 __all__ = [
@@ -47,36 +47,9 @@ PRNGKey = key
 
 
 def permutation(key: Operand, x: Operand, axis: int = 0, independent: bool = False) -> Any:
-    """range(x) shuffled for an int x (int32), or x shuffled along an axis: whole slices, or each line on its own.
-
-    Sorts by random words, three rounds' worth for 2³² elements, as JAX does.
-    """
-    if type(x) is int:
-        return _shuffled(key, convert(iota((x,), 0), INT32), 0)
-    value = lift(x, "permutation")
-    if value.ndim == 0:
-        raise ArgumentError(f"permutation: give a Python int or a tensor with an axis, got {value.type}")
-    axis = normal_axis("permutation", axis, value.type)
-    if independent or value.ndim == 1:
-        return _shuffled(key, value, axis)
-    return _taken(value, _shuffled(key, iota((value.shape[axis],), 0), 0), axis)
-
-
-def _shuffled(key: Operand, x: Any, axis: int) -> Any:
-    """Every line along an axis in a random order: sorted by random words, often enough that ties do not matter."""
-    rounds = math.ceil(3 * math.log(max(1, math.prod(x.shape))) / math.log(2**32 - 1))
-    for _ in range(rounds):
-        key, now = split(key)
-        _, x = sort(bits(now, x.shape), x, axis=axis)
-    return x
-
-
-def _taken(x: Any, positions: Any, axis: int) -> Any:
-    """Slices of x along an axis, at a tensor of positions, whose axes stand in the axis's place."""
-    out = Gather((axis,))(x, Reshape((*positions.shape, 1))(positions))  # [*positions, *rest]
-    order = list(range(positions.ndim, out.ndim))
-    order[axis:axis] = range(positions.ndim)
-    return out.transpose(order)
+    """range(x) shuffled for an int x (int32), or x shuffled along an axis: whole slices, or each line on its own."""
+    y = random.permutation(key, x, axis, independent=independent)
+    return convert(y, INT32) if type(x) is int else y
 
 
 def choice(
@@ -105,7 +78,7 @@ def choice(
     else:
         _, best = top_k(add(gumbel(key, (n,), weights.dtype), log(weights)), count)
         positions = Reshape(sizes)(best)
-    return _taken(source, positions, axis)
+    return taken(source, positions, axis)
 
 
 def _split_axis(x: Any, axis: int, sizes: tuple[int, ...]) -> Any:
@@ -122,19 +95,8 @@ def _by_weight(key: Operand, weights: Any, sizes: tuple[int, ...]) -> Any:
 
 
 def categorical(key: Operand, logits: Operand, axis: int = -1, shape: Any = None) -> Any:
-    """Positions drawn with probabilities softmax(logits) along an axis: argmax of logits + Gumbel noise."""
-    values = lift(logits, "categorical")
-    axis = normal_axis("categorical", axis, values.type)
-    lanes = tuple(n for d, n in enumerate(values.shape) if d != axis)
-    sizes = lanes if shape is None else tuple(shape)
-    if sizes[len(sizes) - len(lanes) :] != lanes:
-        raise ShapeError(
-            f"categorical: shape {sizes} must end in {lanes}, the shape of {values.type} without axis {axis}"
-        )
-    extra = len(sizes) - len(lanes)
-    full = [*sizes[:extra], *values.shape]
-    y = ArgMax(axis + extra)(add(gumbel(key, full, values.dtype), values))
-    return convert(y, INT32)
+    """Positions (int32) drawn with probabilities softmax(logits) along an axis: argmax of logits + Gumbel noise."""
+    return convert(random.categorical(key, logits, axis, shape), INT32)
 
 
 def laplace(key: Operand, shape: Any = (), dtype: Any = FLOAT32) -> Any:

@@ -142,6 +142,44 @@ def test_variables_by_name():
         tf.get_variable("noshape")
 
 
+def test_a_variable_scope_can_be_asked_and_told(graph):
+    with tf.variable_scope("a") as scope:
+        assert tf.get_variable_scope() is scope and scope.name == "a" and scope.original_name_scope == "a/"
+        w = tf.get_variable("w", [], initializer=tf.zeros_initializer())
+        scope.reuse_variables()
+        assert tf.get_variable("w") is w and "reuse=True" in repr(scope)
+    assert tf.get_variable_scope().name == tf.get_variable_scope().original_name_scope == ""
+    assert graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES) == [w]
+    v = tf.Variable(1.0)
+    with tf.Session() as sess:
+        sess.run(tf.variables_initializer([v]))
+        assert sess.run([v, tf.is_variable_initialized(w)]) == [1.0, False]
+
+
+def test_the_global_step():
+    assert tf.train.get_global_step() is None
+    step = tf.train.create_global_step()
+    assert tf.train.get_or_create_global_step() is step is tf.train.get_global_step() and step.name == "global_step:0"
+    with pytest.raises(ValueError, match="the graph has a global step already"):
+        tf.train.create_global_step()
+
+
+def test_what_may_be_fed_and_an_operation_as_text(graph):
+    x = tf.constant(2.0, name="x")
+    with graph.control_dependencies([tf.no_op(name="first")]):
+        y = tf.add(x, x, name="y")
+    assert y.op.node_def == "y = add(x:0, x:0, ^first)"
+    assert graph.is_feedable(y)
+    graph.prevent_feeding(y)
+    assert not graph.is_feedable(y)
+    assert tf.convert_to_tensor(y) is y and tf.convert_to_tensor([1, 2]).dtype == tf.int32
+
+
+def test_the_default_graph_begins_anew():
+    with pytest.raises(RuntimeError, match="reset_default_graph inside"):
+        tf.reset_default_graph()
+
+
 def test_initializers():
     tf.set_random_seed(0)
     made = {

@@ -194,6 +194,7 @@ def softmax(x, axis=-1):
     return e / e.sum(axis, keepdims=True)
 
 
+HOLES = np.array([1.0, np.nan, -np.inf], np.float32)
 CASES = {
     "matmul": (lambda: tf.matmul(A, B, transpose_b=True), A @ B.T),
     "matmul ta": (lambda: tf.matmul(A, B, transpose_a=True), A.T @ B),
@@ -256,6 +257,13 @@ CASES = {
     "relu6": (lambda: tf.nn.relu6(A * 5), np.minimum(A * 5, 6)),
     "leaky": (lambda: tf.nn.leaky_relu(-A), -A * np.float32(0.2)),
     "bias": (lambda: tf.nn.bias_add(A, B[0]), A + B[0]),
+    "swish": (lambda: tf.nn.swish(A), A / (1 + np.exp(-A))),
+    "floormod": (lambda: tf.floormod(-A, 0.3), np.mod(-A, np.float32(0.3))),
+    "reduce_min": (lambda: tf.reduce_min(A, 1), A.min(1)),
+    "reduce_all": (lambda: tf.reduce_all(tf.greater(A, B), 0), (A > B).all(0)),
+    "is_nan": (lambda: tf.is_nan(HOLES), np.isnan(HOLES)),
+    "is_inf": (lambda: tf.is_inf(HOLES), np.isinf(HOLES)),
+    "is_finite": (lambda: tf.is_finite(HOLES), np.isfinite(HOLES)),
 }
 
 

@@ -161,3 +161,54 @@ def test_gradients_of_functions_that_pick():
     values, positions = x.max(dim=1)
     (values.sum() + x.topk(2).values.sum() + x.gather(1, positions[:, None]).sum() + x[x < 2.5].sum()).backward()
     assert x.grad.tolist() == [[3.0, 1.0, 2.0]]
+
+
+def test_layouts():
+    x = t()
+    turned = x.movedim(0, 1)
+    assert turned.shape == (3, 2) and not turned.is_contiguous() and turned.contiguous().is_contiguous()
+    assert x.contiguous() is x and torch.equal(turned.contiguous(), x.T)
+    strided = t(grad=True)
+    y = strided.T[::2].contiguous().view(4)  # refused where the memory is not row by row
+    assert y.tolist() == A.T[::2].ravel().tolist() and t().T.contiguous().add_(1).is_contiguous()
+    (y * torch.arange(4)).sum().backward()
+    assert strided.grad.tolist() == [[0, 0, 2], [1, 0, 3]]
+    assert t()[:, ::2].contiguous().is_contiguous() and t()[0, ::2].contiguous().is_contiguous()
+    assert t(A[:, :1]).expand_as(x).shape == (2, 3)
+    assert x.type_as(torch.tensor([1])).dtype == torch.int64
+
+
+def test_random_tensors_are_like_others_and_begin_again_from_a_state():
+    x = torch.ones(3, 4, dtype=torch.float64)
+    for like in (torch.rand_like, torch.randn_like):
+        assert like(x).shape == x.shape and like(x).dtype == x.dtype and like(x, torch.float32).dtype == torch.float32
+    generator = torch.Generator().manual_seed(7)
+    state = generator.get_state()
+    first = x.clone().normal_(2.0, 0.5, generator=generator)
+    generator.set_state(state)
+    assert torch.equal(first, x.clone().normal_(2.0, 0.5, generator=generator)) and generator.initial_seed() == 7
+    assert first.mean().item() == pytest.approx(2.0, abs=1.0)
+
+
+def test_inference_mode_records_nothing():
+    x = t(grad=True)
+    with torch.inference_mode():
+        assert not (x * 2).requires_grad
+    with torch.inference_mode(False):
+        assert (x * 2).requires_grad
+
+    @torch.inference_mode()
+    def f(x):
+        return x * 2
+
+    assert not f(x).requires_grad and (x * 2).requires_grad
+
+
+def test_new_tensors_of_a_tensors_dtype():
+    x = torch.ones(2, 3, dtype=torch.float64)
+    made = [x.new_zeros(2), x.new_empty(1, 2), x.new_full((2,), 3), x.new_tensor([1, 2])]
+    assert [tuple(m.shape) for m in made] == [(2,), (1, 2), (2,), (2,)] and {m.dtype for m in made} == {torch.float64}
+    assert made[2].tolist() == [3.0, 3.0] and x.new_zeros(2, dtype=torch.int64).dtype == torch.int64
+    assert x.view_as(torch.ones(6)).shape == (6,) and x.reshape_as(torch.ones(3, 2)).shape == (3, 2)
+    assert x.is_floating_point() and not x.byte().is_floating_point() and x.byte().dtype == torch.uint8
+    assert torch.bmm(torch.ones(2, 3, 4), torch.ones(2, 4, 5)).shape == (2, 3, 5)

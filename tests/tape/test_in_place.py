@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 import minigrad.tape as torch
 from minigrad.errors import BackwardError
+from minigrad.tape.functions import FUNCTIONS
+from minigrad.tape.methods import IN_PLACE
 
 
 def test_in_place_on_a_result():
@@ -186,3 +188,27 @@ def test_in_place_with_a_wider_operand_keeps_the_dtype():
 def test_an_expanded_tensor_cannot_be_assigned_to():
     with pytest.raises(BackwardError, match=r"x\[i\] = v: several elements of f32\[2,3\] share one place"):
         torch.ones(1, 3).expand(2, 3)[0] = 1.0
+
+
+ARGUMENTS = {
+    **dict.fromkeys(("add", "sub", "mul", "div", "pow"), (2.0,)),
+    **dict.fromkeys(("clamp", "clip"), (0.4, 0.6)),
+    **dict.fromkeys(("remainder", "floor_divide"), (0.4,)),
+    "masked_fill": (torch.tensor([True, False]), 9.0),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_every_function_in_place_is_itself(name):
+    x, more = torch.tensor([[0.3, 0.7], [0.5, -0.9]]), ARGUMENTS.get(name, ())
+    expected = FUNCTIONS[name](x, *more)
+    changed = x.clone()
+    assert getattr(changed, f"{name}_")(*more) is changed
+    np.testing.assert_array_equal(changed.numpy(), expected.numpy())
+    gradients = []
+    for f in (lambda h: getattr(h, f"{name}_")(*more), lambda h: FUNCTIONS[name](h, *more)):
+        w = x.clone().requires_grad_()
+        h = w * 1
+        torch.nan_to_num(f(h)).sum().backward()
+        gradients.append(None if w.grad is None else w.grad.tolist())
+    assert str(gradients[0]) == str(gradients[1])

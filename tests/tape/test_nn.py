@@ -247,3 +247,69 @@ def test_one_hot():
     assert F.one_hot(labels).shape == (2, 2, 3)
     with pytest.raises(ArgumentError, match="one_hot: labels run from 0 to 2, there are classes 0 to 1"):
         F.one_hot(labels, 2)
+
+
+@pytest.mark.parametrize(
+    ("fill", "mean", "deviation"),
+    [
+        (nn.init.zeros_, 0.0, 0.0),
+        (nn.init.ones_, 1.0, 0.0),
+        (lambda w: nn.init.constant_(w, 2.5), 2.5, 0.0),
+        (lambda w: nn.init.uniform_(w, 1.0, 2.0), 1.5, 12**-0.5),
+        (lambda w: nn.init.normal_(w, 1.0, 2.0), 1.0, 2.0),
+        (nn.init.kaiming_uniform_, 0.0, (2 / 400) ** 0.5),  # of a weight [out, in]: fan in 400, fan out 100
+        (nn.init.kaiming_normal_, 0.0, (2 / 400) ** 0.5),
+        (nn.init.xavier_uniform_, 0.0, (2 / 500) ** 0.5),
+        (nn.init.xavier_normal_, 0.0, (2 / 500) ** 0.5),
+    ],
+)
+def test_initial_values_by_name(fill, mean, deviation):
+    torch.manual_seed(0)
+    w = nn.Parameter(torch.full((100, 400), torch.nan))
+    assert fill(w) is w and w.is_leaf and w.requires_grad
+    assert w.mean().item() == pytest.approx(mean, abs=0.03 * deviation + 1e-6)
+    assert w.std().item() == pytest.approx(deviation, rel=0.02, abs=1e-6)
+
+
+def test_fans_are_those_of_a_weight():
+    assert nn.init.fans(torch.ones(2, 3, 4, 5)) == (3 * 20, 2 * 20)
+    with pytest.raises(ArgumentError, match=r"init: f32\[3\] has no fan in and fan out"):
+        nn.init.xavier_normal_(torch.ones(3))
+
+
+def test_activations_and_losses_as_modules_are_their_functions():
+    x = torch.tensor([[-1.5, 0.5, 2.0]])
+    for module, function in [(nn.Tanh(), F.tanh), (nn.Sigmoid(), F.sigmoid), (nn.SiLU(), F.silu), (nn.ReLU(), F.relu)]:
+        assert torch.equal(module(x), function(x)) and repr(module) == f"{type(module).__name__}()"
+    assert nn.Identity()(x) is x
+    assert nn.Flatten()(torch.ones(2, 3, 4)).shape == (2, 12) and nn.Flatten(0)(x).shape == (3,)
+    y = torch.tensor([[0.0, 1.0, 1.0]])
+    assert nn.MSELoss("sum")(x, y).item() == pytest.approx(1.5**2 + 0.5**2 + 1)
+    expected = np.mean(np.logaddexp(0, x.numpy()) - x.numpy() * y.numpy())
+    assert nn.BCEWithLogitsLoss()(x, y).item() == pytest.approx(expected, rel=1e-6)
+
+
+def test_a_dict_of_modules_and_what_is_registered():
+    parts = nn.ModuleDict({"a": nn.Linear(2, 3)})
+    parts["b"] = nn.Identity()
+    assert list(parts) == ["a", "b"] == list(parts.keys()) and len(parts) == 2 and "c" not in parts
+    assert [n for n, _ in parts.named_parameters()] == ["a.weight", "a.bias"] and parts["a"] is next(
+        iter(parts.values())
+    )
+    holder = nn.Module()
+    holder.add_module("parts", parts)
+    holder.register_buffer("seen", torch.zeros(1))
+    holder.register_buffer("scratch", torch.zeros(1), persistent=False)
+    holder.register_parameter("gain", None)
+    assert len(list(holder.buffers())) == 2 and set(holder.state_dict()) == {"seen", "parts.a.weight", "parts.a.bias"}
+
+
+def test_parameters_added_later_have_options_of_their_own():
+    v, w = (nn.Parameter(torch.ones(1)) for _ in range(2))
+    optimizer = optim.SGD([v], lr=0.5)
+    optimizer.add_param_group({"params": [w], "lr": 0.25})
+    (v + w).sum().backward()
+    optimizer.step()
+    assert (v.item(), w.item()) == (0.5, 0.75)
+    with pytest.raises(ArgumentError, match="appears twice"):
+        optimizer.add_param_group({"params": w})

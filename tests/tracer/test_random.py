@@ -97,7 +97,7 @@ def test_gradients_flow_through_the_parameters_of_a_draw():
     (lambda: random.choice(KEY, 3, (4,), replace=False), "choice: cannot draw 4 of 3 without replacement"),
     (lambda: random.choice(KEY, 3, p=P), "choice: p is f32[4], but there are 3 elements along axis 0 of i32[3]"),
     (lambda: random.categorical(KEY, GRID, shape=(2,)),
-     "categorical: shape (2,) must end in (3,), the shape of f32[3,2] without axis 1"),
+     "categorical: shape (2,) does not end in (3,), the axes of logits f32[3,2] without axis 1"),
     (lambda: random.permutation(KEY, 2.5), "permutation: give a Python int or a tensor with an axis, got f32[]"),
     (lambda: random.bits(0), "bits: a key is u32[2], got i64[]"),
 ])  # fmt: skip

@@ -16,7 +16,7 @@ from minigrad.ops import factor
 from minigrad.ops.composite import floating
 from minigrad.ops.contract import matmul
 from minigrad.ops.elementwise import greater, mul
-from minigrad.ops.linalg import adjoint, matrix_type
+from minigrad.ops.matrices import adjoint, matrix_type
 from minigrad.ops.pieces import Concatenate, slice_axis
 
 

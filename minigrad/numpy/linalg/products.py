@@ -15,7 +15,7 @@ from minigrad.numpy.linalg.systems import inv, unit_matrices
 from minigrad.op import Operand, lift
 from minigrad.ops import factor
 from minigrad.ops.contract import matmul
-from minigrad.ops.linalg import matrix_type
+from minigrad.ops.matrices import matrix_type
 
 
 def matrix_power(x: Operand, n: int, /) -> Any:

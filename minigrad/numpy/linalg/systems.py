@@ -19,7 +19,7 @@ from minigrad.ops.axes import full_like
 from minigrad.ops.composite import floating
 from minigrad.ops.contract import common_dtype, matmul
 from minigrad.ops.elementwise import abs_, mul, sub, where
-from minigrad.ops.linalg import column, matrix_type, unit
+from minigrad.ops.matrices import column, matrix_type, unit
 from minigrad.ops.movement import Reshape, expand_to
 from minigrad.types import broadcast_shapes
 
