@@ -13,14 +13,6 @@ from minigrad.recompiles import counters, log_recompiles, no_retrace
 __version__ = "0.1.0"
 
 __all__ = [
-    "Array",
-    "counters",
-    "errors",
-    "log_recompiles",
-    "no_retrace",
-    "numpy",
-    "set_num_threads",
-    "text",
-    "tree",
+    "Array", "counters", "errors", "log_recompiles", "no_retrace", "numpy", "set_num_threads", "text", "tree",
     "types",
-]
+]  # fmt: skip

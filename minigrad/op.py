@@ -131,7 +131,7 @@ def lift(x: Operand, who: str = "op") -> Value:
     if hasattr(x, "__array__"):
         return lift(np.asarray(x), who)
     raise ValueTypeError(
-        f"{who}: cannot compute with {_short_repr(x)} (a {type(x).__name__})",
+        f"{who}: cannot compute with {short_repr(x)} (a {type(x).__name__})",
         hint="tensors, NumPy arrays and Python numbers are welcome",
     )
 
@@ -142,7 +142,8 @@ def _scalar_dtype(x: Any, who: str) -> DType:
     return scalar_dtype(x)
 
 
-def _short_repr(x: Any) -> str:
+def short_repr(x: Any) -> str:
+    """What x is, for a message."""
     text = repr(x)
     return text if len(text) <= 60 else text[:57] + "..."
 

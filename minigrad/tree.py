@@ -19,15 +19,7 @@ import sys
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from typing import Any, NoReturn
 
-from minigrad.containers import (
-    CONTAINERS,
-    Container,
-    Step,
-    classify,
-    register,
-    register_dataclass,
-    register_leaf,
-)
+from minigrad.containers import CONTAINERS, Container, Step, classify, register, register_dataclass, register_leaf
 from minigrad.errors import TreeError
 
 __all__ = [

@@ -130,6 +130,7 @@ class Store:
             _warn(f"cannot keep compiled programs: the folder {self.folder} {_reason(why)}")
 
     def _write(self, path: Path, data: bytes) -> None:
+        """Not forced to the disk, which may take longer than to compile: what a crash cuts off, the checksum finds."""
         beside = path.with_name(f"{path.stem}.{os.getpid()}.{os.urandom(6).hex()}.part")
         handle = os.open(beside, _CREATE, 0o600)
         try:
@@ -137,7 +138,6 @@ class Store:
                 view = memoryview(data)
                 while view:
                     view = view[os.write(handle, view) :]
-                os.fsync(handle)
             finally:
                 os.close(handle)
             os.replace(beside, path)

@@ -7,9 +7,10 @@ of what compiles and runs it; the processor; the settings. If any of it differs,
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -30,8 +31,7 @@ binding: Any = lazy_module("llvmlite.binding")
 
 _SPELLED = 64  # elements of a constant that are written out; more are hashed
 # The rest of minigrad (front-ends, the command line) only decides which graph there is.
-_ROOMS = ("*.py", "text/*.py", "ops/**/*.py", "interpreters/**/*.py", "control/**/*.py", "passes/**/*.py",
-          "loops/**/*.py", "backends/**/*.py")  # fmt: skip
+_ROOMS = ("text", "ops", "interpreters", "control", "passes", "loops", "backends")
 
 
 def key(graph: Graph, backend: str, optimize: bool, donated: Collection[int] = ()) -> str | None:
@@ -84,6 +84,16 @@ def _sources() -> str:
     """Of minigrad itself: an edited copy is another compiler, whatever its version says. Size and time of change stand
     for a file's content, as they do for Python's own byte code; to read them all would take longer than the rest."""
     home = Path(__file__).parents[1]
-    files = sorted({p for pattern in _ROOMS for p in home.glob(pattern)})
-    about = [(str(p.relative_to(home)), (found := p.stat()).st_size, found.st_mtime_ns) for p in files]
-    return hashlib.blake2b(repr((str(home), about)).encode(), digest_size=20).hexdigest()
+    files = [*_modules(home, ()), *(e for room in _ROOMS for e in _modules(home / room))]
+    about = sorted((e.path, (found := e.stat()).st_size, found.st_mtime_ns) for e in files)
+    return hashlib.blake2b(repr(about).encode(), digest_size=20).hexdigest()
+
+
+def _modules(folder: str | Path, within: Collection[str] | None = None) -> Iterator[os.DirEntry[str]]:
+    """The Python files of a folder, and of the folders in it (`within`: of these only)."""
+    with os.scandir(folder) as entries:
+        for e in entries:
+            if e.name.endswith(".py"):
+                yield e
+            elif e.is_dir() and e.name != "__pycache__" and (within is None or e.name in within):
+                yield from _modules(e.path)

@@ -78,13 +78,13 @@ def native(text: str, foreign: int) -> Native:
     machine, options = _compiler()
     with _lock:
         module = llvm.parse_assembly(text)
-        _optimize(module, llvm.create_pass_builder(machine, options))
+        _optimize(module, machine, options)
         image = machine.emit_object(module)
         module.close()
     return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text or f"@{name} =" in text]), foreign)
 
 
-def _optimize(module: Any, builder: Any) -> None:
+def _optimize(module: Any, machine: Any, options: Any) -> None:
     """Give accumulators registers. Nothing else is wanted of LLVM's passes: the loops are written in vectors, and equal
     scalars are merged and what does not change is lifted out of loops when instructions are selected.
 
@@ -92,6 +92,7 @@ def _optimize(module: Any, builder: Any) -> None:
     by another base's, which does nothing. The builder serves once, too: each run leaves callbacks in it, which every
     later run of a pass calls, so that after a thousand programs one takes five times as long.
     """
+    builder = llvm.create_pass_builder(machine, options)
     manager = llvm.create_new_module_pass_manager()
     manager.add_sroa_pass()
     manager.run(module, builder)
@@ -124,10 +125,15 @@ def vector_bytes() -> int:
     return 64 if features.get("avx512bw") else 32 if features.get("avx2") else 16
 
 
+@cache
 def prepare() -> None:
-    """Load LLVM and set it up for this machine."""
+    """Load LLVM and set it up for this machine. Its first module takes three times as long as later ones."""
+    machine, options = _compiler()
     with _lock:
-        _compiler()
+        module = llvm.parse_assembly("define float @first(float %x) {\n  ret float %x\n}")
+        _optimize(module, llvm.create_pass_builder(machine, options))
+        machine.emit_object(module)
+        module.close()
 
 
 @cache

@@ -12,15 +12,5 @@ from minigrad.control.loop import Scan, scan
 from minigrad.control.repeat import While, repeat
 
 __all__ = [
-    "Call",
-    "Checkpoint",
-    "Cond",
-    "CustomJvp",
-    "CustomVjp",
-    "Scan",
-    "While",
-    "branch",
-    "call",
-    "repeat",
-    "scan",
-]
+    "Call", "Checkpoint", "Cond", "CustomJvp", "CustomVjp", "Scan", "While", "branch", "call", "repeat", "scan",
+]  # fmt: skip

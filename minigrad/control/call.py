@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from minigrad.control.transform import (
-    Holding,
+    Applied,
     batch_all,
     closed,
     differentiable,
@@ -24,7 +24,7 @@ from minigrad.control.transform import (
     vjp_graph,
 )
 from minigrad.graph import Graph
-from minigrad.op import Value
+from minigrad.op import Op, Value
 from minigrad.ops.elementwise import mul, sin
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.types import FLOAT64, INT64, TensorType
@@ -34,7 +34,7 @@ Compiler = Callable[[Graph], Run]
 
 
 @dataclass(frozen=True)
-class Call(Holding):
+class Call(Applied):
     """The graph, applied. With a compiler it runs compiled, and so do the graphs its rules derive from it."""
 
     graph: Graph
@@ -43,10 +43,6 @@ class Call(Holding):
 
     def parameters(self) -> dict[str, Any]:
         return {"graph": self.graph}
-
-    def out_type(self, *types: TensorType) -> tuple[TensorType, ...]:
-        self.require(self.graph, types, self.graph.name)
-        return self.graph.out_types
 
     def impl(self, *arrays: Any) -> Sequence[Any]:
         if self.compiler is None:
@@ -78,10 +74,7 @@ class Call(Holding):
 
     @classmethod
     def samples(cls) -> Samples:
-        types = [TensorType((2, 3), FLOAT64), TensorType((3,), FLOAT64), TensorType((), INT64)]
-        graph = closed(lambda x, k, n: [mul(sin(x), k), mul(n, n), mul(k, k)], types, "f")
-        yield cls(graph), (Draw((2, 3)), Draw((3,)), Draw((), "int64"))
-        yield cls(closed(lambda x: [x, sin(x)], [TensorType((0,), FLOAT64)], "g")), (Draw((0,)),)
+        yield from _samples(cls)
 
 
 @lru_cache(maxsize=1024)
@@ -91,17 +84,10 @@ def call(graph: Graph, compiler: Compiler | None = None) -> Call:
 
 
 @dataclass(frozen=True)
-class Checkpoint(Holding):
+class Checkpoint(Applied):
     """The graph, applied; on the way back its intermediates are computed again instead of having been kept."""
 
     graph: Graph
-
-    def out_type(self, *types: TensorType) -> tuple[TensorType, ...]:
-        self.require(self.graph, types, self.graph.name)
-        return self.graph.out_types
-
-    def impl(self, *arrays: Any) -> Sequence[Any]:
-        return evaluate(self.graph, arrays)
 
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         dotted = tuple(d is not None for d in dots)
@@ -118,7 +104,11 @@ class Checkpoint(Holding):
 
     @classmethod
     def samples(cls) -> Samples:
-        types = [TensorType((2, 3), FLOAT64), TensorType((3,), FLOAT64), TensorType((), INT64)]
-        graph = closed(lambda x, k, n: [mul(sin(x), k), mul(n, n), mul(k, k)], types, "f")
-        yield cls(graph), (Draw((2, 3)), Draw((3,)), Draw((), "int64"))
-        yield cls(closed(lambda x: [x, sin(x)], [TensorType((0,), FLOAT64)], "g")), (Draw((0,)),)
+        yield from _samples(cls)
+
+
+def _samples(op: Callable[[Graph], Op]) -> Samples:
+    types = [TensorType((2, 3), FLOAT64), TensorType((3,), FLOAT64), TensorType((), INT64)]
+    graph = closed(lambda x, k, n: [mul(sin(x), k), mul(n, n), mul(k, k)], types, "f")
+    yield op(graph), (Draw((2, 3)), Draw((3,)), Draw((), "int64"))
+    yield op(closed(lambda x: [x, sin(x)], [TensorType((0,), FLOAT64)], "g")), (Draw((0,)),)

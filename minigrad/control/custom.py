@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from minigrad.control.call import call
-from minigrad.control.transform import Holding, batch_all, closed, differentiable, evaluate, filled, pick, place
+from minigrad.control.transform import Applied, batch_all, closed, differentiable, filled, pick, place
 from minigrad.graph import Graph, LazyGraph
 from minigrad.op import Value
 from minigrad.ops.elementwise import cos, mul, sin
@@ -35,19 +35,8 @@ def _over_lanes(rule: Rule, size: int) -> LazyGraph:
     return LazyGraph(make)
 
 
-class _Custom(Holding):
-    graph: Graph
-
-    def out_type(self, *types: TensorType) -> tuple[TensorType, ...]:
-        self.require(self.graph, types, self.graph.name)
-        return self.graph.out_types
-
-    def impl(self, *arrays: Any) -> list[Any]:
-        return evaluate(self.graph, arrays)
-
-
 @dataclass(frozen=True)
-class CustomJvp(_Custom):
+class CustomJvp(Applied):
     """`rule`: (xs, tangents of the float xs) -> (ys, tangents of the float ys). Reverse mode transposes it."""
 
     graph: Graph
@@ -79,7 +68,7 @@ class CustomJvp(_Custom):
 
 
 @dataclass(frozen=True)
-class CustomVjp(_Custom):
+class CustomVjp(Applied):
     """`there`: xs -> (ys, saved). `back`: (saved, ȳs of the float ys) -> x̄s of the float xs. No forward mode."""
 
     graph: Graph

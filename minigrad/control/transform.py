@@ -40,6 +40,19 @@ class Holding(Op):
             raise ShapeError(f"{self.label}: {what} takes ({shown[1]}), got ({shown[0]})")
 
 
+class Applied(Holding):
+    """Applies the one graph it holds."""
+
+    graph: Graph
+
+    def out_type(self, *types: TensorType) -> tuple[TensorType, ...]:
+        self.require(self.graph, types, self.graph.name)
+        return self.graph.out_types
+
+    def impl(self, *arrays: Any) -> Sequence[Any]:
+        return evaluate(self.graph, arrays)
+
+
 def closed(f: Callable[..., Sequence[Any]], types: Sequence[TensorType], name: str) -> Graph:
     """Trace an f that captures nothing, whatever interpreter is in force."""
     with using(EVALUATE):

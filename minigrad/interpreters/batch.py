@@ -13,7 +13,7 @@ from minigrad.op import Interpreter, Op, Operand, Value, explain, interpreter, l
 from minigrad.ops.movement import Expand, Reshape
 from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.source import Line, user_line
-from minigrad.types import TensorType
+from minigrad.types import DType, Shape, TensorType
 
 
 class Batched(Value):
@@ -28,6 +28,18 @@ class Batched(Value):
     def type(self) -> TensorType:  # type: ignore[override]
         t = self.x.type
         return t.with_shape(t.shape[1:])
+
+    @property
+    def shape(self) -> Shape:
+        return self.x.shape[1:]
+
+    @property
+    def dtype(self) -> DType:
+        return self.x.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.x.ndim - 1
 
     def origin(self) -> Line:
         return self.line

@@ -12,27 +12,46 @@ from typing import Any, ClassVar
 from minigrad.errors import NotDifferentiableError
 from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
 from minigrad.source import Line
-from minigrad.types import TensorType, is_differentiable
+from minigrad.types import DType, Shape, TensorType, is_differentiable
 
 
-class Dual(Value):
-    """A value and its tangent."""
+class StandIn(Value):
+    """An interpreter's stand-in for the value x: of its type, and with its numbers."""
 
-    __slots__ = ("dot", "owner", "x")
-    differentiated: ClassVar[bool] = True
-
-    def __init__(self, owner: Forward, x: Value, dot: Any) -> None:
-        self.owner, self.x, self.dot = owner, x, dot
+    __slots__ = ("x",)
+    x: Value
 
     @property
     def type(self) -> TensorType:  # type: ignore[override]
         return self.x.type
+
+    @property
+    def shape(self) -> Shape:
+        return self.x.shape
+
+    @property
+    def dtype(self) -> DType:
+        return self.x.dtype
+
+    @property
+    def ndim(self) -> int:
+        return self.x.ndim
 
     def origin(self) -> Line:
         return self.x.origin()
 
     def concrete(self, why: str) -> ndarray:
         return self.x.concrete(why)
+
+
+class Dual(StandIn):
+    """A value and its tangent."""
+
+    __slots__ = ("dot", "owner")
+    differentiated: ClassVar[bool] = True
+
+    def __init__(self, owner: Forward, x: Value, dot: Any) -> None:
+        self.owner, self.x, self.dot = owner, x, dot
 
 
 class Forward(Interpreter):

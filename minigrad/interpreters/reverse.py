@@ -12,12 +12,12 @@ from typing import Any, ClassVar, Protocol
 
 from minigrad.errors import ShapeError
 from minigrad.graph import Node, Var
-from minigrad.interpreters.forward import push_through
-from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, made_at, ndarray, using
+from minigrad.interpreters.forward import StandIn, push_through
+from minigrad.op import Interpreter, Op, Operand, Value, interpreter, lift, made_at, using
 from minigrad.ops.elementwise import add
 from minigrad.ops.kinds import zeros
 from minigrad.source import UNKNOWN, Line, behalf, node_line
-from minigrad.types import TensorType, is_differentiable
+from minigrad.types import is_differentiable
 
 
 class Step(Protocol):
@@ -29,7 +29,7 @@ class Step(Protocol):
     def pull(self, y_bars: list[Any]) -> Sequence[Any]: ...
 
 
-def walk(steps: Iterable[Step], bars: dict[Any, Any]) -> dict[Any, Any]:
+def walk(steps: Iterable[Step], bars: dict[Any, Any], add: Callable[[Any, Any], Any] = add) -> dict[Any, Any]:
     """Cotangents of everything reached: `bars` starts with those of the outputs; steps come latest first."""
     for step in steps:
         outs = step.outs
@@ -68,18 +68,14 @@ def transpose_jvp(op: Op, y_bars: list[Any], y: Any, xs: Sequence[Value], wanted
     return [next(given) if w else None for w in wanted]
 
 
-class Recorded(Value):
+class Recorded(StandIn):
     """A value on a trail."""
 
-    __slots__ = ("owner", "x")
+    __slots__ = ("owner",)
     differentiated: ClassVar[bool] = True
 
     def __init__(self, owner: Reverse, x: Value) -> None:
         self.owner, self.x = owner, x
-
-    @property
-    def type(self) -> TensorType:  # type: ignore[override]
-        return self.x.type
 
     @property
     def line(self) -> Line:
@@ -89,9 +85,6 @@ class Recorded(Value):
     def origin(self) -> Line:
         line = self.line
         return self.x.origin() if line is UNKNOWN else line
-
-    def concrete(self, why: str) -> ndarray:
-        return self.x.concrete(why)
 
 
 class Record:

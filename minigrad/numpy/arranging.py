@@ -5,12 +5,14 @@ Floor 5. Movement, and one running product.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.joining import concat, split
 from minigrad.numpy.linear_algebra import diag
 from minigrad.numpy.manipulation import atleast_1d, flip, moveaxis, ravel, swapaxes
+from minigrad.numpy.named import named
 from minigrad.op import Operand, lift
 from minigrad.ops.axes import axis_of
 from minigrad.ops.cumulative import CumProd
@@ -76,41 +78,21 @@ def rollaxis(x: Operand, axis: int, /, start: int = 0) -> Any:
 
 
 # ── cut ──────────────────────────────────────────────────────────────────────────────────────────
-def hsplit(x: Operand, indices_or_sections: Any, /) -> list[Any]:
-    """`split` along the second axis (of a vector: along its only one).
+def _split_along(name: str, axis: int, rank: int, doc: str, example: str) -> Callable[..., Any]:
+    """The public function of `split` along a certain axis, of arrays of this rank or more."""
 
-    >>> import minigrad.numpy as mnp
-    >>> [p.tolist() for p in mnp.hsplit(mnp.arange(4), 2)]
-    [[0, 1], [2, 3]]
-    """
-    x = _at_least(lift(x, "hsplit"), 1, "hsplit")
-    return split(x, indices_or_sections, axis=0 if x.ndim == 1 else 1)
+    def function(x: Operand, indices_or_sections: Any, /) -> list[Any]:
+        x = lift(x, name)
+        if x.ndim < rank:
+            raise ShapeError(f"{name}: needs at least {rank} ax{'is' if rank == 1 else 'es'}, got {x.type}")
+        return split(x, indices_or_sections, axis=min(axis, x.ndim - 1))
 
-
-def vsplit(x: Operand, indices_or_sections: Any, /) -> list[Any]:
-    """`split` along the first axis of a matrix or more.
-
-    >>> import minigrad.numpy as mnp
-    >>> [p.shape for p in mnp.vsplit(mnp.ones((4, 3)), 2)]
-    [(2, 3), (2, 3)]
-    """
-    return split(_at_least(lift(x, "vsplit"), 2, "vsplit"), indices_or_sections, axis=0)
+    return named(function, name, f"`split` along {doc}.", example, "[p.shape for p in mnp.{name}(mnp.ones({call}), 2)]")
 
 
-def dsplit(x: Operand, indices_or_sections: Any, /) -> list[Any]:
-    """`split` along the third axis.
-
-    >>> import minigrad.numpy as mnp
-    >>> [p.shape for p in mnp.dsplit(mnp.ones((2, 3, 4)), 2)]
-    [(2, 3, 2), (2, 3, 2)]
-    """
-    return split(_at_least(lift(x, "dsplit"), 3, "dsplit"), indices_or_sections, axis=2)
-
-
-def _at_least(x: Any, rank: int, who: str) -> Any:
-    if x.ndim < rank:
-        raise ShapeError(f"{who}: needs at least {rank} ax{'is' if rank == 1 else 'es'}, got {x.type}")
-    return x
+hsplit = _split_along("hsplit", 1, 1, "the second axis (of a vector: along its only one)", "4 -> [(2,), (2,)]")
+vsplit = _split_along("vsplit", 0, 2, "the first axis of a matrix or more", "(4, 3) -> [(2, 3), (2, 3)]")
+dsplit = _split_along("dsplit", 2, 3, "the third axis", "(2, 3, 4) -> [(2, 3, 2), (2, 3, 2)]")
 
 
 # ── put together ─────────────────────────────────────────────────────────────────────────────────

@@ -16,7 +16,7 @@ from minigrad.ops import elementwise as e
 from minigrad.ops.axes import axis_of
 from minigrad.ops.composite import floating
 from minigrad.ops.cumulative import CumSum
-from minigrad.ops.movement import Reshape, Sum
+from minigrad.ops.movement import Reshape, Sum, along
 from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.types import as_dtype
 
@@ -36,7 +36,7 @@ def trapezoid(y: Operand, /, x: Operand | None = None, dx: Operand = 1.0, axis: 
         x = lift(x, "trapezoid")
         width = diff(x, axis=0 if x.ndim == 1 else axis)
         if x.ndim == 1:
-            width = Reshape(tuple(width.shape[0] if d == place else 1 for d in range(y.ndim)))(width)
+            width = along(width, place, y.ndim)
     pairs = e.add(slice_axis(y, place, min(1, n), n), slice_axis(y, place, 0, max(n - 1, 0)))
     return Sum((place,))(e.mul(0.5, e.mul(width, pairs)))
 
@@ -96,8 +96,8 @@ def _widths(f: Value, step: Any, axis: int) -> Any:
     if h.ndim != 1 or h.shape[0] != f.shape[axis]:
         raise ShapeError(f"gradient: coordinates {h.type} for axis {axis} of {f.type}")
     gaps = diff(h)
-    along = Reshape(tuple(gaps.shape[0] if d == axis else 1 for d in range(f.ndim)))(gaps)
-    return lambda start, stop: slice_axis(along, axis, start, stop)
+    widths = along(gaps, axis, f.ndim)
+    return lambda start, stop: slice_axis(widths, axis, start, stop)
 
 
 def unwrap(p: Operand, /, discont: float | None = None, axis: int = -1, *, period: float = 2 * math.pi) -> Any:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.dtypes import check_device
+from minigrad.numpy.named import OF_ARRAY, named
 from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops import axes, movement
 from minigrad.ops.elementwise import add, convert, div, mul, sub, where
@@ -66,36 +67,24 @@ def _constant(shape: tuple[Any, ...], value: Any, dtype: DType) -> Any:
         raise ArgumentError(f"full: {value!r} does not fit in {dtype.name}: {error}") from None
 
 
-def zeros(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
-    """Zeros, float32 unless `dtype` says otherwise.
+def _filled(name: str, value: int, doc: str, example: str) -> Callable[..., Any]:
+    """The public function of an array full of one number."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.zeros(3).tolist()
-    [0.0, 0.0, 0.0]
-    """
-    check_device("zeros", device)
-    return _constant(shape_of("zeros", shape), 0, as_dtype(dtype or FLOAT32))
+    def function(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
+        check_device(name, device)
+        return _constant(shape_of(name, shape), value, as_dtype(dtype or FLOAT32))
 
-
-def ones(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
-    """Ones, float32 unless `dtype` says otherwise.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.ones((1, 2), dtype=int).tolist()
-    [[1, 1]]
-    """
-    check_device("ones", device)
-    return _constant(shape_of("ones", shape), 1, as_dtype(dtype or FLOAT32))
+    return named(function, name, f"{doc}, float32 unless `dtype` says otherwise.", example)
 
 
-def empty(shape: Any, dtype: Any = None, *, device: Any = None) -> Any:
-    """An array whose values do not matter: zeros, since an immutable array nobody can fill had better be defined.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.empty((2, 0)).shape
-    (2, 0)
-    """
-    return zeros(shape, dtype, device=device)
+zeros = _filled("zeros", 0, "Zeros", "3 -> [0.0, 0.0, 0.0]")
+ones = _filled("ones", 1, "Ones", "(1, 2), dtype=int -> [[1, 1]]")
+empty = _filled(
+    "empty",
+    0,
+    "An array whose values do not matter: zeros, since an immutable array nobody can fill had better be defined",
+    "(2, 0) -> [[], []]",
+)
 
 
 def full_like(x: Operand, /, fill_value: Operand, dtype: Any = None, *, device: Any = None) -> Any:
@@ -113,34 +102,18 @@ def full_like(x: Operand, /, fill_value: Operand, dtype: Any = None, *, device: 
     return movement.expand_to(convert(lift(fill_value, "full_like"), found), x.shape)
 
 
-def zeros_like(x: Operand, /, dtype: Any = None, *, device: Any = None) -> Any:
-    """Zeros in the shape and dtype of x.
+def _alike(name: str, value: int, doc: str, example: str) -> Callable[..., Any]:
+    """The public function of one number in the shape and dtype of x."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.zeros_like(mnp.asarray([1, 2])).tolist()
-    [0, 0]
-    """
-    return full_like(x, 0, dtype, device=device)
+    def function(x: Operand, /, dtype: Any = None, *, device: Any = None) -> Any:
+        return full_like(x, value, dtype, device=device)
 
-
-def ones_like(x: Operand, /, dtype: Any = None, *, device: Any = None) -> Any:
-    """Ones in the shape and dtype of x.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.ones_like(mnp.asarray([1, 2])).tolist()
-    [1, 1]
-    """
-    return full_like(x, 1, dtype, device=device)
+    return named(function, name, doc, example, OF_ARRAY)
 
 
-def empty_like(x: Operand, /, dtype: Any = None, *, device: Any = None) -> Any:
-    """An array like x whose values do not matter (see `empty`).
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.empty_like(mnp.ones((2, 0))).shape
-    (2, 0)
-    """
-    return full_like(x, 0, dtype, device=device)
+zeros_like = _alike("zeros_like", 0, "Zeros in the shape and dtype of x.", "[1, 2] -> [0, 0]")
+ones_like = _alike("ones_like", 1, "Ones in the shape and dtype of x.", "[1, 2] -> [1, 1]")
+empty_like = _alike("empty_like", 0, "An array like x whose values do not matter (see `empty`).", "[1, 2] -> [0, 0]")
 
 
 # ── ranges and matrices ──────────────────────────────────────────────────────────────────────────
@@ -241,32 +214,21 @@ def tri(n_rows: int, n_cols: int | None = None, /, k: int = 0, dtype: Any = None
     return Array(np.tri(n, m, k=k, dtype=as_dtype(dtype or FLOAT32)))
 
 
-def _triangle(who: str, x: Operand, k: int, lower: Any) -> Any:
-    x = lift(x, who)
-    if x.ndim < 2:
-        raise ShapeError(f"{who}: needs at least 2 axes, got {x.type}")
-    zero = movement.zero(x.dtype)
-    return where(axes.triangle(x, k), x, zero) if lower else where(axes.triangle(x, k - 1), zero, x)
+def _triangle(name: str, lower: bool, doc: str, example: str) -> Callable[..., Any]:
+    """The public function of one triangle of a matrix."""
+
+    def function(x: Operand, /, k: int = 0) -> Any:
+        x = lift(x, name)
+        if x.ndim < 2:
+            raise ShapeError(f"{name}: needs at least 2 axes, got {x.type}")
+        zero = movement.zero(x.dtype)
+        return where(axes.triangle(x, k), x, zero) if lower else where(axes.triangle(x, k - 1), zero, x)
+
+    return named(function, name, f"x with zeros {doc} the k-th diagonal of its last two axes.", example, OF_ARRAY)
 
 
-def tril(x: Operand, /, k: int = 0) -> Any:
-    """x with zeros above the k-th diagonal of its last two axes.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.tril(mnp.ones((2, 2))).tolist()
-    [[1.0, 0.0], [1.0, 1.0]]
-    """
-    return _triangle("tril", x, k, True)
-
-
-def triu(x: Operand, /, k: int = 0) -> Any:
-    """x with zeros below the k-th diagonal of its last two axes.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.triu(mnp.ones((2, 2))).tolist()
-    [[1.0, 1.0], [0.0, 1.0]]
-    """
-    return _triangle("triu", x, k, False)
+tril = _triangle("tril", True, "above", "[[1, 2], [3, 4]] -> [[1, 0], [3, 4]]")
+triu = _triangle("triu", False, "below", "[[1, 2], [3, 4]] -> [[1, 2], [0, 4]]")
 
 
 def meshgrid(*arrays: Operand, indexing: str = "xy", sparse: bool = False) -> list[Any]:

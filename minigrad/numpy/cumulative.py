@@ -10,94 +10,64 @@ from typing import Any
 
 from minigrad.errors import ArgumentError
 from minigrad.numpy.manipulation import ravel
+from minigrad.numpy.named import OF_ARRAY, named
 from minigrad.numpy.reductions import accumulator
 from minigrad.op import Op, Operand, lift
 from minigrad.ops import cumulative as c
 from minigrad.ops import running
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert, not_equal, sub
-from minigrad.ops.movement import full
+from minigrad.ops.movement import full, keep_axes
 from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.types import promote
 
 
-def cumulative_sum(x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: Any = False) -> Any:
-    """x₀, x₀ + x₁, ... along an axis; with `include_initial` a 0 in front. A vector needs no axis.
+def _cumulative(name: str, op: Callable[[int], Op], start: int, doc: str, example: str) -> Callable[..., Any]:
+    """The public function of a running sum or product, by the Array API's name."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.cumulative_sum(mnp.asarray([1, 2, 3]), include_initial=True).tolist()
-    [0, 1, 3, 6]
-    """
-    return _running("cumulative_sum", c.CumSum, 0, x, axis, dtype, include_initial)
+    def function(x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: Any = False) -> Any:
+        x = lift(x, name)
+        if axis is None:
+            if x.ndim != 1:
+                raise ArgumentError(f"{name}: {x.type} needs an axis", hint="only a vector goes without")
+            axis = 0
+        place = axis_of(name, axis, x)
+        x = convert(x, accumulator(x, dtype))
+        y = op(place)(x)
+        if not include_initial:
+            return y
+        edge = keep_axes(x.shape, {place})
+        return Concatenate(place)(full(edge, start, y.dtype), y)
 
-
-def cumulative_prod(x: Operand, /, *, axis: int | None = None, dtype: Any = None, include_initial: Any = False) -> Any:
-    """x₀, x₀·x₁, ... along an axis; with `include_initial` a 1 in front. A vector needs no axis.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.cumulative_prod(mnp.asarray([1, 2, 3])).tolist()
-    [1, 2, 6]
-    """
-    return _running("cumulative_prod", c.CumProd, 1, x, axis, dtype, include_initial)
-
-
-def _running(
-    who: str, op: Callable[[int], Op], start: int, x: Operand, axis: int | None, dtype: Any, include_initial: Any
-) -> Any:
-    x = lift(x, who)
-    if axis is None:
-        if x.ndim != 1:
-            raise ArgumentError(f"{who}: {x.type} needs an axis", hint="only a vector goes without")
-        axis = 0
-    place = axis_of(who, axis, x)
-    x = convert(x, accumulator(x, dtype))
-    y = op(place)(x)
-    if not include_initial:
-        return y
-    edge = tuple(1 if d == place else n for d, n in enumerate(x.shape))
-    return Concatenate(place)(full(edge, start, y.dtype), y)
+    doc = f"{doc} along an axis; with `include_initial` a {start} in front. A vector needs no axis."
+    return named(function, name, doc, example, OF_ARRAY)
 
 
-def cumsum(x: Operand, /, axis: int | None = None, dtype: Any = None) -> Any:
-    """x₀, x₀ + x₁, ... along an axis, or of all elements in a row.
+def _of_all(name: str, cumulative: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function by NumPy's name, which without an axis takes all elements in a row."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.cumsum(mnp.asarray([[1, 2], [3, 4]])).tolist()
-    [1, 3, 6, 10]
-    """
-    return cumulative_sum(ravel(x) if axis is None else x, axis=0 if axis is None else axis, dtype=dtype)
+    def function(x: Operand, /, axis: int | None = None, dtype: Any = None) -> Any:
+        return cumulative(ravel(x) if axis is None else x, axis=0 if axis is None else axis, dtype=dtype)
 
-
-def cumprod(x: Operand, /, axis: int | None = None, dtype: Any = None) -> Any:
-    """x₀, x₀·x₁, ... along an axis, or of all elements in a row.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.cumprod(mnp.asarray([[1, 2], [3, 4]]), axis=0).tolist()
-    [[1, 2], [3, 8]]
-    """
-    return cumulative_prod(ravel(x) if axis is None else x, axis=0 if axis is None else axis, dtype=dtype)
+    return named(function, name, f"{doc} along an axis, or of all elements in a row.", example, OF_ARRAY)
 
 
-def cummax(x: Operand, /, axis: int = 0) -> Any:
-    """The largest element so far, along an axis.
+def _so_far(name: str, extreme: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of a running extreme."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.cummax(mnp.asarray([1, 3, 2])).tolist()
-    [1, 3, 3]
-    """
-    x = lift(x, "cummax")
-    return running.cummax(x, axis_of("cummax", axis, x))
+    def function(x: Operand, /, axis: int = 0) -> Any:
+        x = lift(x, name)
+        return extreme(x, axis_of(name, axis, x))
+
+    return named(function, name, doc, example, OF_ARRAY)
 
 
-def cummin(x: Operand, /, axis: int = 0) -> Any:
-    """The smallest element so far, along an axis.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.cummin(mnp.asarray([2, 3, 1])).tolist()
-    [2, 2, 1]
-    """
-    x = lift(x, "cummin")
-    return running.cummin(x, axis_of("cummin", axis, x))
+cumulative_sum = _cumulative("cumulative_sum", c.CumSum, 0, "x₀, x₀ + x₁, ...", "[1, 2, 3] -> [1, 3, 6]")
+cumulative_prod = _cumulative("cumulative_prod", c.CumProd, 1, "x₀, x₀·x₁, ...", "[1, 2, 3] -> [1, 2, 6]")
+cumsum = _of_all("cumsum", cumulative_sum, "x₀, x₀ + x₁, ...", "[[1, 2], [3, 4]] -> [1, 3, 6, 10]")
+cumprod = _of_all("cumprod", cumulative_prod, "x₀, x₀·x₁, ...", "[[1, 2], [3, 4]] -> [1, 2, 6, 24]")
+cummax = _so_far("cummax", running.cummax, "The largest element so far, along an axis.", "[1, 3, 2] -> [1, 3, 3]")
+cummin = _so_far("cummin", running.cummin, "The smallest element so far, along an axis.", "[2, 3, 1] -> [2, 2, 1]")
 
 
 def diff(

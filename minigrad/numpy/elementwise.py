@@ -1,62 +1,22 @@
 """Functions of elements: one line each, because they differ only in the op.
 
-Floor 5. Operands broadcast and promote by the op's own rules; Python numbers are weak. `unary` and `binary` wrap
-an op in a function with the Array API's signature, a docstring and an example.
+Floor 5. Operands broadcast and promote by the op's own rules; Python numbers are weak.
 """
 
 from __future__ import annotations
 
 import builtins
 import math
-import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
-from minigrad.op import Op, Operand, interpreter, lift
+from minigrad.numpy.named import binary, unary
+from minigrad.op import Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.complex import complex_
 from minigrad.ops.composite import floating
 from minigrad.types import BOOL
-
-F = TypeVar("F", bound=Callable[..., Any])
-_in_force = interpreter.get  # asking here instead of in op.__call__ saves a call
-PLAIN = "mnp.{name}({call}).tolist()"  # how the examples in docstrings call the function
-OF_ARRAY = PLAIN.replace("{call}", "mnp.asarray({call})")
-
-
-def unary(name: str, op: Op, doc: str, example: str = "", form: str = PLAIN) -> Callable[[Operand], Any]:
-    """The public function `name(x)` of an op."""
-
-    def function(x: Operand, /) -> Any:
-        return _in_force().apply(op, (x,))
-
-    def whole(x: Operand, /) -> Any:  # of an op that does more when it is called
-        return op(x)
-
-    plain = type(op).__call__ is Op.__call__
-    return named(function if plain else whole, name, doc, example, form)
-
-
-def binary(name: str, op: Op, doc: str, example: str = "", form: str = PLAIN) -> Callable[[Operand, Operand], Any]:
-    """The public function `name(x1, x2)` of an op."""
-
-    def function(x1: Operand, x2: Operand, /) -> Any:
-        return _in_force().apply(op, (x1, x2))
-
-    return named(function, name, doc, example, form)
-
-
-def named(function: F, name: str, doc: str, example: str, form: str = PLAIN) -> F:
-    """The function under its public name. An example is "call -> result"; `form` is how the call is written out."""
-    function.__name__ = function.__qualname__ = name
-    function.__module__ = sys._getframe(2).f_globals["__name__"]  # that calls `unary` and its like: pickle looks there
-    call, _, result = example.partition(" -> ")
-    shown = f">>> import minigrad.numpy as mnp\n>>> {form.format(name=name, call=call)}\n{result}\n"
-    function.__doc__ = f"{doc}\n\n{shown}" if example else doc
-    return function
-
 
 # ── arithmetic ───────────────────────────────────────────────────────────────────────────────────
 add = binary("add", e.add, "x1 + x2.", "1, 2 -> 3")
@@ -72,6 +32,7 @@ negative = unary("negative", e.neg, "-x.", "2 -> -2")
 abs = absolute = unary("abs", e.abs_, "|x|, real for complex x. The derivative at 0 is 0.", "-2 -> 2")
 sign = unary("sign", e.sign, "-1, 0 or 1; for complex x, x/|x|.", "-2.5 -> -1.0")
 reciprocal = unary("reciprocal", e.reciprocal, "1 / x; integers give float32.", "2.0 -> 0.5")
+positive = unary("positive", lambda x: lift(x, "positive"), "x itself.", "2 -> 2")
 hypot = binary("hypot", e.hypot, "√(x1² + x2²), without overflow.", "3, 4 -> 5.0")
 copysign = binary("copysign", e.copysign, "|x1| with the sign of x2.", "2.0, -0.0 -> -2.0")
 nextafter = binary("nextafter", e.nextafter, "The float next to x1 on the way to x2.", "0.0, 0.0 -> 0.0")
@@ -125,21 +86,13 @@ tanh = unary("tanh", e.tanh, "The hyperbolic tangent.", "0 -> 0.0")
 asinh = arcsinh = unary("asinh", e.asinh, "The inverse of sinh.", "0 -> 0.0")
 acosh = arccosh = unary("acosh", e.acosh, "The inverse of cosh, nan below 1.", "1 -> 0.0")
 atanh = arctanh = unary("atanh", e.atanh, "The inverse of tanh.", "0 -> 0.0")
+deg2rad = unary("deg2rad", lambda x: e.mul(floating(x, "deg2rad"), math.pi / 180), "Degrees as radians.", "0 -> 0.0")
+rad2deg = unary("rad2deg", lambda x: e.mul(floating(x, "rad2deg"), 180 / math.pi), "Radians as degrees.", "0 -> 0.0")
 
 # ── complex numbers ──────────────────────────────────────────────────────────────────────────────
 real = unary("real", e.real, "The real part.", "1 + 2j -> 1.0")
 imag = unary("imag", e.imag, "The imaginary part; 0 of a real number.", "1 + 2j -> 2.0")
 conj = conjugate = unary("conj", e.conj, "The conjugate.", "1 + 2j -> (1-2j)")
-
-
-def positive(x: Operand, /) -> Any:
-    """x itself.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.positive(2).tolist()
-    2
-    """
-    return lift(x, "positive")
 
 
 def square(x: Operand, /) -> Any:
@@ -236,44 +189,25 @@ def truth(x: Operand, who: str) -> Any:
     return x if x.dtype == BOOL else e.not_equal(x, 0)
 
 
-def logical_and(x1: Operand, x2: Operand, /) -> Any:
-    """Are both true?
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.logical_and(True, 0).tolist()
-    False
-    """
-    return e.and_(truth(x1, "logical_and"), truth(x2, "logical_and"))
-
-
-def logical_or(x1: Operand, x2: Operand, /) -> Any:
-    """Is either true?
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.logical_or(True, 0).tolist()
-    True
-    """
-    return e.or_(truth(x1, "logical_or"), truth(x2, "logical_or"))
-
-
-def logical_xor(x1: Operand, x2: Operand, /) -> Any:
-    """Is exactly one of them true?
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.logical_xor(True, 1).tolist()
-    False
-    """
-    return e.xor(truth(x1, "logical_xor"), truth(x2, "logical_xor"))
-
-
-def logical_not(x: Operand, /) -> Any:
-    """Is it false?
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.logical_not(0).tolist()
-    True
-    """
-    return e.not_(truth(x, "logical_not"))
+logical_and = binary(
+    "logical_and",
+    lambda a, b: e.and_(truth(a, "logical_and"), truth(b, "logical_and")),
+    "Are both true?",
+    "True, 0 -> False",
+)
+logical_or = binary(
+    "logical_or",
+    lambda a, b: e.or_(truth(a, "logical_or"), truth(b, "logical_or")),
+    "Is either true?",
+    "True, 0 -> True",
+)
+logical_xor = binary(
+    "logical_xor",
+    lambda a, b: e.xor(truth(a, "logical_xor"), truth(b, "logical_xor")),
+    "Is exactly one of them true?",
+    "True, 1 -> False",
+)
+logical_not = unary("logical_not", lambda x: e.not_(truth(x, "logical_not")), "Is it false?", "0 -> True")
 
 
 # ── comparing floats ─────────────────────────────────────────────────────────────────────────────
@@ -319,26 +253,6 @@ def sinc(x: Operand, /) -> Any:
     zero = e.equal(x, 0)
     angle = e.mul(e.where(zero, 1, x), math.pi)
     return e.where(zero, 1, e.div(e.sin(angle), angle))
-
-
-def deg2rad(x: Operand, /) -> Any:
-    """Degrees as radians.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.deg2rad(0).tolist()
-    0.0
-    """
-    return e.mul(floating(x, "deg2rad"), math.pi / 180)
-
-
-def rad2deg(x: Operand, /) -> Any:
-    """Radians as degrees.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.rad2deg(0).tolist()
-    0.0
-    """
-    return e.mul(floating(x, "rad2deg"), 180 / math.pi)
 
 
 def heaviside(x1: Operand, x2: Operand, /) -> Any:

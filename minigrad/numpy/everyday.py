@@ -10,11 +10,38 @@ from typing import Any
 
 from minigrad.errors import DtypeError
 from minigrad.numpy.elementwise import deg2rad, rad2deg
+from minigrad.numpy.named import binary
 from minigrad.op import Operand, lift, type_of
 from minigrad.ops import elementwise as e
 from minigrad.ops.composite import floating
 
+LOG_2 = math.log(2)
+
 degrees, radians = rad2deg, deg2rad
+fmax = binary(
+    "fmax",
+    lambda a, b: e.where(e.isnan(a), b, e.where(e.isnan(b), a, e.max_(a, b))),
+    "The larger of x1 and x2; a nan loses. A tie shares the gradient.",
+    "mnp.nan, 1.0 -> 1.0",
+)
+fmin = binary(
+    "fmin",
+    lambda a, b: e.where(e.isnan(a), b, e.where(e.isnan(b), a, e.min_(a, b))),
+    "The smaller of x1 and x2; a nan loses. A tie shares the gradient.",
+    "mnp.nan, 1.0 -> 1.0",
+)
+logaddexp2 = binary(
+    "logaddexp2",
+    lambda a, b: e.div(e.logaddexp(e.mul(a, LOG_2), e.mul(b, LOG_2)), LOG_2),
+    "log₂(2^x1 + 2^x2), without overflow.",
+    "3.0, 3.0 -> 4.0",
+)
+float_power = binary(
+    "float_power",
+    lambda a, b: e.pow_(floating(a, "float_power"), floating(b, "float_power")),
+    "x1 to the power x2 as floats: 2 to the power -1 is 0.5.",
+    "2, -1 -> 0.5",
+)
 
 
 def fabs(x: Operand, /) -> Any:
@@ -28,47 +55,6 @@ def fabs(x: Operand, /) -> Any:
     if x.dtype.kind == "c":
         raise DtypeError(f"fabs does not take complex numbers: {x.type}", hint="use abs")
     return e.abs_(x)
-
-
-def fmax(x1: Operand, x2: Operand, /) -> Any:
-    """The larger of x1 and x2; a nan loses. A tie shares the gradient.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fmax(mnp.nan, 1.0).tolist()
-    1.0
-    """
-    return e.where(e.isnan(x1), x2, e.where(e.isnan(x2), x1, e.max_(x1, x2)))
-
-
-def fmin(x1: Operand, x2: Operand, /) -> Any:
-    """The smaller of x1 and x2; a nan loses. A tie shares the gradient.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fmin(mnp.nan, 1.0).tolist()
-    1.0
-    """
-    return e.where(e.isnan(x1), x2, e.where(e.isnan(x2), x1, e.min_(x1, x2)))
-
-
-def logaddexp2(x1: Operand, x2: Operand, /) -> Any:
-    """log₂(2^x1 + 2^x2), without overflow.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.logaddexp2(3.0, 3.0).tolist()
-    4.0
-    """
-    two = math.log(2)
-    return e.div(e.logaddexp(e.mul(x1, two), e.mul(x2, two)), two)
-
-
-def float_power(x1: Operand, x2: Operand, /) -> Any:
-    """x1 to the power x2 as floats: 2 to the power -1 is 0.5.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.float_power(2, -1).tolist()
-    0.5
-    """
-    return e.pow_(floating(x1, "float_power"), floating(x2, "float_power"))
 
 
 def divmod(x1: Operand, x2: Operand, /) -> tuple[Any, Any]:

@@ -17,6 +17,7 @@ import numpy as np
 from minigrad.errors import ArgumentError
 from minigrad.numpy.dtypes import check_device
 from minigrad.numpy.manipulation import roll
+from minigrad.numpy.named import named
 from minigrad.op import Array, Operand, lift
 from minigrad.ops.axes import axes_of, axis_of
 from minigrad.ops.complex import conj
@@ -101,94 +102,77 @@ def _over_axes(who: str, x: Any, s: Any, axes: Any) -> list[tuple[int | None, in
 
 
 # ── one axis ─────────────────────────────────────────────────────────────────────────────────────
-def fft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
-    """y_k = Σ_j x_j·e^(-2πi·jk/n) along an axis: [.., n, ..] complex.
+def _along(name: str, transform: Callable[..., Any], inverse: bool, doc: str, example: str) -> Callable[..., Any]:
+    """The public function of a transform along one axis."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.fft(mnp.asarray([1.0, 2.0])).tolist()
-    [(3+0j), (-1+0j)]
-    """
-    return _complex("fft", x, n, axis, norm, False)
+    def function(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
+        return transform(name, x, n, axis, norm, inverse)
 
-
-def ifft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
-    """The inverse of `fft`.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.ifft(mnp.asarray([3.0, -1.0])).tolist()
-    [(1+0j), (2+0j)]
-    """
-    return _complex("ifft", x, n, axis, norm, True)
+    return named(function, name, doc, example, "mnp.fft.{name}(mnp.asarray({call})).tolist()")
 
 
-def rfft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
-    """The first n//2 + 1 terms of `fft` of real numbers; the others are their conjugates.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.rfft(mnp.asarray([1.0, 2.0, 3.0, 4.0])).tolist()
-    [(10+0j), (-2+2j), (-2+0j)]
-    """
-    return _from_real("rfft", x, n, axis, norm, False)
-
-
-def irfft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
-    """The inverse of `rfft`: n real numbers (an even number, 2·(terms - 1), unless given) from their terms.
-
-    Imaginary parts of terms that belong to real numbers (the first, the middle one) are ignored.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.irfft(mnp.asarray([10, -2 + 2j, -2])).tolist()
-    [1.0, 2.0, 3.0, 4.0]
-    """
-    return _to_real("irfft", x, n, axis, norm, True)
-
-
-def hfft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
-    """The transform, n real numbers, of a signal with Hermitian symmetry, given by its first n//2 + 1 elements.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.hfft(mnp.asarray([1.0, 2.0, 3.0])).tolist()
-    [8.0, -2.0, 0.0, -2.0]
-    """
-    return _to_real("hfft", x, n, axis, norm, False)
-
-
-def ihfft(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
-    """The inverse of `hfft`: real [.., n, ..] to complex [.., n//2 + 1, ..].
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.abs(mnp.fft.ihfft(mnp.asarray([8.0, -2.0, 0.0, -2.0]))).tolist()
-    [1.0, 2.0, 3.0]
-    """
-    return _from_real("ihfft", x, n, axis, norm, True)
+fft = _along(
+    "fft",
+    _complex,
+    False,
+    "y_k = Σ_j x_j·e^(-2πi·jk/n) along an axis: [.., n, ..] complex.",
+    "[1.0, 2.0] -> [(3+0j), (-1+0j)]",
+)
+ifft = _along("ifft", _complex, True, "The inverse of `fft`.", "[3.0, -1.0] -> [(1+0j), (2+0j)]")
+rfft = _along(
+    "rfft",
+    _from_real,
+    False,
+    "The first n//2 + 1 terms of `fft` of real numbers; the others are their conjugates.",
+    "[1.0, 2.0, 3.0, 4.0] -> [(10+0j), (-2+2j), (-2+0j)]",
+)
+irfft = _along(
+    "irfft",
+    _to_real,
+    True,
+    "The inverse of `rfft`: n real numbers (an even number, 2·(terms - 1), unless given) from their terms.\n\n"
+    "Imaginary parts of terms that belong to real numbers (the first, the middle one) are ignored.",
+    "[10, -2 + 2j, -2] -> [1.0, 2.0, 3.0, 4.0]",
+)
+hfft = _along(
+    "hfft",
+    _to_real,
+    False,
+    "The transform, n real numbers, of a signal with Hermitian symmetry, given by its first n//2 + 1 elements.",
+    "[1.0, 2.0, 3.0] -> [8.0, -2.0, 0.0, -2.0]",
+)
+ihfft = _along(
+    "ihfft",
+    _from_real,
+    True,
+    "The inverse of `hfft`: real [.., n, ..] to complex [.., n//2 + 1, ..].",
+    "[1.0, 1.0] -> [(1+0j), 0j]",
+)
 
 
 # ── several axes ─────────────────────────────────────────────────────────────────────────────────
-def fftn(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
-    """`fft` along several axes (None: all, or as many last ones as `s` has sizes).
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.fftn(mnp.ones((2, 2))).tolist()
-    [[(4+0j), 0j], [0j, 0j]]
-    """
-    return _each("fftn", fft, x, s, axes, norm)
+OF_ONES = "mnp.fft.{name}(mnp.ones({call})).tolist()"
 
 
-def ifftn(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
-    """The inverse of `fftn`.
+def _each(name: str, one: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of the same transform along each of several axes."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.ifftn(mnp.ones((2, 2))).tolist()
-    [[(1+0j), 0j], [0j, 0j]]
-    """
-    return _each("ifftn", ifft, x, s, axes, norm)
+    def function(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
+        y = floating(x, name)
+        for n, axis in _over_axes(name, y, s, axes):
+            y = one(y, n=n, axis=axis, norm=norm)
+        return y
+
+    return named(function, name, doc, example, OF_ONES)
 
 
-def _each(who: str, one: Callable[..., Any], x: Operand, s: Any, axes: Any, norm: str | None) -> Any:
-    y = floating(x, who)
-    for n, axis in _over_axes(who, y, s, axes):
-        y = one(y, n=n, axis=axis, norm=norm)
-    return y
+fftn = _each(
+    "fftn",
+    fft,
+    "`fft` along several axes (None: all, or as many last ones as `s` has sizes).",
+    "(2, 2) -> [[(4+0j), 0j], [0j, 0j]]",
+)
+ifftn = _each("ifftn", ifft, "The inverse of `fftn`.", "(2, 2) -> [[(1+0j), 0j], [0j, 0j]]")
 
 
 def rfftn(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
@@ -226,95 +210,66 @@ def irfftn(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None =
     return irfft(y, n=n, axis=axis, norm=norm)
 
 
-def fft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), *, norm: str | None = "backward") -> Any:
-    """`fftn` along the last two axes.
+def _last_two(name: str, over: Callable[..., Any], example: str) -> Callable[..., Any]:
+    """The public function of a transform that goes over the last two axes unless told otherwise."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.fft2(mnp.ones((3, 2, 2))).shape
-    (3, 2, 2)
-    """
-    return fftn(x, s, axes, norm=norm)
+    def function(x: Operand, /, s: Any = None, axes: Any = (-2, -1), *, norm: str | None = "backward") -> Any:
+        return over(x, s, axes, norm=norm)
 
-
-def ifft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), *, norm: str | None = "backward") -> Any:
-    """`ifftn` along the last two axes.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.ifft2(mnp.ones((3, 2, 2))).shape
-    (3, 2, 2)
-    """
-    return ifftn(x, s, axes, norm=norm)
+    doc = f"`{over.__name__}` along the last two axes."
+    return named(function, name, doc, example, "mnp.fft.{name}(mnp.ones({call})).shape")
 
 
-def rfft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), *, norm: str | None = "backward") -> Any:
-    """`rfftn` along the last two axes.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.rfft2(mnp.ones((3, 2, 4))).shape
-    (3, 2, 3)
-    """
-    return rfftn(x, s, axes, norm=norm)
-
-
-def irfft2(x: Operand, /, s: Any = None, axes: Any = (-2, -1), *, norm: str | None = "backward") -> Any:
-    """`irfftn` along the last two axes.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.irfft2(mnp.ones((3, 2, 3))).shape
-    (3, 2, 4)
-    """
-    return irfftn(x, s, axes, norm=norm)
+fft2 = _last_two("fft2", fftn, "(3, 2, 2) -> (3, 2, 2)")
+ifft2 = _last_two("ifft2", ifftn, "(3, 2, 2) -> (3, 2, 2)")
+rfft2 = _last_two("rfft2", rfftn, "(3, 2, 4) -> (3, 2, 3)")
+irfft2 = _last_two("irfft2", irfftn, "(3, 2, 3) -> (3, 2, 4)")
 
 
 # ── frequencies ──────────────────────────────────────────────────────────────────────────────────
-def fftfreq(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
-    """The frequencies of the terms of `fft` of n samples d apart: float32 [n] unless `dtype` says otherwise.
+def _frequencies(name: str, of_numpy: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of the frequencies of a transform's terms."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.fftfreq(4).tolist()
-    [0.0, 0.25, -0.5, -0.25]
-    """
-    return _frequencies("fftfreq", np.fft.fftfreq, n, d, dtype, device)
+    def function(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
+        check_device(name, device)
+        if not isinstance(n, int) or n < 1:
+            raise ArgumentError(f"{name}: n must be a positive integer, got {n!r}")
+        return Array(of_numpy(n, d).astype(FLOAT32 if dtype is None else as_dtype(dtype)))
 
-
-def rfftfreq(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
-    """The frequencies of the terms of `rfft`: [n//2 + 1].
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.rfftfreq(4).tolist()
-    [0.0, 0.25, 0.5]
-    """
-    return _frequencies("rfftfreq", np.fft.rfftfreq, n, d, dtype, device)
+    return named(function, name, doc, example, "mnp.fft.{name}({call}).tolist()")
 
 
-def _frequencies(who: str, function: Any, n: int, d: float, dtype: Any, device: Any) -> Any:
-    check_device(who, device)
-    if not isinstance(n, int) or n < 1:
-        raise ArgumentError(f"{who}: n must be a positive integer, got {n!r}")
-    return Array(function(n, d).astype(FLOAT32 if dtype is None else as_dtype(dtype)))
+fftfreq = _frequencies(
+    "fftfreq",
+    np.fft.fftfreq,
+    "The frequencies of the terms of `fft` of n samples d apart: float32 [n] unless `dtype` says otherwise.",
+    "4 -> [0.0, 0.25, -0.5, -0.25]",
+)
+rfftfreq = _frequencies(
+    "rfftfreq", np.fft.rfftfreq, "The frequencies of the terms of `rfft`: [n//2 + 1].", "4 -> [0.0, 0.25, 0.5]"
+)
 
 
-def fftshift(x: Operand, /, axes: Any = None) -> Any:
-    """The term of frequency 0 moved to the middle of axes (None: all).
+def _shifted(name: str, by: Callable[[int], int], doc: str, example: str) -> Callable[..., Any]:
+    """The public function that rolls axes by a part of their size."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.fftshift(mnp.arange(5)).tolist()
-    [3, 4, 0, 1, 2]
-    """
-    return _shifted("fftshift", x, axes, lambda n: n // 2)
+    def function(x: Operand, /, axes: Any = None) -> Any:
+        x = lift(x, name)
+        places = axes_of(name, axes, x)
+        return roll(x, tuple(by(operator.index(x.shape[d])) for d in places), axis=places)
 
-
-def ifftshift(x: Operand, /, axes: Any = None) -> Any:
-    """The inverse of `fftshift`; for even sizes the same.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.ifftshift(mnp.asarray([3, 4, 0, 1, 2])).tolist()
-    [0, 1, 2, 3, 4]
-    """
-    return _shifted("ifftshift", x, axes, lambda n: -(n // 2))
+    return named(function, name, doc, example, "mnp.fft.{name}(mnp.asarray({call})).tolist()")
 
 
-def _shifted(who: str, x: Operand, axes: Any, by: Callable[[int], int]) -> Any:
-    x = lift(x, who)
-    places = axes_of(who, axes, x)
-    return roll(x, tuple(by(operator.index(x.shape[d])) for d in places), axis=places)
+fftshift = _shifted(
+    "fftshift",
+    lambda n: n // 2,
+    "The term of frequency 0 moved to the middle of axes (None: all).",
+    "[0, 1, 2, 3, 4] -> [3, 4, 0, 1, 2]",
+)
+ifftshift = _shifted(
+    "ifftshift",
+    lambda n: -(n // 2),
+    "The inverse of `fftshift`; for even sizes the same.",
+    "[3, 4, 0, 1, 2] -> [0, 1, 2, 3, 4]",
+)

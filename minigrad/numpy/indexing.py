@@ -23,7 +23,7 @@ from minigrad.ops.cumulative import CumSum
 from minigrad.ops.gather import Scatter
 from minigrad.ops.indexing import index
 from minigrad.ops.keys import positions_along
-from minigrad.ops.movement import Reshape, expand_to, full
+from minigrad.ops.movement import Reshape, expand_to, full, without
 from minigrad.types import INT64, broadcast_shapes
 
 SIZED = "give size=n (what is missing is filled, what is too much dropped), or " + INSTEAD
@@ -59,7 +59,7 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int = -1) -> Any:
     if indices.dtype.kind not in "iu":
         raise DtypeError(f"take_along_axis: positions must be integers, got {indices.type}")
     indices = positions_along(indices, place, x)
-    lanes, many = ((*t.shape[:place], *t.shape[place + 1 :]) for t in (x, indices))
+    lanes, many = (without(t.shape, {place}) for t in (x, indices))
     common = broadcast_shapes("take_along_axis", lanes, many)
     x, indices = (expand_to(t, (*common[:place], t.shape[place], *common[place:])) for t in (x, indices))
     return TakeAlongAxis(place)(x, indices)

@@ -20,7 +20,7 @@ from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert
 from minigrad.ops.gather import Gather, moved
-from minigrad.ops.movement import Expand, Flip, Reshape
+from minigrad.ops.movement import Expand, Flip, Reshape, without
 from minigrad.ops.pieces import Concatenate, Pad, slice_axis
 from minigrad.types import as_dtype, promote, same_shape
 
@@ -128,7 +128,7 @@ def unstack(x: Operand, /, *, axis: int = 0) -> tuple[Any, ...]:
     if x.ndim == 0:
         raise ShapeError(f"unstack: {x.type} has no axis")
     d = axis_of("unstack", axis, x)
-    shape = (*x.shape[:d], *x.shape[d + 1 :])
+    shape = without(x.shape, {d})
     return tuple([Reshape(shape)(slice_axis(x, d, i, i + 1)) for i in range(x.shape[d])])
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.joining import concat, tile
 from minigrad.numpy.manipulation import moveaxis
+from minigrad.numpy.named import binary
 from minigrad.numpy.reductions import sum
 from minigrad.op import Operand, lift
 from minigrad.ops import contract
@@ -20,25 +21,30 @@ from minigrad.ops.movement import Flip, Reshape, zero
 from minigrad.ops.pieces import Pad, Slice, slice_axis
 from minigrad.types import promote, same_size
 
-
-def matmul(x1: Operand, x2: Operand, /) -> Any:
-    """The product of matrices [.., n, k] and [.., k, m], or with vectors [k]; leading axes broadcast.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.matmul(mnp.ones((2, 3)), mnp.ones((3, 4))).shape
-    (2, 4)
-    """
-    return contract.matmul(x1, x2)
-
-
-def dot(x1: Operand, x2: Operand, /) -> Any:
-    """The sum over the last axis of x1 and the last but one of x2; with scalars, the product.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.dot(mnp.asarray([1, 2]), mnp.asarray([3, 4])).tolist()
-    11
-    """
-    return contract.dot(x1, x2)
+matmul = binary(
+    "matmul",
+    contract.matmul,
+    "The product of matrices [.., n, k] and [.., k, m], or with vectors [k]; leading axes broadcast.",
+    "mnp.ones((1, 3)), mnp.ones((3, 2)) -> [[3.0, 3.0]]",
+)
+dot = binary(
+    "dot",
+    contract.dot,
+    "The sum over the last axis of x1 and the last but one of x2; with scalars, the product.",
+    "mnp.asarray([1, 2]), mnp.asarray([3, 4]) -> 11",
+)
+inner = binary(
+    "inner",
+    contract.inner,
+    "The sum over the last axis of both.",
+    "mnp.asarray([1, 2]), mnp.asarray([3, 4]) -> 11",
+)
+outer = binary(
+    "outer",
+    contract.outer,
+    "All products of an element of x1 with one of x2: [n], [m] -> [n, m].",
+    "mnp.asarray([1, 2]), mnp.asarray([3, 4]) -> [[3, 4], [6, 8]]",
+)
 
 
 def vdot(x1: Operand, x2: Operand, /) -> Any:
@@ -75,26 +81,6 @@ def _row_products(a: Any, b: Any) -> Any:
 
 def _conjugate(x: Any) -> Any:
     return conj(x) if x.dtype.kind == "c" else x
-
-
-def inner(x1: Operand, x2: Operand, /) -> Any:
-    """The sum over the last axis of both.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.inner(mnp.asarray([1, 2]), mnp.asarray([3, 4])).tolist()
-    11
-    """
-    return contract.inner(x1, x2)
-
-
-def outer(x1: Operand, x2: Operand, /) -> Any:
-    """All products of an element of x1 with one of x2: [n], [m] -> [n, m].
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.outer(mnp.asarray([1, 2]), mnp.asarray([3, 4])).tolist()
-    [[3, 4], [6, 8]]
-    """
-    return contract.outer(x1, x2)
 
 
 def tensordot(x1: Operand, x2: Operand, /, axes: Any = 2) -> Any:

@@ -16,7 +16,7 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.creation import shape_of
 from minigrad.op import Operand, Value, lift
 from minigrad.ops.axes import axes_of, axis_of
-from minigrad.ops.movement import Flip, Permute, Reshape, expand_to
+from minigrad.ops.movement import Flip, Permute, Reshape, expand_to, without
 from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.types import Dim, same_size, shape_text
 
@@ -136,7 +136,7 @@ def squeeze(x: Operand, /, axis: Any = None) -> Any:
     for d in gone:
         if not same_size(shape[d], 1):
             raise ShapeError(f"squeeze: axis {d} of {x.type} has size {shape[d]}, not 1")
-    return Reshape(tuple(n for d, n in enumerate(shape) if d not in gone))(x) if gone else x
+    return Reshape(without(shape, gone))(x) if gone else x
 
 
 def atleast_1d(x: Operand, /, *more: Operand) -> Any:

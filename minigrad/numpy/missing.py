@@ -12,8 +12,8 @@ from typing import Any
 
 from minigrad.errors import ArgumentError
 from minigrad.numpy import cumulative, ordering, reductions
-from minigrad.numpy.elementwise import OF_ARRAY, named
 from minigrad.numpy.indexing import take_along_axis
+from minigrad.numpy.named import OF_ARRAY, named
 from minigrad.op import Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.axes import axes_of

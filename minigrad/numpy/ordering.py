@@ -17,47 +17,43 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.indexing import SIZED, flatnonzero, take
 from minigrad.numpy.known import known
 from minigrad.numpy.manipulation import ravel
+from minigrad.numpy.named import OF_ARRAY, named
 from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops import sort as order
 from minigrad.ops.axes import axes_of, axis_of, kept
 from minigrad.ops.composite import floating
-from minigrad.ops.movement import Permute, Reshape, full
+from minigrad.ops.movement import Permute, Reshape, full, keep_axes, without
 from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.ops.reduce import Any_
 from minigrad.types import BOOL
 
 
-def sort(
-    x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True, kind: str | None = None
-) -> Any:
-    """x in rising (or falling) order along an axis; None: all elements as one row.
+def _sorting(name: str, along: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of sort or argsort."""
 
-    Always stable, whatever `stable` and NumPy's `kind` allow.
+    def function(
+        x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True, kind: str | None = None
+    ) -> Any:
+        x = lift(x, name)
+        if axis is None:
+            x, axis = ravel(x), -1
+        return along(x, axis=axis_of(name, axis, x), descending=bool(descending))
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.sort(mnp.asarray([3, 1, 2])).tolist()
-    [1, 2, 3]
-    """
-    x = lift(x, "sort")
-    if axis is None:
-        x, axis = ravel(x), -1
-    return order.sort(x, axis=axis_of("sort", axis, x), descending=bool(descending))
+    return named(
+        function, name, f"{doc}\n\nAlways stable, whatever `stable` and NumPy's `kind` allow.", example, OF_ARRAY
+    )
 
 
-def argsort(
-    x: Operand, /, axis: int | None = -1, *, descending: Any = False, stable: Any = True, kind: str | None = None
-) -> Any:
-    """The positions (int64) that sort x along an axis. Always stable, as `sort`.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.argsort(mnp.asarray([3, 1, 2])).tolist()
-    [1, 2, 0]
-    """
-    x = lift(x, "argsort")
-    if axis is None:
-        x, axis = ravel(x), -1
-    return order.argsort(x, axis=axis_of("argsort", axis, x), descending=bool(descending))
+sort = _sorting(
+    "sort",
+    order.sort,
+    "x in rising (or falling) order along an axis; None: all elements as one row.",
+    "[3, 1, 2] -> [1, 2, 3]",
+)
+argsort = _sorting(
+    "argsort", order.argsort, "The positions (int64) that sort x along an axis.", "[3, 1, 2] -> [1, 2, 0]"
+)
 
 
 def lexsort(keys: Sequence[Operand], /, axis: int = -1) -> Any:
@@ -135,8 +131,7 @@ def rows_over(x: Value, axes: tuple[int, ...]) -> Any:
 
 def for_each_fraction(f: Callable[[float], Any], q: Any, x: Value, axes: tuple[int, ...], keepdims: Any) -> Any:
     """f of every fraction, [*others, 1] each, stacked to [*q, *others]."""
-    kept_shape = tuple(1 if d in axes else m for d, m in enumerate(x.shape))
-    shape = kept_shape if keepdims else tuple(m for d, m in enumerate(x.shape) if d not in axes)
+    shape = keep_axes(x.shape, axes) if keepdims else without(x.shape, axes)
     parts = [Reshape((1, *shape))(f(float(part))) for part in np.ravel(q)]
     if not parts:
         return full((*np.shape(q), *shape), 0, x.dtype)

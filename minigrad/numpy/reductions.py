@@ -11,13 +11,14 @@ from typing import Any
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.creation import full
-from minigrad.numpy.elementwise import OF_ARRAY, isclose, named
+from minigrad.numpy.elementwise import isclose
+from minigrad.numpy.named import OF_ARRAY, named
 from minigrad.op import Op, Operand, Value, lift
 from minigrad.ops import composite
 from minigrad.ops.axes import axes_of, axis_of, kept
 from minigrad.ops.elementwise import add, and_, convert, equal, max_, min_, mul, not_equal, or_
 from minigrad.ops.elementwise import where as chosen
-from minigrad.ops.movement import Reshape, Sum, expand_to
+from minigrad.ops.movement import Reshape, Sum, along, expand_to, without
 from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
 from minigrad.types import INT64, LONG, DType, as_dtype, same_shape
 
@@ -77,7 +78,7 @@ def _extreme(name: str, op: OverAxes, pair: Callable[..., Any], doc: str, exampl
             x = chosen(where, x, initial)
         axes = axes_of(name, axis, x)
         if initial is not None and 0 in [x.shape[a] for a in axes]:  # of nothing it is `initial`
-            y = full(tuple(n for d, n in enumerate(x.shape) if d not in axes), initial, dtype=x.dtype)
+            y = full(without(x.shape, axes), initial, dtype=x.dtype)
         else:
             y = op(axes)(x)
         y = kept(y, x.shape, axes) if keepdims else y
@@ -249,6 +250,6 @@ def average(x: Operand, /, axis: Any = None, weights: Operand | None = None, *, 
         if axis is None or isinstance(axis, (tuple, list)) or w.ndim != 1:
             raise ShapeError(f"average: weights {w.type} for {x.type}", hint="give them x's shape, or one axis")
         place = axis_of("average", axis, x)
-        w = expand_to(Reshape(tuple(w.size if d == place else 1 for d in range(x.ndim)))(w), x.shape)
+        w = expand_to(along(w, place, x.ndim), x.shape)
     total = composite.floating(sum(w, axis, keepdims=keepdims), "average")
     return sum(x * w, axis, keepdims=keepdims) / total

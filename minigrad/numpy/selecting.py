@@ -16,6 +16,7 @@ from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.interpreters.batch import batched
 from minigrad.numpy.elementwise import truth
 from minigrad.numpy.manipulation import ravel, reshape
+from minigrad.numpy.named import named
 from minigrad.numpy.ordering import argsort, sort
 from minigrad.op import Array, Operand, lift
 from minigrad.ops import elementwise as e
@@ -99,34 +100,29 @@ def put_along_axis(x: Operand, indices: Operand, values: Operand, /, axis: int |
     return x.at[tuple(grid)].set(expand_to(e.convert(lift(values, "put_along_axis"), x.dtype), shape))
 
 
-def partition(x: Operand, kth: Any, /, axis: int | None = -1) -> Any:
-    """x with its kth elements in their sorted place, smaller ones before and larger ones behind: all of it is sorted.
+def _partition(name: str, whole: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
+    """The public function of a partial order, which is the whole one."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.partition(mnp.asarray([3, 1, 2]), 1).tolist()
-    [1, 2, 3]
-    """
-    _check_kth("partition", x, kth, axis)
-    return sort(x, axis=axis)
+    def function(x: Operand, kth: Any, /, axis: int | None = -1) -> Any:
+        x = lift(x, name)
+        n = x.size if axis is None else x.shape[axis_of(name, axis, x)]
+        for k in kth if isinstance(kth, (list, tuple)) else (kth,):
+            if not isinstance(k, int) or not -n <= k < n:
+                raise ArgumentError(f"{name}: element {k!r} is out of range for {n} elements")
+        return whole(x, axis=axis)
 
-
-def argpartition(x: Operand, kth: Any, /, axis: int | None = -1) -> Any:
-    """The positions (int64) that `partition` x.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.argpartition(mnp.asarray([3, 1, 2]), 1).tolist()
-    [1, 2, 0]
-    """
-    _check_kth("argpartition", x, kth, axis)
-    return argsort(x, axis=axis)
+    return named(function, name, doc, example)
 
 
-def _check_kth(who: str, x: Operand, kth: Any, axis: int | None) -> None:
-    x = lift(x, who)
-    n = x.size if axis is None else x.shape[axis_of(who, axis, x)]
-    for k in kth if isinstance(kth, (list, tuple)) else (kth,):
-        if not isinstance(k, int) or not -n <= k < n:
-            raise ArgumentError(f"{who}: element {k!r} is out of range for {n} elements")
+partition = _partition(
+    "partition",
+    sort,
+    "x with its kth elements in their sorted place, smaller ones before and larger ones behind: all of it is sorted.",
+    "mnp.asarray([3, 1, 2]), 1 -> [1, 2, 3]",
+)
+argpartition = _partition(
+    "argpartition", argsort, "The positions (int64) that `partition` x.", "mnp.asarray([3, 1, 2]), 1 -> [1, 2, 0]"
+)
 
 
 # ── functions of elements ────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from minigrad.errors import ArgumentError
-from minigrad.numpy.elementwise import binary, unary
+from minigrad.numpy.named import binary, unary
 from minigrad.op import Operand
 from minigrad.ops import composite
 from minigrad.ops import special as s

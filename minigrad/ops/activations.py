@@ -10,17 +10,7 @@ from typing import Any
 
 from minigrad.op import Operand
 from minigrad.ops.composite import floating
-from minigrad.ops.elementwise import (
-    add,
-    expm1,
-    less_equal,
-    logaddexp,
-    logistic,
-    min_,
-    mul,
-    tanh,
-    where,
-)
+from minigrad.ops.elementwise import add, expm1, less_equal, logaddexp, logistic, min_, mul, tanh, where
 from minigrad.ops.special import erfc
 
 

@@ -16,7 +16,7 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.op import Value, ndarray
 from minigrad.ops.gather import Indexed
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.ops.movement import Expand
+from minigrad.ops.movement import every_lane
 from minigrad.types import TensorType, normal_axis, same_size
 
 
@@ -44,8 +44,7 @@ class TakeAlongAxis(Linear, Indexed):
         return AddAlongAxis(self.axis, x.shape[self.axis])(y_bar, indices)
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        lanes = [x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)]
-        return replace(self, axis=self.axis + 1)(*lanes)
+        return replace(self, axis=self.axis + 1)(*every_lane(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:
@@ -86,8 +85,7 @@ class AddAlongAxis(Linear, Indexed):
         return TakeAlongAxis(self.axis)(y_bar, indices)
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        lanes = [x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)]
-        return replace(self, axis=self.axis + 1)(*lanes)
+        return replace(self, axis=self.axis + 1)(*every_lane(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:

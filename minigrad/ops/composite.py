@@ -32,7 +32,7 @@ from minigrad.ops.elementwise import (
     sub,
     where,
 )
-from minigrad.ops.movement import Permute, Reshape, Sum, expand_to
+from minigrad.ops.movement import Permute, Reshape, Sum, expand_to, without
 from minigrad.ops.reduce import Max
 from minigrad.ops.stop import stop_gradient
 from minigrad.types import FLOAT32, DType, broadcast_shapes, is_differentiable, real_of
@@ -123,7 +123,7 @@ def logsumexp(x: Operand, axis: Any = None, *, keepdims: Any = False, b: Operand
     raised = exp(sub(x, shift))
     total = Sum(axes)(raised if weights is None else mul(raised, weights))
     y = add(log(kept(total, x.shape, axes)), shift)
-    return y if keepdims else Reshape(tuple(n for d, n in enumerate(x.shape) if d not in axes))(y)
+    return y if keepdims else Reshape(without(x.shape, axes))(y)
 
 
 def softmax(x: Operand, axis: Any = -1) -> Any:

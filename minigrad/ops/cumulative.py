@@ -16,7 +16,7 @@ from minigrad.errors import DtypeError, ShapeError
 from minigrad.op import Array, Op, Operand, Value, lift, ndarray
 from minigrad.ops.elementwise import convert, equal, exp, mul, sub, where
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.ops.movement import Expand, full
+from minigrad.ops.movement import every_lane, full
 from minigrad.ops.pieces import Pad
 from minigrad.types import FLOAT32, TensorType, normal_axis, promote
 
@@ -110,8 +110,7 @@ class LinearRecurrence(Cumulative):
         return shifted(h, self.axis, 0, reverse=self.reverse)
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        lanes = [x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)]
-        return LinearRecurrence(self.axis + 1, self.reverse)(*lanes)
+        return LinearRecurrence(self.axis + 1, self.reverse)(*every_lane(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:

@@ -16,7 +16,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, CheckFailedError, ValueTypeError
 from minigrad.op import NoGradient, Op, Operand, Value, ndarray
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand, Reshape
+from minigrad.ops.movement import Reshape, every_lane
 from minigrad.ops.pieces import slice_axis
 from minigrad.ops.rows import convert
 from minigrad.source import Line, user_line
@@ -166,8 +166,7 @@ class Assert(Op):
         raise CheckFailedError(f"assert: {text}{where}", lines=[("asserted at", self.line)])
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        all_mapped = [x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)]
-        return replace(self, lanes=self.lanes + 1)(*all_mapped)
+        return replace(self, lanes=self.lanes + 1)(*every_lane(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:

@@ -14,7 +14,7 @@ from minigrad.errors import ArgumentError, ShapeError
 from minigrad.op import Operand, Value
 from minigrad.ops.contract import DotGeneral, common_dtype
 from minigrad.ops.elementwise import mul
-from minigrad.ops.movement import Permute, Reshape, Sum
+from minigrad.ops.movement import Permute, Reshape, Sum, without
 from minigrad.ops.pieces import slice_axis
 from minigrad.types import Size, same_size
 
@@ -116,7 +116,7 @@ def _prepared(t: Term, sizes: dict[Label, Size]) -> Term:
     t = Term(t.x, t.labels)
     thin = [d for d, k in enumerate(t.labels) if t.x.shape[d] == 1 and sizes[k] != 1]
     if thin:
-        t.x = Reshape(tuple(n for d, n in enumerate(t.x.shape) if d not in thin))(t.x)
+        t.x = Reshape(without(t.x.shape, thin))(t.x)
         t.labels = tuple(k for d, k in enumerate(t.labels) if d not in thin)
     while len(set(t.labels)) < len(t.labels):
         k = next(k for k in t.labels if t.labels.count(k) > 1)

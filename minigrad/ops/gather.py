@@ -20,7 +20,7 @@ from minigrad.op import Array, Op, Operand, Value, lift, ndarray
 from minigrad.ops.cumulative import CumSum
 from minigrad.ops.elementwise import convert, div, equal, mul, where
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.ops.movement import Expand, Permute, Reshape, full
+from minigrad.ops.movement import Expand, Permute, Reshape, along, full, without
 from minigrad.ops.pieces import Concatenate
 from minigrad.types import INT64, Shape, TensorType, normal_axis, promote, same_size
 
@@ -49,7 +49,7 @@ class Gather(Linear, Indexed):
 
     def out_type(self, x: TensorType, indices: TensorType) -> TensorType:  # type: ignore[override]
         _check_coordinates(self.label, self.axes, x, indices)
-        rest = tuple(n for d, n in enumerate(x.shape) if d not in self.axes)
+        rest = without(x.shape, self.axes)
         if any(x.shape[a] == 0 for a in self.axes) and 0 not in (*indices.shape, *rest) and self.beyond == "clip":
             raise ArgumentError(f"gather: {x} has no elements to read along axes {self.axes}")
         return x.with_shape((*indices.shape[:-1], *rest))
@@ -109,7 +109,7 @@ class Scatter(Linear, Indexed):
 
     def out_type(self, x: TensorType, updates: TensorType, indices: TensorType) -> TensorType:  # type: ignore[override]
         _check_coordinates(self.label, self.axes, x, indices)
-        rest = tuple(n for d, n in enumerate(x.shape) if d not in self.axes)
+        rest = without(x.shape, self.axes)
         wanted = (*indices.shape[:-1], *rest)
         fits = len(wanted) == updates.ndim and all(map(same_size, wanted, updates.shape))
         if not fits or updates.dtype != x.dtype:
@@ -256,7 +256,7 @@ def iota(shape: Shape, axis: int) -> Any:
     """Each element's position (int64) along one axis."""
     n = shape[axis]
     line = Array(np.arange(n)) if isinstance(n, int) else CumSum(0)(full((n,), 1, INT64)) - 1
-    return Expand(shape)(Reshape(tuple(n if d == axis else 1 for d in range(len(shape))))(line))
+    return Expand(shape)(along(line, axis, len(shape)))
 
 
 def with_lane(indices: Any, size: int) -> Any:

@@ -12,14 +12,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from minigrad.errors import (
-    ArgumentError,
-    ConcretizationError,
-    DtypeError,
-    IndexRangeError,
-    ShapeError,
-    ValueTypeError,
-)
+from minigrad.errors import ArgumentError, ConcretizationError, DtypeError, IndexRangeError, ShapeError, ValueTypeError
 from minigrad.op import Array, Handle, Value, lift, ndarray
 from minigrad.ops.axes import size_value
 from minigrad.ops.elementwise import add, convert, less, where

@@ -14,7 +14,7 @@ from minigrad.ops.axes import axis_of
 from minigrad.ops.composite import floating, log_softmax, mean
 from minigrad.ops.elementwise import abs_, add, convert, exp, log1p, max_, mul, neg, not_equal, sub, where
 from minigrad.ops.keys import known
-from minigrad.ops.movement import Reshape, Sum
+from minigrad.ops.movement import Reshape, Sum, without
 from minigrad.types import same_size
 
 
@@ -49,7 +49,7 @@ def cross_entropy(
         return reduced(neg(Sum((axis,))(mul(labels, logs))), reduction)
     if labels.dtype.kind not in "iu":
         raise DtypeError(f"cross_entropy: labels are integers or probabilities, got {labels.type}")
-    shape = (*logits.shape[:axis], *logits.shape[axis + 1 :])
+    shape = without(logits.shape, {axis})
     if len(shape) != labels.ndim or not all(map(same_size, shape, labels.shape)):
         raise ShapeError(f"cross_entropy: {labels.type} does not label {logits.type} along axis {axis}")
     counts = None if ignore is None else not_equal(labels, ignore)

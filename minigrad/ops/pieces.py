@@ -14,7 +14,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.op import Operand, Value, lift, ndarray, type_of
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.ops.movement import Expand, Sum, zero
+from minigrad.ops.movement import Sum, every_lane, zero
 from minigrad.types import Size, TensorType, normal_axes, same_size
 
 
@@ -159,8 +159,7 @@ class Concatenate(Linear):
         return bars
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        lanes = [x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)]
-        return Concatenate(self.axis + (self.axis >= 0))(*lanes)
+        return Concatenate(self.axis + (self.axis >= 0))(*every_lane(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:

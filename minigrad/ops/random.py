@@ -17,7 +17,7 @@ from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.op import Array, Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.indexing import index
-from minigrad.ops.movement import Reshape
+from minigrad.ops.movement import Reshape, without
 from minigrad.ops.pieces import Concatenate
 from minigrad.ops.reduce import ArgMax
 from minigrad.ops.sort import Sort
@@ -247,7 +247,7 @@ def categorical(key: Operand, logits: Operand, axis: int = -1, shape: Any = None
     """
     key, logits = checked(key, "categorical"), lift(logits, "categorical")
     dtype, axis = _float(logits.dtype, "categorical"), normal_axis("categorical", axis, logits.type)
-    rest = (*logits.shape[:axis], *logits.shape[axis + 1 :])
+    rest = without(logits.shape, {axis})
     shape = rest if shape is None else _sizes(shape, "categorical")
     front = shape[: len(shape) - len(rest)]
     if shape != (*front, *rest):

@@ -18,7 +18,7 @@ from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.cumulative import CumProd, shifted
 from minigrad.ops.elementwise import convert, div, equal, mul, not_equal
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand, Permute, Reshape, Sum, drop_axes, inverse, keep_axes
+from minigrad.ops.movement import Expand, Permute, Reshape, Sum, drop_axes, inverse, keep_axes, without
 from minigrad.types import BOOL, INT64, Shape, TensorType, normal_axis
 
 _KIND_NAMES = {"b": "bool", "c": "complex numbers"}
@@ -163,7 +163,7 @@ class ArgExtremum(Op):
         axis = normal_axis(self.label, self.axis, x)
         if x.shape[axis] == 0:
             raise ArgumentError(f"{self.label}: axis {axis} of {x} has no elements")
-        return TensorType((*x.shape[:axis], *x.shape[axis + 1 :]), INT64)
+        return TensorType(without(x.shape, {axis}), INT64)
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         return replace(self, axis=self.axis + 1)(xs[0])

@@ -17,7 +17,7 @@ from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.along import TakeAlongAxis
 from minigrad.ops.axes import size_value
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand, Flip
+from minigrad.ops.movement import Flip, every_lane
 from minigrad.ops.pieces import slice_axis
 from minigrad.types import INT64, TensorType, normal_axis, same_size
 
@@ -38,8 +38,8 @@ class Sorting(Op):
             if t.ndim != types[0].ndim or not all(map(same_size, t.shape, types[0].shape)):
                 raise ShapeError(f"{self.label}: operands sorted together must have one shape, got {types[0]} and {t}")
 
-    def lanes(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> list[Any]:
-        return [x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)]
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return replace(self, axis=self.axis + 1)(*every_lane(xs, mapped, size))  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)
@@ -59,9 +59,6 @@ class ArgSort(Sorting):
         if len(keys) == 1:
             return np.argsort(keys[0], self.axis, kind="stable")
         return np.lexsort(keys[::-1], self.axis)
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return replace(self, axis=self.axis + 1)(*self.lanes(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:
@@ -93,9 +90,6 @@ class Sort(Sorting):
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         order = ArgSort(self.axis)(*xs[: self.keys])
         return tuple([None if d is None else TakeAlongAxis(self.axis)(d, order) for d in dots])
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return replace(self, axis=self.axis + 1)(*self.lanes(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:

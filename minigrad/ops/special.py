@@ -16,21 +16,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, DtypeError, NotDifferentiableError
 from minigrad.lazy import lazy_module
 from minigrad.op import Operand, Value, ndarray
-from minigrad.ops.elementwise import (
-    Elementwise,
-    Row,
-    add,
-    div,
-    exp,
-    log,
-    log1p,
-    mul,
-    neg,
-    reciprocal,
-    row,
-    sign,
-    sub,
-)
+from minigrad.ops.elementwise import Elementwise, Row, add, div, exp, log, log1p, mul, neg, reciprocal, row, sign, sub
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.rows import converted
 from minigrad.ops.weak import weak_dtype
@@ -45,94 +31,42 @@ def _gauss(x: Any, factor: float) -> Any:
     return mul(factor, exp(neg(mul(x, x))))
 
 
+def _row(name: str, *partials: Any, of: str = "", singular: bool = True, **more: Any) -> Row:
+    """A row of floats whose numbers SciPy's function of that name gives (or the one named `of`)."""
+
+    def of_one(x: ndarray) -> Any:
+        return getattr(special, of or name)(x)
+
+    def of_two(x: ndarray, y: ndarray) -> Any:
+        return getattr(special, of or name)(x, y)
+
+    return row(name, of_one if len(partials) == 1 else of_two, *partials, takes="f", singular=singular, **more)
+
+
 # ── the error function and the normal distribution ───────────────────────────────────────────────
 # erf' = 2/√π · e^(−x²)
-erf = row("erf", lambda x: special.erf(x), lambda y, x: _gauss(x, 2 / math.sqrt(math.pi)), takes="f")
-erfc = row("erfc", lambda x: special.erfc(x), lambda y, x: _gauss(x, -2 / math.sqrt(math.pi)), takes="f")
+erf = _row("erf", lambda y, x: _gauss(x, 2 / math.sqrt(math.pi)), singular=False)
+erfc = _row("erfc", lambda y, x: _gauss(x, -2 / math.sqrt(math.pi)), singular=False)
 # the inverse function's derivative: √π/2 · e^(y²)
-erfinv = row(
-    "erfinv",
-    lambda x: special.erfinv(x),
-    lambda y, x: mul(math.sqrt(math.pi) / 2, exp(mul(y, y))),
-    takes="f",
-    singular=True,
-    domain=(-0.9, 0.9),
-)
+erfinv = _row("erfinv", lambda y, x: mul(math.sqrt(math.pi) / 2, exp(mul(y, y))), domain=(-0.9, 0.9))
 # e^(x²)·erfc(x), which stays a number where erfc underflows
-erfcx: Row = row(
-    "erfcx",
-    lambda x: special.erfcx(x),
-    lambda y, x: sub(mul(2, mul(x, y)), 2 / math.sqrt(math.pi)),
-    takes="f",
-    singular=True,
-)
+erfcx = _row("erfcx", lambda y, x: sub(mul(2, mul(x, y)), 2 / math.sqrt(math.pi)))
 # Φ' = e^(−x²/2)/√(2π), so (Φ⁻¹)' = √(2π)·e^(y²/2) and (log Φ)' = Φ'/Φ = √(2/π) / erfcx(−x/√2), exact in both tails
-log_ndtr = row(
-    "log_ndtr",
-    lambda x: special.log_ndtr(x),
-    lambda y, x: div(math.sqrt(2 / math.pi), erfcx(mul(x, -math.sqrt(0.5)))),
-    takes="f",
-)
-ndtri = row(
-    "ndtri",
-    lambda p: special.ndtri(p),
-    lambda y, p: mul(math.sqrt(2 * math.pi), exp(mul(0.5, mul(y, y)))),
-    takes="f",
-    singular=True,
-    domain=UNIT,
-)
-logit = row(
-    "logit",
-    lambda p: special.logit(p),
-    lambda y, p: reciprocal(mul(p, sub(1, p))),
-    takes="f",
-    singular=True,
-    domain=UNIT,
-)
+log_ndtr = _row("log_ndtr", lambda y, x: div(math.sqrt(2 / math.pi), erfcx(mul(x, -math.sqrt(0.5)))), singular=False)
+ndtri = _row("ndtri", lambda y, p: mul(math.sqrt(2 * math.pi), exp(mul(0.5, mul(y, y)))), domain=UNIT)
+logit = _row("logit", lambda y, p: reciprocal(mul(p, sub(1, p))), domain=UNIT)
 
 # ── products with a logarithm: 0·log 0 is 0 ──────────────────────────────────────────────────────
-entr = row(
-    "entr",  # −x·log x
-    lambda x: special.entr(x),
-    lambda y, x: neg(add(log(x), 1)),
-    takes="f",
-    singular=True,
-    domain=POSITIVE,
-)
-xlogy = row(
-    "xlogy",
-    lambda x, y: special.xlogy(x, y),
-    lambda z, x, y: log(y),
-    lambda z, x, y: div(x, y),
-    takes="f",
-    singular=True,
-    domains=((-2.0, 2.0), POSITIVE),
-)
-xlog1py = row(
-    "xlog1py",
-    lambda x, y: special.xlog1py(x, y),
-    lambda z, x, y: log1p(y),
-    lambda z, x, y: div(x, add(1, y)),
-    takes="f",
-    singular=True,
-    domains=((-2.0, 2.0), (-0.6, 2.0)),
+entr = _row("entr", lambda y, x: neg(add(log(x), 1)), domain=POSITIVE)  # −x·log x
+xlogy = _row("xlogy", lambda z, x, y: log(y), lambda z, x, y: div(x, y), domains=((-2.0, 2.0), POSITIVE))
+xlog1py = _row(
+    "xlog1py", lambda z, x, y: log1p(y), lambda z, x, y: div(x, add(1, y)), domains=((-2.0, 2.0), (-0.6, 2.0))
 )
 
 # ── gamma ────────────────────────────────────────────────────────────────────────────────────────
-lgamma = row(
-    "lgamma",
-    lambda x: special.gammaln(x),  # log|Γ(x)|
-    lambda y, x: digamma(x),
-    takes="f",
-    singular=True,
-    domain=POSITIVE,
-)
-gamma = row(
-    "gamma", lambda x: special.gamma(x), lambda y, x: mul(y, digamma(x)), takes="f", singular=True, domain=POSITIVE
-)
-digamma: Row = row(
-    "digamma", lambda x: special.digamma(x), lambda y, x: Polygamma(1)(x), takes="f", singular=True, domain=POSITIVE
-)
+lgamma = _row("lgamma", lambda y, x: digamma(x), of="gammaln", domain=POSITIVE)  # log|Γ(x)|
+gamma = _row("gamma", lambda y, x: mul(y, digamma(x)), domain=POSITIVE)
+digamma: Row = _row("digamma", lambda y, x: Polygamma(1)(x), domain=POSITIVE)
 
 
 def _beta_rate(a: Any, b: Any) -> Any:
@@ -140,24 +74,8 @@ def _beta_rate(a: Any, b: Any) -> Any:
     return sub(digamma(a), digamma(add(a, b)))
 
 
-betaln = row(
-    "betaln",
-    lambda a, b: special.betaln(a, b),
-    lambda y, a, b: _beta_rate(a, b),
-    lambda y, a, b: _beta_rate(b, a),
-    takes="f",
-    singular=True,
-    domain=POSITIVE,
-)
-beta = row(
-    "beta",
-    lambda a, b: special.beta(a, b),
-    lambda y, a, b: mul(y, _beta_rate(a, b)),
-    lambda y, a, b: mul(y, _beta_rate(b, a)),
-    takes="f",
-    singular=True,
-    domain=POSITIVE,
-)
+betaln = _row("betaln", lambda y, a, b: _beta_rate(a, b), lambda y, a, b: _beta_rate(b, a), domain=POSITIVE)
+beta = _row("beta", lambda y, a, b: mul(y, _beta_rate(a, b)), lambda y, a, b: mul(y, _beta_rate(b, a)), domain=POSITIVE)
 
 
 # ── functions with a parameter ───────────────────────────────────────────────────────────────────

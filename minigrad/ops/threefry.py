@@ -17,7 +17,7 @@ import numpy as np
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand
+from minigrad.ops.movement import every_lane
 from minigrad.ops.rows import Elementwise, convert
 from minigrad.types import LONG, UINT32, DType, Shape, TensorType
 
@@ -64,7 +64,7 @@ class RandomBits(Op):
         return out.reshape((*start.shape, *self.shape))
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return self(*[x if m else Expand((size, *x.shape))(x) for x, m in zip(xs, mapped, strict=True)])
+        return self(*every_lane(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:

@@ -15,9 +15,9 @@ import numpy as np
 
 import minigrad.numpy as mnp
 from minigrad.errors import DtypeError, ShapeError, ValueTypeError
-from minigrad.op import EVALUATE, Array, Handle, Value, interpreter, ndarray, using
+from minigrad.op import Array, Handle, Value, ndarray, short_repr, using
 from minigrad.ops.kinds import Linear
-from minigrad.session.graph_scope import Append, Graph, get_default_graph
+from minigrad.session.graph_scope import Graph, get_default_graph, inside_body
 from minigrad.session.open_rank import defer, is_open
 from minigrad.session.tensor import Tensor
 from minigrad.types import SHORT, TensorType, as_dtype
@@ -58,8 +58,7 @@ def building(*operands: Any) -> Iterator[Graph | None]:
 
     Inside the body of a `cond` or `while_loop` another graph is being built: then this changes nothing and gives None.
     """
-    it = interpreter.get()
-    if it is not EVALUATE and not isinstance(it, Append):
+    if inside_body():
         yield None
         return
     graph = graph_of(operands)
@@ -113,9 +112,9 @@ def as_array(value: Any, dtype: Any = None, who: str = "constant") -> Array:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ShapeError(f"{who}: {_short(value)} is not a tensor: {error}") from None
+        raise ShapeError(f"{who}: {short_repr(value)} is not a tensor: {error}") from None
     if array.dtype.kind not in "biufc":
-        raise ValueTypeError(f"{who}: cannot make a tensor of {_short(value)} (dtype {array.dtype})")
+        raise ValueTypeError(f"{who}: cannot make a tensor of {short_repr(value)} (dtype {array.dtype})")
     if dtype is not None:
         return Array(_cast(array, as_dtype(dtype), value, who))
     if _is_python(value) and array.size + 1:
@@ -137,12 +136,7 @@ def _is_python(value: Any) -> bool:
 def _cast(array: ndarray, dtype: Any, value: Any, who: str) -> ndarray:
     order = "biufc"
     if order.index(array.dtype.kind) > order.index(dtype.kind) and not np.array_equal(array.astype(dtype), array):
-        raise DtypeError(f"{who}: {_short(value)} does not fit in {dtype.name}", hint="use tf.cast to round it")
+        raise DtypeError(f"{who}: {short_repr(value)} does not fit in {dtype.name}", hint="use tf.cast to round it")
     if array.dtype.kind in "iu" and dtype.kind in "iu" and not np.array_equal(array.astype(dtype), array):
-        raise DtypeError(f"{who}: {_short(value)} does not fit in {dtype.name}", hint="use a wider integer dtype")
+        raise DtypeError(f"{who}: {short_repr(value)} does not fit in {dtype.name}", hint="use a wider integer dtype")
     return array.astype(dtype)
-
-
-def _short(x: Any) -> str:
-    text = repr(x)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from minigrad.errors import ArgumentError, FeedError, GraphError, UnknownNameError, ValueTypeError
-from minigrad.op import Array, Handle, ndarray
+from minigrad.op import Array, Handle, ndarray, short_repr
 from minigrad.session.graph_scope import Graph
 from minigrad.session.open_rank import OpenType
 from minigrad.session.plan import Plan
@@ -103,10 +103,8 @@ def _converted(tensor: Tensor, value: Any) -> ndarray:
 
 
 def _refuse(tensor: Tensor, value: Any, what: str) -> NoReturn:
-    text = repr(value)
-    shown = text if len(text) <= 60 else text[:57] + "..."
     raise FeedError(
-        f"cannot feed {what} to {tensor.name}, whose dtype is {tensor.dtype.name}: {shown}",
+        f"cannot feed {what} to {tensor.name}, whose dtype is {tensor.dtype.name}: {short_repr(value)}",
         hint=f"convert it first: value.astype({tensor.dtype.name!r})",
         lines=tensor.made(),
     )

@@ -20,7 +20,7 @@ from minigrad.errors import (
     ValueTypeError,
 )
 from minigrad.graph import Atom, Builder, Const, Var
-from minigrad.op import Array, Handle, Interpreter, Op, Operand, Value, leaked
+from minigrad.op import EVALUATE, Array, Handle, Interpreter, Op, Operand, Value, interpreter, leaked
 from minigrad.session.names import Names
 from minigrad.session.open_rank import Deferred, defer, is_open
 from minigrad.session.shape import TensorShape
@@ -44,6 +44,12 @@ class GraphKeys:
 
 def _assume_in_default_graph(a: Size, b: Size) -> None:
     get_default_graph().assume(a, b)
+
+
+def inside_body() -> bool:
+    """Is the body of a cond or while_loop being traced? Then ops go to its graph, not to the program's."""
+    it = interpreter.get()
+    return it is not EVALUATE and not isinstance(it, Append)
 
 
 class Append(Interpreter):

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.op import EVALUATE, Array, Value, interpreter
+from minigrad.op import Array, Value
 from minigrad.session.building import as_array, building, operand
-from minigrad.session.graph_scope import Append, get_default_graph
+from minigrad.session.graph_scope import get_default_graph, inside_body
 from minigrad.session.open_rank import OpenType
 from minigrad.session.shape import as_sizes
 from minigrad.session.tensor import Constant, Placeholder, Tensor
@@ -65,8 +65,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
         if array.size != 1 and array.size != int(np.prod(sizes)):
             raise ArgumentError(f"constant: {array.size} values do not fill shape {shape}")
         array = np.full(sizes, array.reshape(-1)[0]) if array.size == 1 else array.reshape(sizes)
-    it = interpreter.get()
-    if it is not EVALUATE and not isinstance(it, Append):
+    if inside_body():
         return as_array(array)
     graph = get_default_graph()
     return graph.source("Const", Constant(array), TensorType(array.shape, array.dtype), name or "Const")

@@ -22,28 +22,11 @@ from minigrad.session.side_effects import checked
 from minigrad.types import real_of
 
 __all__ = [
-    "bias_add",
-    "dropout",
-    "elu",
-    "embedding_lookup",
-    "gelu",
-    "l2_loss",
-    "leaky_relu",
-    "log_softmax",
-    "moments",
-    "relu",
-    "relu6",
-    "sigmoid",
-    "sigmoid_cross_entropy_with_logits",
-    "silu",
-    "softmax",
-    "softmax_cross_entropy_with_logits",
-    "softmax_cross_entropy_with_logits_v2",
-    "softplus",
-    "sparse_softmax_cross_entropy_with_logits",
-    "swish",
-    "tanh",
-]
+    "bias_add", "dropout", "elu", "embedding_lookup", "gelu", "l2_loss", "leaky_relu", "log_softmax", "moments",
+    "relu", "relu6", "sigmoid", "sigmoid_cross_entropy_with_logits", "silu", "softmax",
+    "softmax_cross_entropy_with_logits", "softmax_cross_entropy_with_logits_v2", "softplus",
+    "sparse_softmax_cross_entropy_with_logits", "swish", "tanh",
+]  # fmt: skip
 
 relu = unary("Relu", activations.relu)
 relu6 = unary("Relu6", lambda x: mnp.minimum(activations.relu(x), 6.0))

@@ -20,10 +20,10 @@ from typing import Any, ClassVar
 
 from minigrad.errors import ArgumentError, DtypeError, SessionError, ShapeError, ValueTypeError
 from minigrad.graph import Const, Var
-from minigrad.op import EVALUATE, Handle, Interpreter, Value, interpreter, ndarray
+from minigrad.op import Handle, Interpreter, Value, ndarray
 from minigrad.ops.elementwise import add, convert, sub, where
 from minigrad.session.building import as_array, building, operand
-from minigrad.session.graph_scope import Append, Graph, GraphKeys, get_default_graph
+from minigrad.session.graph_scope import Graph, GraphKeys, get_default_graph, inside_body
 from minigrad.session.open_rank import is_open, settle
 from minigrad.session.shape import TensorShape, static
 from minigrad.session.tensor import Constant, Initialized, Nothing, Operation, Read, Tensor, Write, the_session
@@ -55,8 +55,7 @@ class Variable(Handle):
     ) -> None:
         if initial_value is None:
             raise ArgumentError(f"variable {name or 'Variable'!r} needs an initial value")
-        it = interpreter.get()
-        if it is not EVALUATE and not isinstance(it, Append):
+        if inside_body():
             raise SessionError(
                 "a variable cannot be made inside the body of a cond or while_loop", hint="make it outside"
             )
@@ -147,8 +146,7 @@ class Variable(Handle):
         return self.graph.source("ReadVariable", Read(self, base=True), self.type)
 
     def _update(self, type: str, value: Any, combine: Callable[[Any], Any], name: str | None) -> Tensor:
-        it = interpreter.get()
-        if it is not EVALUATE and not isinstance(it, Append):
+        if inside_body():
             raise SessionError(
                 f"{type} of {self.name} inside the body of a cond or while_loop",
                 hint="let the body return the new value, and assign it outside",

@@ -148,7 +148,7 @@ class Walk:
         records = reachable(self.bars)
         meaning, grad = interpreter.set(TAPE if self.create_graph else EVALUATE), GRAD.set(self.create_graph)
         try:
-            left = walk(self.steps(records), self.bars)
+            left = walk(self.steps(records), self.bars, add if self.create_graph else _plus)
         finally:
             interpreter.reset(meaning)
             GRAD.reset(grad)
@@ -160,11 +160,13 @@ class Walk:
     def steps(self, records: list[Record]) -> Iterator[Any]:
         """The records as steps. By the time a record is taken, its results' cotangents are complete: look at them."""
         watched, retain = self.watched, self.retain
-        wanted = None if self.targets is None else leading_to(records, watched)
+        all_leaves = self.targets is None or all_in(records, watched)
+        wanted = None if all_leaves else leading_to(records, watched)
         plain = wanted is None and not self.create_graph
         place = None if retain else user_place()
+        looked_at = {_record(key) for key in watched}
         for r in records:
-            if watched or r.listeners:
+            if r in looked_at or r.listeners:
                 self.look(r)
             if wanted is None or r in wanted:
                 yield r if plain else Step(r, wanted, watched, self.create_graph)
@@ -193,14 +195,23 @@ class Step:
             self.ins = [k if k in targets or _record(k) in wanted else None for k in record.ins]
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]:
-        wanted = [k is not None for k in self.ins]
         if not self.create_graph:
-            return self.record.pull_wanted(y_bars, wanted)
-        r = self.record
+            return self.record.pull(y_bars, self.ins)
+        r, wanted = self.record, [k is not None for k in self.ins]
         xs, y = r.saved()
         xs = [_tensor_again(v, key) for v, key in zip(xs, r.ins, strict=True)]
         ys = [_tensor_again(v, key) for v, key in zip(y if r.op.many else (y,), r.outs, strict=True)]
         return pull_through(r.op, y_bars, tuple(ys) if r.op.many else ys[0], xs, wanted)
+
+
+def _plus(a: Any, b: Any) -> Any:
+    """a + b; of arrays without asking what adding means here."""
+    return Array(a.array + b.array) if _alike(a, b) else add(a, b)
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Are both arrays of one shape? (Of no axes NumPy makes no array, but a number.)"""
+    return type(a) is type(b) is Array and a.array.shape == b.array.shape != ()
 
 
 def _tensor_again(v: Value, key: Any) -> Any:
@@ -226,6 +237,11 @@ def reachable(keys: Iterable[Any]) -> list[Record]:
                 found.append(r)
     found.sort(key=attrgetter("seq"), reverse=True)
     return found
+
+
+def all_in(records: Sequence[Record], targets: set[Any]) -> bool:
+    """Are all leaves the records start from targets?"""
+    return all(k is None or k in targets or type(_record(k)) is Record for r in records for k in r.ins)
 
 
 def leading_to(records: Sequence[Record], targets: set[Any]) -> set[Any]:

@@ -21,81 +21,26 @@ from minigrad.tape.interpreter import TAPE, binary, tensor_of, unary
 from minigrad.tape.tensor import Tensor
 
 # PyTorch's names for rows that are called otherwise; all other rows keep their own
-ROWS: dict[str, Row] = {
-    **{
-        op.name: op
-        for op in registry.values()
-        if isinstance(op, Row) and op.operands < 3 and op.name not in ("max", "min")
-    },
-    "absolute": e.abs_,
-    "negative": e.neg,
-    "sigmoid": e.logistic,
-    "subtract": e.sub,
-    "multiply": e.mul,
-    "divide": e.div,
-    "true_divide": e.div,
-    "remainder": e.rem,
-    "floor_divide": e.floor_div,
-    "maximum": e.max_,
-    "minimum": e.min_,
-    "eq": e.equal,
-    "ne": e.not_equal,
-    "lt": e.less,
-    "le": e.less_equal,
-    "gt": e.greater,
-    "ge": e.greater_equal,
-    "bitwise_and": e.and_,
-    "bitwise_or": e.or_,
-    "bitwise_xor": e.xor,
-    "bitwise_not": e.not_,
-}
-SHARED: dict[str, Callable[..., Any]] = {
-    **{
-        name: getattr(mnp, name)
-        for name in [
-            "sum",
-            "prod",
-            "mean",
-            "any",
-            "all",
-            "argmax",
-            "argmin",
-            "cumsum",
-            "cumprod",
-            "where",
-            "isclose",
-            "nan_to_num",
-            "square",
-            "logical_and",
-            "logical_or",
-            "logical_xor",
-            "logical_not",
-            "isinf",
-            "tril",
-            "triu",
-            "outer",
-            "dot",
-            "inner",
-            "tensordot",
-            "kron",
-            "diag",
-            "diagonal",
-            "trace",
-            "stack",
-            "flip",
-            "roll",
-            "tile",
-            "argsort",
-            "count_nonzero",
-        ]
-    },
-    "matmul": mnp.matmul,
+RENAMED: dict[str, Row] = {
+    "absolute": e.abs_, "negative": e.neg, "sigmoid": e.logistic, "maximum": e.max_, "minimum": e.min_,
+    "subtract": e.sub, "multiply": e.mul, "divide": e.div, "true_divide": e.div, "remainder": e.rem,
+    "floor_divide": e.floor_div, "eq": e.equal, "ne": e.not_equal, "lt": e.less, "le": e.less_equal, "gt": e.greater,
+    "ge": e.greater_equal, "bitwise_and": e.and_, "bitwise_or": e.or_, "bitwise_xor": e.xor, "bitwise_not": e.not_,
+}  # fmt: skip
+OWN_ROWS = {op.name: op for op in registry.values() if isinstance(op, Row) and op.operands < 3}
+ROWS: dict[str, Row] = {name: op for name, op in OWN_ROWS.items() if name not in ("max", "min")} | RENAMED
+# functions of the array namespace under the same name, and under another
+SAME = [
+    "all", "any", "argmax", "argmin", "argsort", "clip", "concat", "count_nonzero", "cumprod", "cumsum", "diag",
+    "diagonal", "dot", "flip", "inner", "isclose", "isinf", "kron", "logical_and", "logical_not", "logical_or",
+    "logical_xor", "matmul", "mean", "nan_to_num", "outer", "prod", "roll", "square", "stack", "sum", "tensordot",
+    "tile", "trace", "tril", "triu", "where",
+]  # fmt: skip
+SHARED: dict[str, Callable[..., Any]] = {name: getattr(mnp, name) for name in SAME} | {
     "mm": mnp.matmul,
     "bmm": mnp.matmul,
     "cat": mnp.concat,
-    "concat": mnp.concat,
     "clamp": mnp.clip,
-    "clip": mnp.clip,
     "logsumexp": composite.logsumexp,
     "softmax": composite.softmax,
     "log_softmax": composite.log_softmax,

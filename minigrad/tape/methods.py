@@ -24,44 +24,11 @@ from minigrad.types import LONG
 NOT_METHODS = {"cat", "concat", "stack", "einsum", "tensordot", "where", "equal"}
 # functions whose result has the operand's shape, so that it can be put into it
 IN_PLACE = [
-    "add",
-    "sub",
-    "mul",
-    "div",
-    "pow",
-    "neg",
-    "abs",
-    "exp",
-    "exp2",
-    "expm1",
-    "log",
-    "log2",
-    "log10",
-    "log1p",
-    "sqrt",
-    "rsqrt",
-    "sin",
-    "cos",
-    "tan",
-    "tanh",
-    "sigmoid",
-    "relu",
-    "floor",
-    "ceil",
-    "trunc",
-    "round",
-    "reciprocal",
-    "clamp",
-    "clip",
-    "masked_fill",
-    "remainder",
-    "floor_divide",
-    "sign",
-    "tril",
-    "triu",
-    "square",
+    "add", "sub", "mul", "div", "pow", "neg", "abs", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p",
+    "sqrt", "rsqrt", "sin", "cos", "tan", "tanh", "sigmoid", "relu", "floor", "ceil", "trunc", "round",
+    "reciprocal", "clamp", "clip", "masked_fill", "remainder", "floor_divide", "sign", "tril", "triu", "square",
     "nan_to_num",
-]
+]  # fmt: skip
 OPERATORS = {"add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "pow": "pow", "floordiv": "floor_divide"}
 DTYPES = {"float": "f32", "double": "f64", "long": "i64", "int": "i32", "bool": "bool", "short": "i16", "byte": "u8"}
 

@@ -35,14 +35,14 @@ class Record:
     def outs(self) -> tuple[Any, ...]:
         return tuple([(self, k) for k in range(len(self.y))]) if self.op.many else (self,)
 
-    def pull(self, y_bars: list[Any]) -> Sequence[Any]:
-        """The cotangents of the operands (a `Step` of the walk)."""
-        op, y_bar = self.op, y_bars[0]
+    def pull(self, y_bars: list[Any], wanted: Sequence[Any] | None = None) -> Sequence[Any]:
+        """The cotangents of the operands (a `Step` of the walk); only of those whose key in `wanted` is not None."""
+        op, y_bar, ins = self.op, y_bars[0], self.ins if wanted is None else wanted
         if type(op) is Row and type(y_bar) is Array and self.xs is not None:
             derived = derivative(op, self.y.dtype)
             if derived is not None and (MEMORY.last < self.seq or self.intact(derived[1])):
-                return derived[0](y_bar, self.y, self.xs, self.ins)
-        return self.pull_wanted(y_bars, [key is not None for key in self.ins])
+                return derived[0](y_bar, self.y, self.xs, ins)
+        return self.pull_wanted(y_bars, [key is not None for key in ins])
 
     def intact(self, reads: Iterable[int]) -> bool:
         """Is everything the derivative reads of (y, *xs) still as it was saved?"""

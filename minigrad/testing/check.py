@@ -15,15 +15,7 @@ from minigrad.errors import CheckFailedError
 from minigrad.op import Array, ndarray
 from minigrad.testing import diagnose
 from minigrad.testing.complex_step import ComplexStep
-from minigrad.testing.finite_differences import (
-    SAFETY,
-    Estimate,
-    basis,
-    directional,
-    directions,
-    kinks,
-    widened,
-)
+from minigrad.testing.finite_differences import SAFETY, Estimate, basis, directional, directions, kinks, widened
 from minigrad.testing.problem import Problem
 from minigrad.types import FLOAT32, FLOAT64, DType, is_differentiable, real_of
 
@@ -106,9 +98,10 @@ class Check:
 
     def first_order(self, p: Problem) -> None:
         inward = probes(p.xs, p.order, self.rng)
-        outward = probes(p.numbers(p.xs), p.order, self.rng)
+        here = p.numbers(p.xs)
+        outward = probes(here, p.order, self.rng)
         for probe in inward:
-            self.require_smooth(p, probe)
+            self.require_smooth(p, probe, here)
         step = ComplexStep(p.numbers, p.xs)
         truths = [step.sharpened(probe.along, self.difference(p, probe)) for probe in inward]
         if "forward" in self.modes_of(p):
@@ -173,10 +166,10 @@ class Check:
             return np.asarray(np.where(settled & ~np.isnan(apart), apart, np.inf))
 
     # ── telling the user ─────────────────────────────────────────────────────────────────────────
-    def require_smooth(self, p: Problem, probe: Probe) -> None:
+    def require_smooth(self, p: Problem, probe: Probe, here: Sequence[ndarray]) -> None:
         """A central difference may well be what the rule says at a kink; yet there is no derivative to compare."""
         while True:
-            found = kinks(p.numbers, p.xs, probe.along, self.eps)
+            found = kinks(p.numbers, p.xs, probe.along, self.eps, here)
             k = next((k for k, kink in enumerate(found) if np.any(kink.there)), None)
             if k is None:
                 return

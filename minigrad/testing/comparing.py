@@ -45,6 +45,11 @@ def types(xs: Sequence[ndarray]) -> list[TensorType]:
     return [TensorType(x.shape, x.dtype) for x in xs]
 
 
+def gives_floats(op: Op, xs: Sequence[ndarray]) -> bool:
+    """Has it a result that can have a derivative?"""
+    return any(carries(y) for y in flat(op)(*values(xs)))
+
+
 def carries(x: Any) -> bool:
     """Can this operand or result have a derivative?"""
     return is_differentiable(x.dtype)

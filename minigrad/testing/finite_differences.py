@@ -77,13 +77,16 @@ class Kink:
     above: ndarray
 
 
-def kinks(f: Function, xs: Arrays, dots: Sequence[ndarray | None], step: float = 1.0) -> list[Kink]:
+def kinks(
+    f: Function, xs: Arrays, dots: Sequence[ndarray | None], step: float = 1.0, here: Arrays | None = None
+) -> list[Kink]:
     """For each output, where the slopes from either side stay equally far apart while the step shrinks.
 
     Where f is smooth their distance shrinks with the step, at a jump it grows, and rounding makes it grow as well.
+    `here`: f(xs), if it is known.
     """
     line = _Line(f, xs, dots)
-    here = line(0.0)
+    here = line(0.0) if here is None else here
     there = [np.ones(y.shape, bool) for y in here]
     before: list[ndarray] = []
     sides: list[tuple[ndarray, ndarray]] = []
@@ -116,8 +119,14 @@ class _Line:
         moving = [x for x, d in zip(xs, dots) if d is not None]
         self.eps = max([_eps(x) for x in moving], default=0.0)
         self.reach = max([float(np.max(np.abs(x), initial=0.0)) for x in moving], default=0.0)
+        self.seen: dict[float, Arrays] = {}
 
-    def __call__(self, t: float) -> list[ndarray]:
+    def __call__(self, t: float) -> Arrays:
+        if t not in self.seen:
+            self.seen[t] = self.at(t)
+        return self.seen[t]
+
+    def at(self, t: float) -> list[ndarray]:
         moved = [x if d is None else (x + t * d).astype(x.dtype) for x, d in zip(self.xs, self.dots)]
         with np.errstate(all="ignore"):
             return [np.asarray(y) for y in self.f(moved)]
@@ -145,13 +154,15 @@ def widened(y: ndarray) -> ndarray:
 
 def _exact(line: _Line, step: float) -> list[Estimate]:
     """Where the differences at steps 1, 1/2 and a tiny one agree to rounding, f is (multi)linear: that is it."""
-    triples = zip(*[line.difference(h * step) for h in (1.0, 0.5, STEPS[-1])])
-    found = []
-    for (slope, noise), (half, half_noise), (tiny, tiny_noise) in triples:
-        with np.errstate(invalid="ignore"):
-            same = (np.abs(slope - half) <= noise + half_noise) & (np.abs(slope - tiny) <= noise + tiny_noise)
-        found.append(Estimate(slope, np.where(same, noise, np.inf)))
-    return found
+    whole = line.difference(step)
+    agreed = [np.ones(slope.shape, bool) for slope, _ in whole]
+    for h in (STEPS[-1], 0.5):
+        for same, (slope, noise), (other, other_noise) in zip(agreed, whole, line.difference(h * step)):
+            with np.errstate(invalid="ignore"):
+                same &= np.abs(slope - other) <= noise + other_noise
+        if not any(np.any(same) for same in agreed):
+            break  # nothing is linear: no need to look again
+    return [Estimate(slope, np.where(same, noise, np.inf)) for same, (slope, noise) in zip(agreed, whole)]
 
 
 def _extrapolated(line: _Line, steps: Sequence[float]) -> list[Estimate]:

@@ -19,15 +19,7 @@ from minigrad.source import line_at
 from minigrad.tape import autograd
 from minigrad.tape.interpreter import node_of
 from minigrad.tape.tensor import Tensor
-from minigrad.testing.problem import (
-    Applied,
-    Arguments,
-    Problem,
-    arguments_of,
-    array_of,
-    derivative_names,
-    outputs_of,
-)
+from minigrad.testing.problem import Applied, Arguments, Problem, arguments_of, array_of, derivative_names, outputs_of
 from minigrad.types import is_differentiable
 
 
@@ -86,9 +78,8 @@ def tape_problem(f: Callable[..., Any], args: Sequence[Any]) -> TapeProblem:
         found = tree.leaves(f(*given.filled(xs, Tensor)))
         return [y if isinstance(y, Tensor) else Tensor(lift(y, "return").concrete("check_grads")) for y in found]
 
-    xs = [given.held[i] for i in given.moving]
-    outputs = outputs_of(f(*given.filled(leaves(xs), Tensor)), lambda y: y if isinstance(y, Tensor) else lift(y))
-    return TapeProblem(xs, [given.paths[i] for i in given.moving], outputs, f=flat)
+    outputs = outputs_of(f(*given.filled(leaves(given.xs), Tensor)), lambda y: y if isinstance(y, Tensor) else lift(y))
+    return TapeProblem(given.xs, given.names, outputs, f=flat)
 
 
 # ── plain NumPy ──────────────────────────────────────────────────────────────────────────────────
@@ -139,7 +130,7 @@ def explicit_problem(
     def flat(*full: Any) -> list[ndarray]:
         return [np.asarray(y) for y in tree.leaves(f(*full))]
 
-    out = f(*given.filled([numpy_value(given.held[i]) for i in given.moving], numpy_value))
+    out = f(*given.filled([numpy_value(x) for x in given.xs], numpy_value))
     shapes, structure = tree.flatten(out)
     outputs = outputs_of(out, lambda y: lift(np.asarray(y)))
     if gradient is not None and (len(shapes) != 1 or np.shape(shapes[0]) != ()):
@@ -160,8 +151,7 @@ def explicit_problem(
         found = by_argument(claimed, given, "gradient" if gradient is not None else "vjp")
         return [b if scale is None or b is None else b * scale for b in found]
 
-    xs = [given.held[i] for i in given.moving]
-    return ExplicitProblem(xs, [given.paths[i] for i in given.moving], outputs, f=flat, way_back=way_back, given=given)
+    return ExplicitProblem(given.xs, given.names, outputs, f=flat, way_back=way_back, given=given)
 
 
 def by_argument(claimed: Any, given: Arguments, what: str) -> list[Any]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from minigrad import tree
 from minigrad.errors import CheckFailedError
-from minigrad.graph import run, subgraphs
+from minigrad.graph import Graph, run, subgraphs
 from minigrad.interpreters.forward import jvp
 from minigrad.interpreters.reverse import vjp
 from minigrad.op import Array, Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
@@ -154,8 +154,13 @@ def applied_inside(op: Op, operands: list[ndarray]) -> list[Applied]:
     graphs = list(subgraphs(op))
     if len(graphs) != 1 or graphs[0].in_types != tuple(types(operands)):
         return []
-    applied = watched(lambda *zs: run(graphs[0], zs), operands)
-    lines = [n.line for n in graphs[0].nodes]
+    return applied_in(graphs[0], operands)
+
+
+def applied_in(graph: Graph, arrays: list[ndarray]) -> list[Applied]:
+    """What a graph applies when it runs on these, with the lines that made its nodes."""
+    applied = watched(lambda *zs: run(graph, zs), arrays)
+    lines = [n.line for n in graph.nodes]
     return [(op, xs, line) for (op, xs, _), line in zip(applied, lines)] if len(lines) == len(applied) else applied
 
 
@@ -171,6 +176,16 @@ class Arguments:
     @property
     def moving(self) -> list[int]:
         return [i for i, x in enumerate(self.held) if is_differentiable(x.dtype)]
+
+    @property
+    def xs(self) -> list[ndarray]:
+        """The leaves that move."""
+        return [self.held[i] for i in self.moving]
+
+    @property
+    def names(self) -> list[str]:
+        """What those are called."""
+        return [self.paths[i] for i in self.moving]
 
     def filled(self, xs: Sequence[Any], lifted: Callable[[ndarray], Any]) -> Any:
         """The arguments with xs in place of those that move; what is held fixed goes through `lifted`."""
@@ -211,9 +226,8 @@ def ops_problem(f: Callable[..., Any], args: Sequence[Any]) -> OpsProblem:
     def flat(*xs: Any) -> list[Any]:
         return [lift(y, "return") for y in tree.leaves(f(*given.filled(xs, Array)))]
 
-    xs = [given.held[i] for i in given.moving]
-    outputs = outputs_of(f(*given.filled(values(xs), Array)), lambda y: lift(y, "return"))
-    return OpsProblem(xs, [given.paths[i] for i in given.moving], outputs, f=flat)
+    outputs = outputs_of(f(*given.filled(values(given.xs), Array)), lambda y: lift(y, "return"))
+    return OpsProblem(given.xs, given.names, outputs, f=flat)
 
 
 def _names(f: Callable[..., Any], n: int) -> list[str]:

@@ -15,19 +15,11 @@ import numpy as np
 from minigrad import session as tf
 from minigrad import tree
 from minigrad.errors import ArgumentError
-from minigrad.graph import Graph, run
+from minigrad.graph import Graph
 from minigrad.op import ndarray
 from minigrad.session.tensor import Tensor
 from minigrad.session.variables import Variable
-from minigrad.testing.problem import (
-    Applied,
-    Arguments,
-    Problem,
-    arguments_of,
-    derivative_names,
-    outputs_of,
-    watched,
-)
+from minigrad.testing.problem import Applied, Arguments, Problem, applied_in, arguments_of, derivative_names, outputs_of
 from minigrad.types import is_differentiable
 
 
@@ -120,10 +112,7 @@ class SessionProblem(Problem):
         return prepared(f, self.given, self.xs, self.inputs, names, self.order + 1)
 
     def applied(self) -> list[Applied]:
-        graph, arrays = self.f.program(self.full(self.xs))
-        applied = watched(lambda *zs: run(graph, zs), arrays)
-        lines = [n.line for n in graph.nodes]
-        return [(op, xs, line) for (op, xs, _), line in zip(applied, lines)] if len(lines) == len(applied) else applied
+        return applied_in(*self.f.program(self.full(self.xs)))
 
 
 def feeding(f: SessionFunction, more: dict[Any, Any], ys: Any = None) -> SessionFunction:
@@ -154,11 +143,5 @@ def session_problem(f: SessionFunction, args: Sequence[Any]) -> SessionProblem:
     fed = [np.array(a, x.dtype) for a, x in zip(args, f.xs)]
     given = arguments_of(f, fed, lambda x, path: np.array(x))
     outputs = outputs_of(f.ys, lambda y: y)
-    return prepared(
-        f,
-        given,
-        [given.held[i] for i in given.moving],
-        [f.xs[i].name.removesuffix(":0") for i in given.moving],
-        outputs,
-        1,
-    )
+    names = [f.xs[i].name.removesuffix(":0") for i in given.moving]
+    return prepared(f, given, given.xs, names, outputs, 1)

@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad import tree
 from minigrad.errors import GradientError, MixedFrontEndsError, TreeError, ValueTypeError
-from minigrad.op import Array, Handle, Value, lift
+from minigrad.op import Array, Handle, Value, lift, short_repr
 from minigrad.source import function_line
 from minigrad.types import TensorType, is_differentiable
 
@@ -23,7 +23,7 @@ SCALARS = (bool, int, float, complex)
 
 def require_callable(who: str, f: Any) -> None:
     if not callable(f):
-        raise ValueTypeError(f"{who}: expected a function, got {_short(f)} (a {type(f).__name__})")
+        raise ValueTypeError(f"{who}: expected a function, got {short_repr(f)} (a {type(f).__name__})")
 
 
 def name_of(f: Any) -> str:
@@ -78,7 +78,9 @@ def argument_value(who: str, x: Any, name: Callable[[], str], hint: str | None =
     if isinstance(x, Value):
         return x
     if not is_tensor(x):
-        raise ValueTypeError(f"{who}: argument {name()} is {_short(x)} (a {type(x).__name__}), not a tensor", hint=hint)
+        raise ValueTypeError(
+            f"{who}: argument {name()} is {short_repr(x)} (a {type(x).__name__}), not a tensor", hint=hint
+        )
     return lift(x, who)
 
 
@@ -89,11 +91,6 @@ def argument_values(
         x if type(x) is Array else argument_value(who, x, lambda i=i: names()[i], hint)  # type: ignore[misc]
         for i, x in enumerate(leaves)
     ]
-
-
-def _short(x: Any) -> str:
-    text = repr(x)
-    return text if len(text) <= 60 else text[:57] + "..."
 
 
 # ── the bridge ───────────────────────────────────────────────────────────────────────────────────
@@ -119,8 +116,8 @@ class Flat:
         for i, leaf in enumerate(leaves):
             if not is_tensor(leaf):
                 raise ValueTypeError(
-                    f"{self.who}: the function returned {_short(leaf)} (a {type(leaf).__name__}) at {self.name(i)}, "
-                    "which is not a tensor",
+                    f"{self.who}: the function returned {short_repr(leaf)} (a {type(leaf).__name__}) at {self.name(i)}"
+                    ", which is not a tensor",
                     hint="return tensors, numbers, and containers of them",
                     lines=[("the function is", function_line(self.f))],
                 )
@@ -176,7 +173,7 @@ def describe(x: Any) -> str:
 def _type_text(leaf: Any) -> str:
     if isinstance(leaf, TensorType):
         return str(leaf)
-    return str(leaf.type if isinstance(leaf, Value) else lift(leaf).type) if is_tensor(leaf) else _short(leaf)
+    return str(leaf.type if isinstance(leaf, Value) else lift(leaf).type) if is_tensor(leaf) else short_repr(leaf)
 
 
 class _Verbatim:
@@ -217,7 +214,7 @@ def _matched(who: str, word: str, leaf: Any, t: TensorType, name: Callable[[], s
     if leaf is None:
         return None
     if not is_tensor(leaf):
-        raise GradientError(f"{who}: the {word} of {name()} is {_short(leaf)} (a {type(leaf).__name__}), not {t}")
+        raise GradientError(f"{who}: the {word} of {name()} is {short_repr(leaf)} (a {type(leaf).__name__}), not {t}")
     if not is_differentiable(t.dtype):
         if isinstance(leaf, (Array, np.ndarray, int)) and not np.any(np.asarray(getattr(leaf, "array", leaf))):
             return None

@@ -19,7 +19,7 @@ from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.elementwise import convert, div, max_, min_
 from minigrad.ops.elementwise import where as _where
 from minigrad.ops.gather import iota as _iota
-from minigrad.ops.movement import Expand, Flip, Permute, Reshape
+from minigrad.ops.movement import Expand, Flip, Permute, Reshape, without
 from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.reduce import ArgMax, ArgMin
 from minigrad.ops.running import cummax, cummin
@@ -126,7 +126,7 @@ def squeeze(x: Operand, dimensions: Sequence[int]) -> Any:
     gone = {normal_axis("squeeze", d, value.type) for d in dimensions}
     if any(value.shape[d] != 1 for d in gone):
         raise ArgumentError(f"squeeze: axes {tuple(dimensions)} of {value.type} are not all of size 1")
-    return Reshape(tuple(n for d, n in enumerate(value.shape) if d not in gone))(value)
+    return Reshape(without(value.shape, gone))(value)
 
 
 def expand_dims(x: Operand, dimensions: Sequence[int]) -> Any:

@@ -19,7 +19,7 @@ from minigrad.ops.rows import Convert
 from minigrad.passes.schedule import ForeignKernel
 from minigrad.tracer import grad, jit, lax
 from minigrad.types import BOOL, COMPLEX64, COMPLEX128, FLOAT32, INT64, TensorType
-from tests.engine.test_llvm import same
+from tests.engine.agreement import same
 from tests.engine.test_running import backend  # noqa: F401
 from tests.graph.programs import graph_of
 

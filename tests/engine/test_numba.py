@@ -1,39 +1,32 @@
-"""The numba backend gives what the reference gives, its kernels run as Python; a handful of programs also compiled."""
+"""The numba backend: compiled kernels, and the text of its programs. As Python they are run in test_reference.py."""
 
 import bdb
 import linecache
-import threading
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
 
 from minigrad import backends, config, tree
-from minigrad.backends.numba import NumbaExecutable
 from minigrad.compare.measure import initial_parameters
 from minigrad.compare.models import MODELS
 from minigrad.compare.text import python_documentation
-from minigrad.errors import BackendError, CheckFailedError, ShapeError
-from minigrad.graph import Graph
+from minigrad.errors import BackendError, CheckFailedError
 from minigrad.interpreters.build import trace
-from minigrad.op import Array
 from minigrad.ops import elementwise as e
 from minigrad.ops.bits import Bitcast
 from minigrad.ops.contract import DotGeneral
-from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum
+from minigrad.ops.movement import Expand, Permute, Sum
 from minigrad.ops.optimize import adam
-from minigrad.ops.pieces import Slice
-from minigrad.ops.reduce import All, Any_, Max, Min, Prod
+from minigrad.ops.reduce import Max, Prod
 from minigrad.ops.rows import Convert, Row
 from minigrad.ops.sort import Sort
-from minigrad.ops.special import BesselI
 from minigrad.tracer import jit, value_and_grad
-from minigrad.types import LONG, TensorType
-from tests.engine.test_llvm import CONVERTED, DOTS, LOOSE, OPS, REAL, same, special_values
-from tests.graph.programs import CONSTANTS, HOLDING, const_graph, draw_inputs, graph_of, graphs, op_inputs
+from minigrad.types import TensorType
+from tests.engine.agreement import CONVERTED, LOOSE, REAL, agrees, moves, same, special_values
+from tests.graph.programs import draw_inputs, graph_of
 from tests.graph.test_backends import Fail
 
 
@@ -49,111 +42,10 @@ def compiled(as_python: None) -> Iterator[None]:
         yield
 
 
-def agrees(g: Graph, inputs: list[np.ndarray], ulps: float = 64, optimize: bool = False) -> NumbaExecutable:
-    """numba and numpy give the same; inputs stay as they are, outputs are the caller's own."""
-    kept = [a.copy() for a in inputs]
-    wanted = backends.compile(g, "numpy", optimize=optimize)(inputs)
-    exe = backends.compile(g, "numba", optimize=optimize)
-    outputs = exe(inputs)
-    for y, want in zip(outputs, wanted, strict=True):
-        same(y, want, ulps)
-    for a, b in zip(inputs, kept, strict=True):
-        np.testing.assert_array_equal(a, b)
-    for i, y in enumerate(outputs):
-        assert y.flags.writeable
-        assert not any(np.shares_memory(y, other) for other in (*inputs, *outputs[:i]))
-    return exe
-
-
-# ── kernels as Python ────────────────────────────────────────────────────────────────────────────
-@given(graphs())
-@settings(max_examples=60, deadline=None)
-def test_random_graphs(g: Graph) -> None:
-    agrees(g, draw_inputs(g), ulps=2**14)
-
-
-@pytest.mark.parametrize("name", OPS)
-def test_every_op(name: str) -> None:
-    agrees(OPS[name], op_inputs(name))
-
-
-@pytest.mark.parametrize("name", HOLDING)
-def test_held_graphs(name: str) -> None:
-    agrees(HOLDING[name], draw_inputs(HOLDING[name], special=False))
-
-
-@pytest.mark.parametrize("array", CONSTANTS, ids=lambda a: f"{a.dtype}-{a.shape}")
-def test_constants(array: np.ndarray) -> None:
-    g = const_graph(array)
-    agrees(g, draw_inputs(g))
-
-
-def special_program(op: Row, dtype: str, largest: int) -> tuple[Graph, list[np.ndarray]]:
-    """The op on all pairs of special values."""
-    x = special_values(np.dtype(dtype))
-    x = x if op.operands == 1 else x[:largest] if op.operands == 2 else x[:12]
-    xs = [x.reshape([-1 if d == k else 1 for d in range(op.operands)]) for k in range(op.operands)]
-    if op.name == "logistic":
-        xs = [x[~(x < -80)] for x in xs]
-    return trace(lambda *xs: [op(*xs)], [TensorType(x.shape, x.dtype) for x in xs])[0], xs
-
-
-@pytest.mark.parametrize(("op", "dtype"), REAL, ids=[f"{op.name}-{d}" for op, d in REAL])
-def test_special_values(op: Row, dtype: str) -> None:
-    agrees(*special_program(op, dtype, 24), ulps=LOOSE.get(op.name, 8))
-
-
-@pytest.mark.parametrize("before", CONVERTED)
-@pytest.mark.parametrize("after", CONVERTED)
-def test_conversions(before: str, after: str) -> None:
-    agrees(*conversion(before, after))
-
-
-def conversion(before: str, after: str) -> tuple[Graph, list[np.ndarray]]:
-    x = special_values(np.dtype(before))
-    if np.dtype(before).kind == "f" and after in ("int8", "uint8", "uint32", "uint64"):
-        x = x[np.abs(x) < 2**31]  # beyond, NumPy's own loops differ with the length of the array
-    return graph_of(lambda x: Convert(np.dtype(after))(x), str(TensorType(x.shape, x.dtype))), [x]
-
-
-@pytest.mark.parametrize("op", [Sum, Max, Min, Prod, All, Any_])
-@pytest.mark.parametrize("axes", [(), (0,), (1,), (0, 2), (0, 1, 2)])
-def test_reductions(op: type, axes: tuple[int, ...]) -> None:
-    for dtype in ["bool"] if op in (All, Any_) else ["float32", "float64", "int32", "uint8"]:
-        t = TensorType((3, 4, 5), np.dtype(dtype))
-        g = graph_of(lambda x: op(axes)(x), str(t))
-        agrees(g, draw_inputs(g, special=False), ulps=2**10)
-
-
-@pytest.mark.parametrize("case", DOTS, ids=str)
-def test_contractions(case: tuple) -> None:
-    a, b, contract, lanes = case
-    for dtype in ["f32", "f64", "i64", "c64"]:
-        types = [str(TensorType(s, LONG[dtype])) for s in (a, b)]
-        g = graph_of(lambda x, y: DotGeneral(contract, lanes)(x, y), *types)
-        inputs = draw_inputs(g, special=False)
-        agrees(g, inputs, ulps=2**12)
-        turned = graph_of(
-            lambda x, y: DotGeneral(contract, lanes)(Permute(tuple(range(x.ndim))[::-1])(x), y),
-            *[str(TensorType(a[::-1], LONG[dtype])), types[1]],
-        )
-        agrees(turned, [inputs[0].T.copy(), inputs[1]], ulps=2**12)
-
-
 def test_a_broadcast_operand_is_read_where_it_is() -> None:
     g = graph_of(lambda x, y: DotGeneral(((2,), (1,)), ((0,), (0,)))(Expand((6, 3, 4))(x), y), "f32[3,4]", "f32[6,4,5]")
-    exe = agrees(g, draw_inputs(g, special=False))
+    exe = agrees(g, draw_inputs(g, special=False), "numba")
     assert "strided(x0, (6, 3, 4), (0, 4, 1))" in exe.source
-
-
-def moves(x):
-    y = Permute((1, 0))(Slice((0, 1), (4, 5), (2, 1))(x))  # [4,2]
-    return Expand((3, 4, 2))(y) + Flip((0,))(Reshape((4, 2))(Reshape((8,))(y * 2.0)))
-
-
-def test_movement() -> None:
-    g = graph_of(moves, "f32[4,6]")
-    agrees(g, draw_inputs(g, special=False))
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -203,7 +95,7 @@ def test_compiled_conversions(compiled: None) -> None:
         x = special_values(np.dtype(before))
         x = x[np.abs(x) < 2**31] if x.dtype.kind == "f" else x
         t = str(TensorType(x.shape, x.dtype))
-        agrees(graph_of(lambda x: [Convert(np.dtype(after))(x) for after in CONVERTED], t), [x])
+        agrees(graph_of(lambda x: [Convert(np.dtype(after))(x) for after in CONVERTED], t), [x], "numba")
 
 
 def test_compiled_programs(compiled: None) -> None:
@@ -216,32 +108,8 @@ def test_compiled_programs(compiled: None) -> None:
         return [y, Max((0,))(y), Sum((0, 1))(e.exp(y)), Prod((1,))(turned), Sort(1)(y)[0], moves(x), bits + bits]
 
     g = graph_of(f, "f32[4,6]", "f32[6,5]")
-    exe = agrees(g, draw_inputs(g, special=False), ulps=2**8, optimize=True)
+    exe = agrees(g, draw_inputs(g, special=False), "numba", ulps=2**8, optimize=True)
     assert exe.jit
-
-
-def test_compiled_threads_do_not_share_memory(compiled: None) -> None:
-    def chain(x):
-        for _ in range(4):
-            x = BesselI(0, True)(e.tanh(x)) + 1.0  # has no loops: a call of the reference
-        return x
-
-    g = graph_of(chain, "f32[1000]")
-    exe, reference = backends.compile(g, "numba"), backends.compile(g, "numpy")
-    wrong = []
-
-    def work(start: float) -> None:
-        x = np.full(1000, start, "f4")
-        (want,) = reference([x])
-        for _ in range(50):
-            wrong.extend(y for y in exe([x])[0] - want if abs(y) > 1e-5)
-
-    threads = [threading.Thread(target=work, args=(i / 4,)) for i in range(6)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    assert not wrong
 
 
 def test_jit_on_numba(compiled: None) -> None:
@@ -294,33 +162,11 @@ def test_an_error_shows_both_lines_and_the_text() -> None:
     assert linecache.getlines(exe.filename) == exe.source.splitlines(keepends=True)
 
 
-def test_outputs_are_the_callers_own() -> None:
-    k = Array(np.arange(6, dtype="f4"))
-
-    def f(x):
-        y = x * 2.0
-        return [x, x, Reshape((6,))(x), Permute((1, 0))(x), k, k, y, y, Reshape((3, 2))(y), Expand((2, 2, 3))(y)]
-
-    exe = backends.compile(graph_of(f, "f32[2,3]"), "numba")
-    x = np.ones((2, 3), "f4")
-    for y in exe([x]):
-        y.fill(7)
-    assert (x == 1).all()
-    np.testing.assert_array_equal(exe([x])[4], np.arange(6))
-    assert [y.flat[0] for y in exe([x])] == [1, 1, 1, 1, 0, 0, 2, 2, 2, 2]
-
-
 def test_names_that_the_text_uses_itself() -> None:
     """A user's `np`, `t0` or `exp_f32` does not hide the text's own."""
     names = ("np", "t0", "i0", "exp_f32", "run", "x")
     g = graph_of(lambda *xs: e.exp(xs[0] + xs[1] * xs[2]) - xs[3] / xs[4] * xs[5], *["f32[3]"] * 6, labels=names)
-    agrees(g, draw_inputs(g, special=False))
-
-
-def test_wrong_inputs() -> None:
-    exe = backends.compile(graph_of(lambda x, w: x + w, "f32[3]", "f32[3]", labels=("x", "w")), "numba")
-    with pytest.raises(ShapeError, match=r"f: input 1 \(w\) is f32\[3\], got f32\[4\]"):
-        exe([np.ones(3, "f4"), np.ones(4, "f4")])
+    agrees(g, draw_inputs(g, special=False), "numba")
 
 
 def test_without_numba(compiled: None, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -333,7 +179,7 @@ def test_without_numba(compiled: None, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(BackendError, match="the numba backend needs numba: No module named 'numba'"):
         backends.compile(g, "numba")
     with config.jit.using(False):
-        agrees(g, draw_inputs(g))
+        agrees(g, draw_inputs(g), "numba")
 
 
 GOLDEN = Path(__file__).parent / "golden_adam.py.txt"

@@ -15,7 +15,7 @@ from minigrad.passes.schedule import ForeignKernel
 from minigrad.passes.schedule.sorting import SHORT_ROW
 from minigrad.tracer import jit
 from minigrad.types import FLOAT32, FLOAT64, LONG, TensorType
-from tests.engine.test_llvm import special_values
+from tests.engine.agreement import special_values
 from tests.graph.programs import graph_of
 
 SHAPES = [((40,), 0), ((3, 40), 1), ((40, 3), 0), ((2, 20, 3), 1), ((1, 5), 0), ((5, 1), 0), ((2, 3, 4, 5), 2)]

@@ -15,20 +15,7 @@ from minigrad.numpy.manipulation import moveaxis
 from minigrad.op import Operand
 from minigrad.ops.axes import axes_of, kept
 from minigrad.ops.composite import floating
-from minigrad.ops.elementwise import (
-    abs_,
-    add,
-    convert,
-    div,
-    equal,
-    imag,
-    mul,
-    not_equal,
-    pow_,
-    real,
-    sqrt,
-    where,
-)
+from minigrad.ops.elementwise import abs_, add, convert, div, equal, imag, mul, not_equal, pow_, real, sqrt, where
 from minigrad.ops.linalg import matrix_type
 from minigrad.ops.movement import Reshape, Sum
 from minigrad.ops.pieces import slice_axis

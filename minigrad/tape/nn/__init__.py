@@ -19,25 +19,7 @@ from minigrad.tape.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from minigrad.tape.nn.module import Module, Parameter
 
 __all__ = [
-    "GELU",
-    "BCEWithLogitsLoss",
-    "CrossEntropyLoss",
-    "Dropout",
-    "Embedding",
-    "Flatten",
-    "Identity",
-    "LayerNorm",
-    "Linear",
-    "MSELoss",
-    "Module",
-    "ModuleDict",
-    "ModuleList",
-    "Parameter",
-    "ReLU",
-    "Sequential",
-    "SiLU",
-    "Sigmoid",
-    "Tanh",
-    "functional",
-    "init",
-]
+    "GELU", "BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "Identity", "LayerNorm",
+    "Linear", "MSELoss", "Module", "ModuleDict", "ModuleList", "Parameter", "ReLU", "Sequential", "SiLU", "Sigmoid",
+    "Tanh", "functional", "init",
+]  # fmt: skip
