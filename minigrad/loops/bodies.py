@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad.loops import functions as f
+from minigrad.loops import special
 from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, select, unary
 from minigrad.loops.threefry import threefry
 from minigrad.op import Op
@@ -197,6 +198,12 @@ BODIES: dict[str, Body] = {
     "tanh": f.tanh,
     "erf": f.erf,
     "erfc": f.erfc,
+    "ndtri": special.ndtri,
+    "erfinv": special.erfinv,
+    "logit": special.logit,
+    "entr": special.entr,
+    "xlogy": special.xlogy,
+    "xlog1py": special.xlog1py,
     "stop_gradient": lambda x: x,
     **{name: _library(name) for name in ("log2", "log10", "cbrt", "tan", "asin", "acos", "atan", "sinh", "cosh",
                                          "asinh", "acosh", "atanh", "atan2", "nextafter")},
@@ -207,7 +214,9 @@ COSTS = {
     **dict.fromkeys(("stop_gradient", "real", "conj"), 0),
     **dict.fromkeys(("div", "reciprocal", "sqrt", "rsqrt", "hypot"), 5),
     **dict.fromkeys(("exp", "exp2", "log", "logistic", "expm1", "log1p", "tanh", "logaddexp", "floor_div", "rem"), 20),
-    **dict.fromkeys(("sin", "cos", "erf", "erfc"), 40),
+    **dict.fromkeys(("entr", "xlogy", "xlog1py"), 20),
+    **dict.fromkeys(("sin", "cos", "erf", "erfc", "logit"), 40),
+    **dict.fromkeys(("ndtri", "erfinv"), 120),
     **dict.fromkeys(("pow", "log2", "log10", "cbrt", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh",
                      "atanh", "atan2", "nextafter"), 60),
     "threefry": 120,
