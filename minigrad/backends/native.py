@@ -75,13 +75,19 @@ def _link(image: bytes, known: dict[str, int]) -> Any:
 @lru_cache(maxsize=256)
 def native(text: str, foreign: int) -> Native:
     """The program of this text; `foreign` is the address of the callback."""
+    image = _compiled(text)
+    return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text or f"@{name} =" in text]), foreign)
+
+
+def _compiled(text: str) -> bytes:
+    """LLVM's text as object code."""
     machine, options = _compiler()
     with _lock:
         module = llvm.parse_assembly(text)
         _optimize(module, machine, options)
-        image = machine.emit_object(module)
+        image: bytes = machine.emit_object(module)
         module.close()
-    return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text or f"@{name} =" in text]), foreign)
+    return image
 
 
 def _optimize(module: Any, machine: Any, options: Any) -> None:
@@ -128,12 +134,7 @@ def vector_bytes() -> int:
 @cache
 def prepare() -> None:
     """Load LLVM and set it up for this machine. Its first module takes three times as long as later ones."""
-    machine, options = _compiler()
-    with _lock:
-        module = llvm.parse_assembly("define float @first(float %x) {\n  ret float %x\n}")
-        _optimize(module, llvm.create_pass_builder(machine, options))
-        machine.emit_object(module)
-        module.close()
+    _compiled("define float @first(float %x) {\n  ret float %x\n}")
 
 
 @cache

@@ -52,7 +52,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """accumulator = combine(accumulator, value); `combine` is add, mul, max, min, and, or."""
+    """accumulator = combine(accumulator, value); `combine` is add, mul, max, min, and, or; "set": the value."""
 
     accumulator: Any  # what names it
     combine: str

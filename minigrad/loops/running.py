@@ -12,7 +12,7 @@ from typing import Any
 
 from minigrad.graph import Atom, Node
 from minigrad.loops.index import ZERO, Affine, Indices, address, extents_of, merged, renamed, strides
-from minigrad.loops.nest import Loop, Start, Statement, Store, around
+from minigrad.loops.nest import Loop, Start, Statement, Store, Update, around
 from minigrad.loops.scalar import Scalar, index, load, moved, needed, place, select
 from minigrad.ops.cumulative import CumLogSumExp, CumSum, LinearRecurrence
 from minigrad.ops.elementwise import logaddexp
@@ -69,24 +69,17 @@ def statements(op: Any, extents: tuple[int, ...], target: Affine, start: Scalar,
         a = renamed(a, runs)
         return a.shifted(a.coefficient(k))
 
-    here, one, more = later(target), moved(start, begin), moved(value, later)
+    begun, now = moved(start, begin), Scalar("accumulator", (), start.dtype, 0)
     if loops:
-        body: list[Statement] = around([Store(0, begin(target), one)], loops, sizes)
-        steps: list[Statement] = around([Store(0, here, more)], loops, sizes)
-    else:  # nothing runs inside: the one before stays in a register
-        at_first, before, now = (Scalar("accumulator", (), one.dtype, 0) for _ in range(3))  # each read by itself
-        more = _instead(more, (0, here.shifted(-here.coefficient(k))), before)
-        body = [Start(0, one), Store(0, begin(target), at_first)]
-        steps = [Start(0, more), Store(0, here, now)]
+        steps: list[Statement] = [Store(0, later(target), moved(value, later))]
+        body: list[Statement] = [Store(0, begin(target), begun)]
+    else:  # nothing comes between an element and the next: it stays in a register
+        last = {
+            s.serial: Scalar("accumulator", (), s.dtype, 0) for s in needed([value]) if s.op == "load" and not s.what[0]
+        }
+        steps = [Update(0, "set", moved(value, later, last)), Store(0, later(target), now)]
+        body = [Start(0, begun), Store(0, begin(target), begun)]
+    body = around(body, loops, sizes)
     if sizes[k] > 1:
-        body.append(Loop(k, sizes[k] - 1, tuple(steps)))
+        body.append(Loop(k, sizes[k] - 1, tuple(around(steps, loops, sizes))))
     return around(body, range(around_it), sizes)
-
-
-def _instead(x: Scalar, loaded: tuple[int, Affine], other: Scalar) -> Scalar:
-    """The scalar with something else for what it loads from there."""
-    new: dict[int, Scalar] = {}
-    for s in needed([x]):
-        same = s.op == "load" and s.what == loaded
-        new[s.serial] = other if same else Scalar(s.op, tuple([new[a.serial] for a in s.args]), s.dtype, s.what)
-    return new[x.serial]

@@ -19,8 +19,9 @@ The vocabulary (`op`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterable
+from collections.abc import Callable, Container, Iterable, Mapping
 from itertools import count
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -30,6 +31,7 @@ from minigrad.types import BOOL, INT64, LONG, SHORT, DType
 
 Number: TypeAlias = "Scalar | int | float | bool"
 _serial = count()
+_NONE: Mapping[int, Any] = MappingProxyType({})
 INTEGER_OF = {LONG["f32"]: LONG["i32"], LONG["f64"]: LONG["i64"]}
 
 
@@ -188,10 +190,10 @@ def put(x: Scalar, at: Affine) -> Any:
     return at if x.op == "index" else (x.what[0], at, *x.what[2:])
 
 
-def moved(x: Scalar, move: Callable[[Affine], Affine]) -> Scalar:
-    """The scalar with everything in it taken from another place."""
-    new: dict[int, Scalar] = {}
-    for s in needed([x]):
+def moved(x: Scalar, move: Callable[[Affine], Affine], instead: Mapping[int, Scalar] = _NONE) -> Scalar:
+    """The scalar with everything in it taken from another place; `instead`: others for some, by serial."""
+    new = dict(instead)
+    for s in needed([x], instead):
         what = put(s, move(place(s))) if s.op in ("load", "index") else s.what
         new[s.serial] = Scalar(s.op, tuple([new[a.serial] for a in s.args]), s.dtype, what)
     return new[x.serial]

@@ -77,10 +77,8 @@ class _Printer(Scalars):
                 case Start():
                     t = register(s.value.dtype)
                     value = self.value(s.value)
-                    slot = self.accumulators.get(s.accumulator)
-                    if slot is None:
-                        self.accumulators[s.accumulator] = slot = f"%acc{len(self.slots)}"
-                        self.slots.append(f"  {slot} = alloca {t}")
+                    self.accumulators[s.accumulator] = slot = f"%acc{len(self.slots)}"
+                    self.slots.append(f"  {slot} = alloca {t}")
                     self.lines.append(f"  store {t} {value}, ptr {slot}")
                 case Update():
                     self.update(s)
@@ -148,9 +146,10 @@ class _Printer(Scalars):
     def combined(self, s: Update, value: str) -> None:
         """accumulator = combine(accumulator, value)."""
         t, slot = register(s.value.dtype), self.accumulators[s.accumulator]
-        old = self.emit(f"load {t}, ptr {slot}")
-        new = self.binary(s.combine, old, value, s.value.dtype, reassociate=True)
-        self.lines.append(f"  store {t} {new}, ptr {slot}")
+        if s.combine != "set":
+            old = self.emit(f"load {t}, ptr {slot}")
+            value = self.binary(s.combine, old, value, s.value.dtype, reassociate=True)
+        self.lines.append(f"  store {t} {value}, ptr {slot}")
 
     # ── vectors ──────────────────────────────────────────────────────────────────────────────────
     def vectors(self, s: Loop, how: Vectors, low: str, high: str) -> None:

@@ -155,6 +155,8 @@ class _Printer:
 
     def combined(self, s: Update) -> str:
         name, value, dtype = self.accumulators[s.accumulator], self.value(s.value), s.value.dtype
+        if s.combine == "set":
+            return value
         if dtype.kind == "f" and s.combine in _COMBINED:
             return self.call(_COMBINED[s.combine], name, value)
         return self.narrowed(self.binary(s.combine, (name, _ATOM), (value, _TERNARY), dtype), dtype)[0]

@@ -32,7 +32,7 @@ class Vectors:
 
 def vectors(loop: Loop, width: int) -> Vectors | None:
     """How to run a loop in vectors of `width` bytes; None if it has to be run pass by pass."""
-    if any(isinstance(s, (Loop, Start)) for s in loop.body):
+    if any(isinstance(s, (Loop, Start)) or (isinstance(s, Update) and s.combine == "set") for s in loop.body):
         return None
     scalars = needed([x for s in loop.body for x in read(s)])
     moving = _moving(scalars, loop.variable)
