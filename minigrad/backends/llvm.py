@@ -22,7 +22,7 @@ from minigrad.loops.program import program
 from minigrad.op import ndarray
 from minigrad.passes.inline import inline
 from minigrad.passes.plan import ALIGNMENT, Plan, plan
-from minigrad.passes.reuse import reuse
+from minigrad.passes.reuse import reuse, stream
 from minigrad.passes.schedule import ForeignKernel, schedule
 from minigrad.types import TensorType
 
@@ -85,6 +85,7 @@ class Compiled(LlvmExecutable):
         self.history: list[Any] = []
         self.schedule = schedule(inline(graph))
         reused = reuse(self.schedule, donated)
+        stream(self.schedule)
         planned = plan(self.schedule)
         self.text = program(planned, native.layout(), native.vector_bytes())
         super().__init__(graph, Program.of(planned, reused), native.native(self.text, CALLBACK))

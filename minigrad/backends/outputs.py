@@ -15,11 +15,17 @@ import numpy as np
 
 from minigrad.graph import Graph
 from minigrad.op import ndarray
+from minigrad.passes.plan import ALIGNMENT
 
 LARGE = 1 << 20  # bytes from which a block is kept
 LIMIT = 1 << 29  # bytes of all kept blocks, in use or not
 _FREE = 2  # what getrefcount gives for a block that only its caller knows
 _counted = getattr(sys, "_is_gil_enabled", lambda: True)()  # without the lock, counts of references may lag
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype[np.generic], block: ndarray) -> ndarray:
+    """An array in a block that is larger by ALIGNMENT."""
+    return np.ndarray(shape, dtype, block, -block.ctypes.data % ALIGNMENT)
 
 
 class Blocks:
@@ -30,7 +36,7 @@ class Blocks:
 
     def array(self, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> ndarray:
         """A new array, its elements anything."""
-        return np.ndarray(shape, dtype, self._free(math.prod(shape) * dtype.itemsize))
+        return aligned(shape, dtype, self._free(math.prod(shape) * dtype.itemsize + ALIGNMENT))
 
     def kept(self) -> int:
         """Bytes."""
@@ -72,11 +78,13 @@ class Outputs:
     """Makes arrays for the outputs of a graph."""
 
     def __init__(self, graph: Graph) -> None:
-        self._wanted = [
-            (t.shape, t.dtype, _counted and LARGE <= t.size * t.dtype.itemsize <= LIMIT) for t in graph.out_types
-        ]
+        self._wanted = [(t.shape, t.dtype, t.size * t.dtype.itemsize) for t in graph.out_types]
 
     def arrays(self) -> list[ndarray]:
-        return [
-            _blocks.array(shape, dtype) if large else np.empty(shape, dtype) for shape, dtype, large in self._wanted
-        ]
+        return [np.empty(shape, dtype) if n < LARGE else _large(shape, dtype, n) for shape, dtype, n in self._wanted]
+
+
+def _large(shape: tuple[int, ...], dtype: np.dtype[np.generic], size: int) -> ndarray:
+    if _counted and size <= LIMIT:
+        return _blocks.array(shape, dtype)
+    return aligned(shape, dtype, np.empty(size + ALIGNMENT, np.uint8))

@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad.loops import functions as f
+from minigrad.loops import special
 from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, select, unary
 from minigrad.loops.threefry import threefry
 from minigrad.op import Op
 from minigrad.ops.bits import Bitcast
 from minigrad.ops.rows import Convert, Row, Where
 from minigrad.ops.threefry import Hash
-from minigrad.types import BOOL, DType
+from minigrad.types import BOOL, FLOAT64, DType
 
 Body = Callable[..., Scalar]
 
@@ -127,6 +128,19 @@ def _logaddexp(a: Scalar, b: Scalar) -> Scalar:
     return select(a.eq(b) & (f.absolute(a).eq(math.inf)), a, y)
 
 
+def _hypot(x: Scalar, y: Scalar) -> Scalar:
+    """√(x² + y²): in float64 no square of a float32 overflows; else the greater one is taken out of the root."""
+    a, b = f.absolute(x), f.absolute(y)
+    if x.dtype.itemsize == 4:
+        a_, b_ = convert(a, FLOAT64), convert(b, FLOAT64)
+        r = convert(unary("sqrt", a_ * a_ + b_ * b_), x.dtype)
+    else:
+        high, low = binary("max", a, b), binary("min", a, b)
+        ratio = low / select(high.eq(0.0), 1.0, high)
+        r = high * unary("sqrt", 1.0 + ratio * ratio)
+    return select(a.eq(math.inf) | b.eq(math.inf), math.inf, r)
+
+
 def _library(name: str) -> Body:
     return lambda *xs: call(name, *xs)
 
@@ -176,6 +190,7 @@ BODIES: dict[str, Body] = {
     "log1p": f.log1p,
     "logaddexp": _logaddexp,
     "logistic": f.logistic,
+    "hypot": _hypot,
     "sqrt": lambda x: unary("sqrt", x),
     "rsqrt": lambda x: 1.0 / unary("sqrt", x),
     "sin": f.sin,
@@ -183,19 +198,27 @@ BODIES: dict[str, Body] = {
     "tanh": f.tanh,
     "erf": f.erf,
     "erfc": f.erfc,
+    "ndtri": special.ndtri,
+    "erfinv": special.erfinv,
+    "logit": special.logit,
+    "entr": special.entr,
+    "xlogy": special.xlogy,
+    "xlog1py": special.xlog1py,
     "stop_gradient": lambda x: x,
     **{name: _library(name) for name in ("log2", "log10", "cbrt", "tan", "asin", "acos", "atan", "sinh", "cosh",
-                                         "asinh", "acosh", "atanh", "hypot", "atan2", "nextafter")},
+                                         "asinh", "acosh", "atanh", "atan2", "nextafter")},
 }  # fmt: skip
 
 # How much one element costs, in additions; what is not named costs 1. For deciding what to compute again.
 COSTS = {
     **dict.fromkeys(("stop_gradient", "real", "conj"), 0),
-    **dict.fromkeys(("div", "reciprocal", "sqrt", "rsqrt"), 5),
+    **dict.fromkeys(("div", "reciprocal", "sqrt", "rsqrt", "hypot"), 5),
     **dict.fromkeys(("exp", "exp2", "log", "logistic", "expm1", "log1p", "tanh", "logaddexp", "floor_div", "rem"), 20),
-    **dict.fromkeys(("sin", "cos", "erf", "erfc"), 40),
+    **dict.fromkeys(("entr", "xlogy", "xlog1py"), 20),
+    **dict.fromkeys(("sin", "cos", "erf", "erfc", "logit"), 40),
+    **dict.fromkeys(("ndtri", "erfinv"), 120),
     **dict.fromkeys(("pow", "log2", "log10", "cbrt", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh",
-                     "atanh", "hypot", "atan2", "nextafter"), 60),
+                     "atanh", "atan2", "nextafter"), 60),
     "threefry": 120,
 }  # fmt: skip
 

@@ -14,9 +14,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.graph import Atom, Const, Node, repeated_element
-from minigrad.loops import bodies, running, sorting
+from minigrad.loops import bodies, nest, running, sorting
 from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed, strides
-from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, around
+from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, around, read
 from minigrad.loops.scalar import Scalar, binary, const, convert, index, load, needed, place, put, select
 from minigrad.ops.cumulative import Cumulative
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
@@ -51,7 +51,9 @@ def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body
         if isinstance(kernel.roots[0].node.op, Interleave):
             statements = _in_step(statements)
     dtypes = tuple(real_of(a.type.dtype) for a in body.buffers)  # in loops there are only the parts of complex numbers
-    return Nest(tuple(statements), dtypes, len(kernel.writes())), list(body.buffers)
+    loaded = {x.what[0] for _, s in nest.statements(tuple(statements)) for x in needed(read(s)) if x.op == "load"}
+    streamed = frozenset(k for a, k in body.buffers.items() if a in schedule.streamed and k not in loaded)
+    return Nest(tuple(statements), dtypes, len(kernel.writes()), streamed), list(body.buffers)
 
 
 def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:
@@ -79,7 +81,8 @@ def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:
         room = tuple(map(name, r.room))
         rows.append((r.kind, r.node.op, name(r.out), room, r in kernel.stored, r in kernel.scratch, parts))
     reused = tuple([(number[i], number[o]) for i, o in schedule.reused.items() if i in number and o in number])
-    return (kernel.rows, tuple(rows), reused), list(number)
+    streamed = tuple([number[a] for a in schedule.streamed if a in number])
+    return (kernel.rows, tuple(rows), reused, streamed), list(number)
 
 
 @dataclass

@@ -64,11 +64,15 @@ Statement: TypeAlias = Loop | Store | Let | Start | Update
 
 @dataclass(frozen=True, slots=True)
 class Nest:
-    """The statements of one kernel and the dtypes of its buffers; the first `outputs` of them are written."""
+    """The statements of one kernel and the dtypes of its buffers; the first `outputs` of them are written.
+
+    `streamed`: those nobody reads for long, so that it were a waste to fetch what is overwritten into the cache.
+    """
 
     body: tuple[Statement, ...]
     buffers: tuple[DType, ...]
     outputs: int
+    streamed: frozenset[int] = frozenset()
 
 
 def statements(body: tuple[Statement, ...], depth: int = 0) -> Iterator[tuple[int, Statement]]:

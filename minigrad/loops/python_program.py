@@ -45,7 +45,7 @@ from minigrad.text import rows
 from minigrad.types import LONG, SHORT, DType, real_of
 
 _OURS = re.compile(r"np|inf|nan|run|inputs|outputs|work|constants|reference|step|now|new|old|y|last|"
-                   r"([tibc]|acc|kernel|out|reference|spare|graph|panel)\d+|"
+                   r"([tibc]|acc|kernel|out|reference|spare|graph|panel|keys|number|counts)\d+|"
                    r"(plus|times|maximum|minimum|quotient|remainder|strided|.*_\w\d+)|" + "|".join(LONG))  # fmt: skip
 
 
@@ -99,7 +99,7 @@ class _Function:
         one_row = {r.out: k.row_size(r) for k in kernels for r in k.scratch}
         for v, place in plan.places.items():
             if place.kind == "arena" and isinstance(v, Var):
-                self.names.setdefault(v, f"panel{len(self.work)}")
+                self.names.setdefault(v, f"{v.label or 'panel'}{len(self.work)}")
                 self.room(self.names[v], place, one_row.get(v, v.type.size), v.type.dtype)
         self.spares = {
             kernel: [

@@ -36,7 +36,8 @@ def function(nest: Nest, module: Module, span: Loop | None = None, step: int = 1
     attributes = ("noalias nocapture" if k < nest.outputs else "noalias nocapture readonly" for k in range(1 << 30))
     parameters = ", ".join([f"ptr {a} %b{k}" for a, k in zip(attributes, range(len(nest.buffers)))])
     parameters = f"i64 %low, i64 %high, {parameters}" if span else parameters
-    lines = ["entry:", *printer.slots, *printer.lines, "  ret void"]
+    end = ["  fence seq_cst"] if printer.streams else []  # before another thread hears that this is done
+    lines = ["entry:", *printer.slots, *printer.lines, *end, "  ret void"]
     return f"({parameters}) #0 {{\n" + "\n".join(lines) + "\n}"
 
 
@@ -50,6 +51,7 @@ class _Printer(Scalars):
         self.block = "entry"
         self.places: dict[Any, str] = {}  # addresses already computed here or in a block around
         self.accumulators: dict[Any, str] = {}
+        self.streams = False  # are there stores past the caches?
         self.moving: int | None = None  # in vectors: the variable of the loop,
         self.mask = ""  # and which lanes there are, if not all
 
@@ -88,6 +90,8 @@ class _Printer(Scalars):
             return
         low, high = ("%low", "%high") if s is self.span else ("0", str(s.extent))
         how = vectors(s, self.module.vector)
+        if how is not None and self.halves(s, how.lanes):
+            how = vectors(s, self.module.vector // 2)
         if how is not None:
             self.vectors(s, how, low, high)
             return
@@ -96,6 +100,12 @@ class _Printer(Scalars):
             self.places["variable", s.variable] = i
             self.block_of(s.body)
             close()
+
+    def halves(self, s: Loop, lanes: int) -> bool:
+        """Would half vectors begin at multiples of their size, and so go past the caches, but whole ones not?"""
+        stores = (t for t in s.body if isinstance(t, Store) and t.buffer in self.nest.streamed)
+        steps = [k for t in stores for v, k in ((0, t.address.const), *t.address.terms) if v != s.variable]
+        return bool(steps) and s.extent % lanes != 0 and all(k % (lanes // 2) == 0 for k in (s.extent, *steps))
 
     def begin(self, low: str, high: str, step: int, carried: Sequence[tuple[str, str, str]] = ()) -> Any:
         """The counter of a loop that begins here, and what ends it. `carried`: type, first value, name of its phi.
@@ -133,11 +143,22 @@ class _Printer(Scalars):
             self.value(x)
         pointer = self.pointer(s.buffer, s.address, dtype, s.at, s.steps)
         if not self.mask:
-            self.lines.append(f"  store {t} {value}, ptr {pointer}, align {dtype.itemsize}")
+            how = f"align {dtype.itemsize}"
+            if s.buffer in self.nest.streamed and self.is_aligned(s):
+                how = f"align {self.lanes * dtype.itemsize}, !nontemporal !0"
+                self.module.declarations["!0"] = "!0 = !{i32 1}"
+                self.streams = True
+            self.lines.append(f"  store {t} {value}, ptr {pointer}, {how}")
             return
         name, mask = f"@llvm.masked.store.{overload(t)}.p0", f"<{self.lanes} x i1>"
         self.module.declarations[name] = f"declare void {name}({t}, ptr, i32, {mask})"
         self.lines.append(f"  call void {name}({t} {value}, ptr {pointer}, i32 {dtype.itemsize}, {mask} {self.mask})")
+
+    def is_aligned(self, s: Store) -> bool:
+        """Do vectors stored here begin at multiples of their size, as the memory of large outputs does?"""
+        steps = [s.address.const, *(k for v, k in s.address.terms if v != self.moving)]
+        starts = self.span is None or self.moving != self.span.variable or self.step % self.lanes == 0
+        return self.lanes > 1 and starts and not s.at and all(k % self.lanes == 0 for k in steps)
 
     def update(self, s: Update) -> None:
         value = self.value(s.value)

@@ -279,9 +279,9 @@ class _Draw:
             return
         axis, name = (
             self.random.randrange(self.values[k].ndim),
-            self.random.choice(("argmax", "argsort", "sort", "cumsum")),
+            self.random.choice(("argmax", "argmin", "argsort", "sort", "cumsum", "cummax", "cummin")),
         )
-        if name in ("argmax", "argsort") and not self.exact[k]:
+        if name.startswith("arg") and not self.exact[k]:
             return
         if name == "cumsum" and self.values[k].dtype.kind == "b":
             return

@@ -64,7 +64,7 @@ def test_special_values() -> None:
 
     def f(x: Any, y: Any) -> list[Any]:
         rows = [e.add, e.sub, e.mul, e.mul_no_nan, e.equal, e.not_equal]
-        return [*(op(x, y) for op in rows), e.neg(x), e.conj(x), Convert(BOOL)(x)]
+        return [*(op(x, y) for op in rows), *(op(x) for op in (e.neg, e.conj, e.isnan, e.isfinite, Convert(BOOL)))]
 
     agrees(f, [x[:, None], x[None, :]], "llvm")
     finite = np.where(np.isfinite(x) & (abs(x) < 10), x, 1)

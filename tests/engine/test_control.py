@@ -1,6 +1,5 @@
 """Loops and branches inside compiled programs: random ones nested in each other, and each corner by itself."""
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -29,6 +28,7 @@ from minigrad.passes.schedule import ControlKernel, ForeignKernel
 from minigrad.types import BOOL, LONG, TensorType
 from tests.graph.programs import draw_inputs, graph_of
 from tests.graph.test_backends import Fail
+from tests.threads import at_once
 
 COMPILED = ["llvm", "numba"]
 CALLED = BesselI(0, True)  # has no loops: a call of the reference
@@ -294,9 +294,5 @@ def test_many_threads() -> None:
             if any(not np.array_equal(y, want) for y, want in zip(exe(given[k]), wanted[k], strict=True)):
                 wrong.append(k)
 
-    threads = [threading.Thread(target=call, args=(k,)) for k in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(call, range(8))
     assert not wrong

@@ -3,7 +3,6 @@
 import gc
 import os
 import sys
-import threading
 import time
 
 import numpy as np
@@ -12,6 +11,7 @@ import pytest
 import minigrad.numpy as mnp
 from minigrad import config, tree
 from minigrad.tracer import grad, jit, value_and_grad
+from tests.threads import at_once
 
 slow = pytest.mark.slow
 BACKENDS = ("numpy", pytest.param("numba", marks=slow), "llvm")
@@ -65,11 +65,7 @@ def test_eight_threads_calling_one_executable(backend: str, seconds: float) -> N
                 wrong.append(k)
             calls[k] += 1
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    at_once(work, range(8))
     assert not wrong and min(calls) > 0
     assert [bits(xs) for xs in inputs] == kept  # inputs are never written
 

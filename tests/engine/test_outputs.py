@@ -1,11 +1,11 @@
 """Memory for large outputs is used again when nobody can see it any more, and never before."""
 
-from threading import Thread
 from typing import Any
 
 import numpy as np
 
 from minigrad.backends.outputs import LIMIT, Blocks
+from tests.threads import at_once
 
 F64 = np.dtype("float64")
 SHAPE = (512, 512)  # 2 MiB
@@ -57,9 +57,5 @@ def test_threads_never_share() -> None:
             if not (x == mark).all():
                 wrong.append(mark)
 
-    threads = [Thread(target=work, args=(k,)) for k in range(8)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    at_once(work, range(8))
     assert not wrong

@@ -3,7 +3,6 @@
 numba's kernels run as Python here; compiled ones are in test_numba.py.
 """
 
-import threading
 from collections.abc import Iterator
 
 import numpy as np
@@ -26,6 +25,7 @@ from minigrad.types import LONG, TensorType
 from tests.engine.agreement import CONVERTED, LOOSE, OPS, REAL, agrees, conversion, moves, special_program
 from tests.graph.programs import CONSTANTS, HOLDING, const_graph, draw_inputs, graph_of, graphs, op_inputs
 from tests.graph.test_backends import Fail
+from tests.threads import at_once
 
 pytestmark = pytest.mark.parametrize("backend", ["llvm", "numba"])
 # As Python, kernels are slow: what is special is tried on fewer values, by the number of operands, and shapes.
@@ -205,9 +205,5 @@ def test_threads_do_not_share_memory(backend: str) -> None:
         for _ in range(50):
             wrong.extend(y for y in exe([x])[0] - want if abs(y) > 1e-5)
 
-    threads = [threading.Thread(target=work, args=(i / 4,)) for i in range(6)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    at_once(work, [i / 4 for i in range(6)])
     assert not wrong

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 import time
 
 import numpy as np
@@ -21,6 +20,7 @@ from minigrad.loops.scalar import load
 from minigrad.loops.split import split
 from minigrad.tracer import grad, jit, value_and_grad
 from minigrad.types import FLOAT32
+from tests.threads import at_once
 
 
 @pytest.fixture(autouse=True)
@@ -100,16 +100,12 @@ def test_concurrent_callers_share_one_pool() -> None:
     expected = [np.asarray(y).tobytes() for y in compiled(*args)]
     wrong = []
 
-    def call():
+    def call(_):
         for _ in range(10):
             if [np.asarray(y).tobytes() for y in compiled(*args)] != expected:
                 wrong.append(1)
 
-    callers = [threading.Thread(target=call) for _ in range(4)]
-    for t in callers:
-        t.start()
-    for t in callers:
-        t.join()
+    at_once(call, range(4))
     assert not wrong
 
 

@@ -1,6 +1,5 @@
 """What stays as it was: after an exception at any place, and between threads that all do everything at once."""
 
-import threading
 import traceback
 
 import numpy as np
@@ -14,6 +13,7 @@ from minigrad import errors
 from minigrad.op import EVALUATE, interpreter
 from minigrad.source import behalf
 from minigrad.tracer import lax
+from tests.threads import at_once
 
 X = np.array([0.5, 1.0, 2.0], np.float32)
 
@@ -183,9 +183,5 @@ def test_threads_do_not_meet():
         except BaseException:
             wrong.append(traceback.format_exc())
 
-    threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    at_once(work, range(4))
     assert not wrong, wrong[0]

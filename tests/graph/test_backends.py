@@ -1,6 +1,5 @@
 """The backends' common interface, and the numpy backend, which is the reference for the others."""
 
-import threading
 import tracemalloc
 
 import numpy as np
@@ -18,6 +17,7 @@ from minigrad.ops.movement import Expand, Permute, Reshape, Sum
 from minigrad.ops.pieces import Slice
 from minigrad.types import FLOAT32, Dim, TensorType
 from tests.graph.programs import HOLDING, draw_inputs, graph_of, graphs, op_graphs, op_inputs
+from tests.threads import at_once
 
 OPS = dict(op_graphs())
 
@@ -175,11 +175,7 @@ def test_threads_do_not_share_slots() -> None:
             (y,) = exe([np.full(1000, start, "f4")])
             wrong.extend(y[y != start + 200])
 
-    threads = [threading.Thread(target=work, args=(float(i),)) for i in range(4)]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
+    at_once(work, map(float, range(4)))
     assert not wrong
 
 

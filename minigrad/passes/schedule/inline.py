@@ -34,6 +34,7 @@ _BUDGET = 300  # additions' worth of work in one part
 _CHEAP = 2  # what may be computed again rather than stored
 _TAKE = 4  # what loading from anywhere costs
 _UPDATE = 4  # of a tensor of so many times its size an update is stored before it is put there
+_LONG = 30  # of an element that is stored apart from its neighbours
 _VIEWS = 4  # at how many different elements a cheap value may be wanted by one part
 
 
@@ -179,6 +180,8 @@ class Inliner:
             self._store(
                 n, parts[-1].value[0]
             )  # so that it can be put in place, even if computed from what it is put into
+        if isinstance(n.op, Interleave):  # what is stored in order is computed in vectors
+            self._store(n, *(a for a in n.ins if isinstance(a, Var) and self._weights.get(a, (0, 0))[0] > _LONG))
         for part in parts:
             self._use(*part.value[:1], part, part.value[1])
             for p in part.put.positions if part.put else ():

@@ -201,6 +201,8 @@ _RULES: dict[str, Callable[..., Sequence[Atom]]] = {
     "reciprocal": lambda do, x: _div(do, (_number(1, x[0]), _zero(x[0])), x),
     "equal": _equal,
     "not_equal": lambda do, x, y: (do(e.or_, do(e.not_equal, x[0], y[0]), do(e.not_equal, x[1], y[1])),),
+    "isnan": lambda do, x: (do(e.or_, do(e.isnan, x[0]), do(e.isnan, x[1])),),
+    "isfinite": lambda do, x: (do(e.and_, do(e.isfinite, x[0]), do(e.isfinite, x[1])),),
     "stop_gradient": lambda do, x: x,
     "exp": _exp,
 }

@@ -267,14 +267,15 @@ Kernel: TypeAlias = LoopKernel | LibraryKernel | PatchKernel | ForeignKernel | C
 class Schedule:
     """The kernels of a graph in the order they run. `alias`: reshapes that only rename the memory of another value.
 
-    `reused`: donated inputs, and the outputs that take over their memory. `why`: the reason why a value is stored.
-    `apart`: (what loads, what it loads, why they are not one kernel).
+    `reused`: donated inputs, and the outputs that take over their memory. `streamed`: large outputs that nothing here
+    reads. `why`: the reason why a value is stored. `apart`: (what loads, what it loads, why they are not one kernel).
     """
 
     graph: Graph
     kernels: list[Kernel]
     alias: dict[Var, Atom]
     reused: dict[Var, Var] = field(default_factory=dict)
+    streamed: set[Atom] = field(default_factory=set)
     why: dict[Atom, str] = field(default_factory=dict)
     apart: list[tuple[Root, Root, str]] = field(default_factory=list)
 

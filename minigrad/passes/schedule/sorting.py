@@ -66,6 +66,6 @@ def room(n: Node) -> tuple[Var, ...]:
     x = n.ins[0].type
     size, keys = x.shape[n.op.axis], integer(x.dtype)  # type: ignore[attr-defined]
     if size <= SHORT_ROW:
-        return (Var(TensorType((size,), keys)),)
-    counts = TensorType(((1 << DIGIT) + 1,), INT64)
-    return Var(TensorType((2 * size,), keys)), Var(TensorType((2 * size,), INT32)), Var(counts)
+        return (Var(TensorType((size,), keys), label="keys"),)
+    shapes = [("keys", 2 * size, keys), ("number", 2 * size, INT32), ("counts", (1 << DIGIT) + 1, INT64)]
+    return tuple([Var(TensorType((m,), dtype), label=label) for label, m, dtype in shapes])
