@@ -1,0 +1,175 @@
+"""What one vector, or one scalar, takes in LLVM IR: addresses, loads, and what goes across the lanes.
+
+Floor 4. The lanes of a vector are neighbouring passes of a loop. A mask says which of them there are, if not all are:
+nothing is loaded or stored for the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from minigrad.loops.index import Affine
+from minigrad.loops.llvm_scalars import Module, Scalars, literal, memory, overload, register
+from minigrad.loops.scalar import Scalar, needed
+from minigrad.loops.vectors import NEAR
+from minigrad.types import DType
+
+_ACROSS = {"add": "fadd", "mul": "fmul", "max": "fmaximum", "min": "fminimum"}
+
+
+class Lanes(Scalars):
+    """Lines being written, of one pass or of `lanes` passes of a loop."""
+
+    def __init__(self, module: Module) -> None:
+        super().__init__(module)
+        self.places: dict[Any, str] = {}  # addresses already computed here or in a block around
+        self.accumulators: dict[Any, str] = {}
+        self.moving: int | None = None  # in vectors: the variable of the loop,
+        self.mask = ""  # and which lanes there are, if not all
+
+    # ── across the lanes ─────────────────────────────────────────────────────────────────────────
+    def together(self, combine: str, xs: Sequence[str], dtype: DType) -> str:
+        """One vector from several."""
+        while len(xs) > 1:
+            pairs = [self.binary(combine, a, b, dtype, reassociate=True) for a, b in zip(xs[::2], xs[1::2])]
+            xs = [*pairs, *xs[len(pairs) * 2 :]]
+        return xs[0]
+
+    def across(self, combine: str, x: str, dtype: DType, lanes: int) -> str:
+        """One scalar from the lanes of a vector."""
+        t, v = register(dtype), register(dtype, lanes)
+        if dtype.kind == "f":
+            name, flags = _ACROSS[combine], "nsz " if combine in ("max", "min") else "reassoc "
+            start = f"{t} {literal(neutral(combine, dtype), dtype)}, " if flags == "reassoc " else ""
+        else:
+            sign = "u" if dtype.kind in "bu" else "s"
+            name = f"{sign}{combine}" if combine in ("max", "min") else combine
+            name = {"umax": "or", "add": "or", "umin": "and", "mul": "and"}.get(name, name) if t == "i1" else name
+            flags = start = ""
+        full = f"@llvm.vector.reduce.{name}.{overload(v)}"
+        self.module.declarations[full] = f"declare {t} {full}({f'{t}, ' if start else ''}{v})"
+        return self.emit(f"call {flags}{t} {full}({start}{v} {x})")
+
+    def spread(self, x: str, dtype: DType, lanes: int) -> str:
+        """A scalar in every lane."""
+        v = register(dtype, lanes)
+        one = self.emit(f"insertelement {v} poison, {register(dtype)} {x}, i64 0")
+        return self.emit(f"shufflevector {v} {one}, {v} poison, <{lanes} x i32> zeroinitializer")
+
+    def lanes_until(self, i: str, high: str) -> str:
+        """Which lanes of the vector that begins with pass i are before `high`."""
+        name, mask = f"@llvm.get.active.lane.mask.v{self.lanes}i1.i64", f"<{self.lanes} x i1>"
+        self.module.declarations[name] = f"declare {mask} {name}(i64, i64)"
+        return self.emit(f"call {mask} {name}(i64 {i}, i64 {high})")
+
+    # ── addresses ────────────────────────────────────────────────────────────────────────────────
+    def pointer(
+        self, buffer: int, address: Affine, dtype: DType, at: Sequence[Scalar] = (), steps: Sequence[int] = ()
+    ) -> str:
+        offset = self.affine(address)
+        for place, step in zip(at, steps, strict=True):
+            one = self.places.get(("at", place.serial)) or self.known[place.serial]  # the same in all lanes
+            term = self.emit(f"mul nsw i64 {one}, {step}")
+            offset = self.emit(f"add nsw i64 {offset}, {term}")
+        return self.emit(f"getelementptr inbounds {memory(dtype)}, ptr %b{buffer}, i64 {offset}")
+
+    def affine(self, address: Affine) -> str:
+        """The sum, outer variables first, so that its beginning can be lifted out of the inner loops."""
+        total, parts = str(address.const), []
+        for variable, k in address.terms:
+            parts.append((variable, k))
+            key = (address.const, *parts)
+            if key not in self.places:
+                term = self.places["variable", variable]
+                if k != 1:
+                    term = self.emit(f"mul nsw i64 {term}, {k}")
+                self.places[key] = term if total == "0" else self.emit(f"add nsw i64 {total}, {term}")
+            total = self.places[key]
+        return total
+
+    # ── scalars ──────────────────────────────────────────────────────────────────────────────────
+    def value(self, x: Scalar) -> str:
+        """The name of a scalar, computed here if it is not known yet."""
+        for s in needed([x], self.known):
+            self.known[s.serial] = self.literal(s.what, s.dtype) if s.op == "const" else self.compute(s)
+        return self.known[x.serial]
+
+    def compute(self, x: Scalar) -> str:
+        if x.op == "load":
+            return self.load(x)
+        if x.op == "accumulator":
+            return self.emit(f"load {register(x.dtype)}, ptr {self.accumulators[x.what]}")
+        if x.op == "index":
+            return self.index(x)
+        return super().compute(x)
+
+    def index(self, x: Scalar) -> str:
+        one = self.affine(x.what)
+        if self.lanes == 1:
+            return one
+        step, t = x.what.coefficient(self.moving), self.type(x.dtype)
+        numbers = ", ".join([f"i64 {k * step}" for k in range(self.lanes)])
+        return self.emit(f"add {t} {self.spread(one, x.dtype, self.lanes)}, <{numbers}>")
+
+    def load(self, x: Scalar) -> str:
+        buffer, address, *steps = x.what
+        t, pointer = memory(x.dtype, self.lanes), self.pointer(buffer, address, x.dtype, x.args, *steps)
+        step = address.coefficient(self.moving) if self.lanes > 1 else 1
+        if step != 1:
+            y = self.apart(pointer, step, x.dtype)
+        elif self.mask:
+            name, mask = f"@llvm.masked.load.{overload(t)}.p0", f"<{self.lanes} x i1>"
+            self.module.declarations[name] = f"declare {t} {name}(ptr, i32, {mask}, {t})"
+            rest = f"{mask} {self.mask}, {t} zeroinitializer"
+            y = self.emit(f"call {t} {name}(ptr {pointer}, i32 {x.dtype.itemsize}, {rest})")
+        else:
+            y = self.emit(f"load {t}, ptr {pointer}, align {x.dtype.itemsize}")
+        return self.emit(f"trunc {t} {y} to {self.type(x.dtype)}") if x.dtype.kind == "b" else y
+
+    def apart(self, pointer: str, step: int, dtype: DType) -> str:
+        """The elements that lie `step` apart; neighbours are read together."""
+        if self.mask or step not in NEAR:
+            return self.gather(pointer, step, dtype)
+        one, t, n = memory(dtype), memory(dtype, self.lanes), self.lanes
+        first, second = (1 - n, 1 - n) if step < 0 else (0, n - 1)  # the second ends with the last that is wanted
+        halves = []
+        for start in (first, second):
+            at = self.emit(f"getelementptr {one}, ptr {pointer}, i64 {start}")
+            halves.append(self.emit(f"load {t}, ptr {at}, align {dtype.itemsize}"))
+        places = range(n - 1, -1, -1) if step < 0 else [k if k < n else k + 1 for k in range(0, 2 * n, 2)]
+        return self.emit(f"shufflevector {t} {halves[0]}, {t} {halves[1]}, {_numbers(places)}")
+
+    def gather(self, pointer: str, step: int, dtype: DType) -> str:
+        """The elements that lie `step` apart, one by one."""
+        t, one, pointers, mask = (
+            memory(dtype, self.lanes),
+            memory(dtype),
+            f"<{self.lanes} x ptr>",
+            f"<{self.lanes} x i1>",
+        )
+        name = f"@llvm.masked.gather.{overload(t)}.v{self.lanes}p0"
+        self.module.declarations[name] = f"declare {t} {name}({pointers}, i32, {mask}, {t})"
+        at = self.emit(f"getelementptr {one}, ptr {pointer}, {_numbers([k * step for k in range(self.lanes)])}")
+        rest = f"{mask} {self.mask or 'splat (i1 true)'}, {t} zeroinitializer"
+        return self.emit(f"call {t} {name}({pointers} {at}, i32 {dtype.itemsize}, {rest})")
+
+
+def _numbers(numbers: Sequence[int]) -> str:
+    return f"<{len(numbers)} x i32> <{', '.join([f'i32 {n}' for n in numbers])}>"
+
+
+def neutral(combine: str, dtype: DType) -> Any:
+    """What changes nothing."""
+    if combine in ("add", "or"):
+        return -0.0 if dtype.kind == "f" else 0
+    if combine in ("mul", "and"):
+        return 1 if combine == "mul" or dtype.kind == "b" else -1
+    if dtype.kind == "f":
+        return -np.inf if combine == "max" else np.inf
+    if dtype.kind == "b":
+        return combine == "min"
+    limits = np.iinfo(dtype)
+    return limits.min if combine == "max" else limits.max
