@@ -53,7 +53,9 @@ def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body
     dtypes = tuple(real_of(a.type.dtype) for a in body.buffers)  # in loops there are only the parts of complex numbers
     loaded = {x.what[0] for _, s in nest.statements(tuple(statements)) for x in needed(read(s)) if x.op == "load"}
     streamed = frozenset(k for a, k in body.buffers.items() if a in schedule.streamed and k not in loaded)
-    return Nest(tuple(statements), dtypes, len(kernel.writes()), streamed), list(body.buffers)
+    every_row = len(statements) == 1  # inside one loop; a single row's memory is for all the loops over it
+    room = tuple([(body.buffers[v], v.type.size) for r in kernel.roots for v in r.room if every_row])
+    return Nest(tuple(statements), dtypes, len(kernel.writes()), streamed, room), list(body.buffers)
 
 
 def signature(kernel: LoopKernel, schedule: Schedule) -> tuple[Any, list[Atom]]:

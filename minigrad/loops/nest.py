@@ -67,12 +67,14 @@ class Nest:
     """The statements of one kernel and the dtypes of its buffers; the first `outputs` of them are written.
 
     `streamed`: those nobody reads for long, so that it were a waste to fetch what is overwritten into the cache.
+    `room`: the sizes of those that hold nothing from one pass of the outermost loop to the next.
     """
 
     body: tuple[Statement, ...]
     buffers: tuple[DType, ...]
     outputs: int
     streamed: frozenset[int] = frozenset()
+    room: tuple[tuple[int, int], ...] = ()  # (buffer, elements)
 
 
 def statements(body: tuple[Statement, ...], depth: int = 0) -> Iterator[tuple[int, Statement]]:

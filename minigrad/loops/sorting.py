@@ -15,7 +15,7 @@ import numpy as np
 from minigrad.loops.index import Affine, extents_of, merged, renamed, variable
 from minigrad.loops.nest import Loop, Start, Statement, Store, Update, around
 from minigrad.loops.scalar import Scalar, bitcast, const, convert, index, load, moved, needed, place, select
-from minigrad.passes.schedule.sorting import DIGIT, SHORT_ROW, integer
+from minigrad.passes.schedule.sorting import DIGIT, SHORT_ROW, integer, padded
 from minigrad.types import INT32, INT64
 
 _KEYS, _FROM, _COUNTS = 1, 2, 3  # the buffers beside the result
@@ -49,19 +49,20 @@ def _ordered(x: Scalar) -> Scalar:
 
 
 def _compared(key: Scalar, row: int, n: int, target: Affine) -> list[Statement]:
-    """Each goes after all that are less, or equal and before it."""
+    """Each goes after all that are less, or equal and before it. What pads the row comes last."""
     i, j, t = variable(row), variable(row + 1), key.dtype
     mine, other = load(_KEYS, i, t), load(_KEYS, j, t)
     before = (other < mine) | (other.eq(mine) & (convert(index(j), INT32) < convert(index(i), INT32)))
-    rank = Scalar("accumulator", (), INT32, 0)
-    start, step = Affine(target.const, target.terms[:-1]), target.coefficient(row)
+    rank, pad = Scalar("accumulator", (), INT32, 0), const(np.iinfo(t).max, t)
     return [
         Loop(row, n, (Store(_KEYS, i, key),)),
+        Loop(row, padded(n) - n, (Store(_KEYS, i.shifted(n), pad),)),
         Loop(row, n, (
             Start(0, const(0, INT32)),
-            Loop(row + 1, n, (Update(0, "add", convert(before, INT32)),)),
-            Store(0, start, index(i), (convert(rank, INT64),), (step,)),
+            Loop(row + 1, padded(n), (Update(0, "add", convert(before, INT32)),)),
+            Store(_FROM, Affine(), convert(index(i), INT32), (convert(rank, INT64),), (1,)),
         )),
+        Loop(row, n, (Store(0, target, convert(load(_FROM, i, INT32), INT64)),)),
     ]  # fmt: skip
 
 

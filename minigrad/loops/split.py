@@ -89,13 +89,16 @@ def _own(nest: Nest, loop: Loop) -> dict[int, Own] | None:
     inside, around = list(_placed((loop,), {})), list(_placed(tuple([s for s in nest.body if s is not loop]), {}))
     if any(isinstance(s, Loop) and s is not loop and not _clears(s) for s in nest.body):
         return None
-    if any(isinstance(s, Store) and s.at for s, _ in (*inside, *around)):
+    room = dict(nest.room)
+    if any(isinstance(s, Store) and s.at and s.buffer not in room for s, _ in (*inside, *around)):
         return None  # passes may write to the same place
     started = {s.accumulator for s, _ in around if isinstance(s, Start)}
     sums = {s.accumulator: s.combine for s, _ in inside if isinstance(s, Update) and s.accumulator in started}
     moving: dict[int, tuple[int, int]] = {}
-    own: dict[int, Own] = {}
+    own = {buffer: Own(size, "") for buffer, size in room.items()}
     for s, extents in inside:
+        if isinstance(s, Store) and s.buffer in room:
+            continue
         if isinstance(s, Store) and s.address.coefficient(loop.variable):
             stretch = _stretch(s.address, loop.variable, extents)
             if stretch is None or moving.setdefault(s.buffer, stretch) != stretch:

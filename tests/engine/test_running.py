@@ -8,10 +8,12 @@ import pytest
 
 import minigrad.numpy as mnp
 from minigrad import backends, config
+from minigrad.loops import parallel, split
+from minigrad.loops.lower import lower
 from minigrad.ops.cumulative import CumLogSumExp, CumProd, CumSum, Cumulative, LinearRecurrence
 from minigrad.ops.running import RunningArg, cummax, cummin
 from minigrad.ops.sort import argsort, sort, top_k
-from minigrad.passes.schedule import ForeignKernel
+from minigrad.passes.schedule import ForeignKernel, schedule
 from minigrad.passes.schedule.sorting import SHORT_ROW
 from minigrad.tracer import jit
 from minigrad.types import FLOAT32, FLOAT64, LONG, TensorType
@@ -182,3 +184,17 @@ def test_long_rows_are_sorted_in_linear_time() -> None:
 def test_sorting_explained() -> None:
     text = jit(lambda x: mnp.argsort(-x, axis=0)).explain(np.ones((200, 5), "f4"))
     assert "0  loops that sort 5 rows of 200: 4 KB read, 8 KB written" in text and "# neg argsort" in text
+
+
+def test_rows_are_divided_and_no_row_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each block has memory of its own to sort a row in."""
+    monkeypatch.setattr(parallel, "WORTH", 64)
+    monkeypatch.setattr(split, "WORTH", 64)
+    monkeypatch.setattr(split, "_GRAIN", 16)
+    for n in (12, 70, 500):
+        for shape in ((n,), (30, n)):
+            x = values(shape, FLOAT32)
+            native(lambda x: [argsort(x)], [x], "llvm")
+            made = schedule(graph_of(lambda x: argsort(x), f"f32{list(shape)}"))
+            nest, _ = lower(made.kernels[0], made)
+            assert any(piece.room and split.split(piece) for piece in split.pieces(nest)) == (len(shape) > 1)

@@ -60,6 +60,7 @@ PROGRAMS = {
         [(1 << 20,)],
     ),
     "a join": (lambda x: mnp.concatenate([x * 2, mnp.tanh(x), mnp.pad(x, 3)[3:-3]]), [(1 << 19,)]),
+    "sorted rows": (lambda x: (mnp.argsort(x, axis=0), mnp.sort(mnp.reshape(x, (-1, 50)))), [(1000, 800)]),
     "rows within rows": (lambda x: mnp.sort(mnp.cumsum(mnp.exp(x), axis=1))[:, ::2] * 2, [(1200, 800)]),
 }
 

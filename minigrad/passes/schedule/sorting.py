@@ -14,6 +14,7 @@ from minigrad.passes.rewrite import Sweep, rebuilt
 from minigrad.types import INT32, INT64, DType, TensorType
 
 DIGIT = 8  # bits that are looked at in one pass
+_LANES = 16  # of the widest vectors
 SHORT_ROW = 80  # so few elements are each compared with each other
 
 
@@ -61,11 +62,17 @@ def integer(dtype: DType) -> DType:
     return np.dtype(f"i{dtype.itemsize}")
 
 
+def padded(size: int) -> int:
+    """A short row with what makes whole vectors of it."""
+    return -(-size // _LANES) * _LANES
+
+
 def room(n: Node) -> tuple[Var, ...]:
-    """The memory to sort one row in: its keys, where they were (both twice), and how many keys have each digit."""
+    """The memory to sort one row in: keys and numbers; twice for a long one, and how often digits occur."""
     x = n.ins[0].type
     size, keys = x.shape[n.op.axis], integer(x.dtype)  # type: ignore[attr-defined]
     if size <= SHORT_ROW:
-        return (Var(TensorType((size,), keys), label="keys"),)
-    shapes = [("keys", 2 * size, keys), ("number", 2 * size, INT32), ("counts", (1 << DIGIT) + 1, INT64)]
+        shapes = [("keys", padded(size), keys), ("number", size, INT32)]
+    else:
+        shapes = [("keys", 2 * size, keys), ("number", 2 * size, INT32), ("counts", (1 << DIGIT) + 1, INT64)]
     return tuple([Var(TensorType((m,), dtype), label=label) for label, m, dtype in shapes])
