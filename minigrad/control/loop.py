@@ -22,7 +22,7 @@ from minigrad.control.transform import (
     linearize,
     pick,
     place,
-    reaches,
+    reached_carries,
 )
 from minigrad.errors import ShapeError
 from minigrad.graph import Graph, run
@@ -154,23 +154,10 @@ def _pair_outputs(carry: int, n: int, has: Mask) -> list[int]:
     return [*range(carry), *tangents[:first], *range(carry, n), *tangents[first:]]
 
 
-def _wanted_carries(op: Scan, wanted: Mask) -> Mask:
-    """Operands that need a cotangent: those asked for, and the carries they reach. Integer carries never do."""
-    k, c = op.consts, op.carry
-    floats = differentiable(op.body.in_types)
-    grown = tuple(w and f for w, f in zip(wanted, floats, strict=True))
-    while True:
-        has = reaches(op.body, grown)
-        more = (*grown[:k], *(g or h for g, h in zip(grown[k : k + c], has[:c], strict=True)), *grown[k + c :])
-        if more == grown:
-            return grown
-        grown = more
-
-
 def _pullback(op: Scan, xs: Sequence[Value], wanted: Mask) -> Any:
     """There: the scan, also stacking what each step saves and each carry the way back needs. Back: see `pull`."""
     k, c, n_in, n_out = op.consts, op.carry, len(op.body.inputs), len(op.body.outputs)
-    reached = _wanted_carries(op, wanted)
+    reached = reached_carries(op.body, op.consts, op.carry, wanted)
     lin = linearize(op.body, reached)
     kept_carry = [i for i in lin.kept if k <= i < k + c]
 

@@ -26,7 +26,7 @@ from minigrad.control.transform import (
     linearize,
     pick,
     place,
-    reaches,
+    reached_carries,
     unify,
 )
 from minigrad.errors import ConcretizationError, ShapeError
@@ -77,7 +77,7 @@ class While(Holding):
         return place(grown[self.consts :], outs[len(y) :])
 
     def pullback(self, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
-        reached = _reached(self, tuple(wanted))
+        reached = reached_carries(self.body, self.consts, len(self.body.outputs), tuple(wanted))
         try:
             return _run_and_record(self, xs, tuple(wanted), reached)
         except ConcretizationError:  # no numbers yet: the record must be part of the graph
@@ -166,18 +166,6 @@ def _per_lane(cond: Graph, body: Graph, consts: int) -> tuple[Graph, Graph]:
     return closed(any_lane, cond.in_types, cond.name), closed(step, body.in_types, body.name)
 
 
-def _reached(op: While, wanted: Mask) -> Mask:
-    """Operands that need a cotangent: those asked for, and the float carries they reach."""
-    k = op.consts
-    grown = tuple(w and f for w, f in zip(wanted, differentiable(op.body.in_types), strict=True))
-    while True:
-        has = reaches(op.body, grown)
-        more = (*grown[:k], *(g or h for g, h in zip(grown[k:], has, strict=True)))
-        if more == grown:
-            return grown
-        grown = more
-
-
 def _run_and_record(op: While, xs: Sequence[Value], wanted: Mask, reached: Mask) -> Any:
     """Step by step under Python, keeping what each step saves: the record grows with the loop."""
     k, m = op.consts, len(op.body.outputs)
@@ -241,8 +229,9 @@ class WhileBack(Holding):
         n, types = len(self.body.inputs), self.body.out_types
         loop = While(self.cond, self.body, self.consts)
         values = [Array(a) for a in arrays]
+        reached = reached_carries(self.body, self.consts, len(types), self.wanted)
         with using(EVALUATE):
-            _, pull = _run_and_record(loop, values[:n], self.wanted, _reached(loop, self.wanted))
+            _, pull = _run_and_record(loop, values[:n], self.wanted, reached)
             bars = pull(place(differentiable(types), values[n:]))
         return [b.array for b in filled(pick(self.wanted, bars), pick(self.wanted, self.body.in_types))]
 

@@ -130,6 +130,19 @@ def reaches(graph: Graph, wanted: Mask) -> Mask:
     return tuple(a in active for a in graph.outputs)
 
 
+def reached_carries(body: Graph, consts: int, carry: int, wanted: Mask) -> Mask:
+    """A loop's operands that need a cotangent: those asked for, and the float carries they reach, in any step."""
+    grown = tuple(w and f for w, f in zip(wanted, differentiable(body.in_types), strict=True))
+    end = consts + carry
+    while True:
+        has = reaches(body, grown)[:carry]
+        carries = (g or h for g, h in zip(grown[consts:end], has, strict=True))
+        more = (*grown[:consts], *carries, *grown[end:])
+        if more == grown:
+            return grown
+        grown = more
+
+
 @dataclass(frozen=True)
 class Linearized:
     """A graph's way there and way back.

@@ -136,14 +136,9 @@ def std(
 
 
 @on_tape
-def norm(input: Any, p: float = 2.0, dim: Any = None, keepdim: bool = False) -> Any:
-    """The p-norm over dims: (Σ|x|ᵖ)^(1/p)."""
-    size = e.abs_(input)
-    if p == 2.0:
-        return e.sqrt(mnp.sum(size * size, dim, keepdims=keepdim))
-    if p == 1.0:
-        return mnp.sum(size, dim, keepdims=keepdim)
-    return mnp.sum(size**p, dim, keepdims=keepdim) ** (1 / p)
+def norm(input: Any, p: Any = "fro", dim: Any = None, keepdim: bool = False) -> Any:
+    """The p-norm over dims: (Σ|x|ᵖ)^(1/p), "fro" meaning 2. Its gradient at 0 is 0."""
+    return mnp.linalg.vector_norm(input, axis=dim, keepdims=keepdim, ord=2 if p in ("fro", None) else p)
 
 
 @on_tape

@@ -53,7 +53,7 @@ def derivative(row: Row, dtype: DType) -> Derived | None:
 
 def _derive(row: Row, dtype: DType) -> Derived:
     operands = range(row.operands)
-    known: dict[str, Any] = {"Array": Array, "sum_to": sum_to}
+    known: dict[str, Any] = {"__name__": __name__, "Array": Array, "sum_to": sum_to}  # a name: see `warnings` in op.py
     reads: set[int] = set()
     lines = [
         "def pull(bar, y, xs, keys):",

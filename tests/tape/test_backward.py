@@ -188,3 +188,9 @@ def test_a_graph_lives_as_long_as_its_result_and_no_longer():
         gc.enable()
     assert kept.tolist()
     assert grown < 20_000
+
+
+def test_infinite_slopes_are_no_warnings():
+    x = torch.zeros(2, requires_grad=True)
+    (x.sqrt() + x.log()).sum().backward()  # NumPy's RuntimeWarning would be an error here
+    assert x.grad.tolist() == [np.inf, np.inf]

@@ -212,3 +212,13 @@ def test_new_tensors_of_a_tensors_dtype():
     assert x.view_as(torch.ones(6)).shape == (6,) and x.reshape_as(torch.ones(3, 2)).shape == (3, 2)
     assert x.is_floating_point() and not x.byte().is_floating_point() and x.byte().dtype == torch.uint8
     assert torch.bmm(torch.ones(2, 3, 4), torch.ones(2, 4, 5)).shape == (2, 3, 5)
+
+
+@pytest.mark.parametrize("p", [2.0, 1.0, 3.0, np.inf, "fro"])
+def test_norms(p):
+    order = 2.0 if p == "fro" else p
+    same(t().norm(p), np.linalg.norm(A.ravel(), order))
+    same(t().norm(p, dim=1, keepdim=True), np.linalg.norm(A, order, axis=1, keepdims=True))
+    zero = torch.zeros(3, requires_grad=True)
+    zero.norm(p).backward()  # no direction is the steepest one: the smallest subgradient
+    assert zero.grad.tolist() == [0.0, 0.0, 0.0]

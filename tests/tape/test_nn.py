@@ -228,6 +228,9 @@ def test_dropout():
     y.sum().backward()
     assert torch.equal(x.grad, y.detach())
     assert F.dropout(x, 0.25, training=False) is x and F.dropout(x, 1.0).sum().item() == 0.0
+    for p in (0.5, 1.0):
+        h = torch.ones(100)
+        assert F.dropout(h, p, inplace=True) is h and (h == 0).any()
 
 
 def test_in_place_activations():

@@ -176,11 +176,26 @@ def _div(do: Emit, x: Pair, y: Pair) -> Pair:
 
 
 def _exp(do: Emit, x: Pair) -> Pair:
-    """e^a·(cos b + i·sin b): real where b is 0, and nothing is left where a is −∞, whatever b."""
+    """e^a·(cos b + i·sin b): real where b is 0; where a is ±∞ and b has no sine, ∞ + i·nan or 0 (C99, annex G)."""
     a, b = x
-    size, gone, flat = do(e.exp, a), do(e.equal, a, _number(-np.inf, a)), do(e.equal, b, _zero(b))
-    re, im = (do(Where(), gone, _zero(a), do(e.mul, size, do(f, b))) for f in (e.cos, e.sin))
-    return do(Where(), flat, size, re), do(Where(), flat, b, im)
+    size, flat, lost = do(e.exp, a), do(e.equal, b, _zero(b)), do(e.not_, do(e.isfinite, b))
+    ends = [do(e.and_, lost, do(e.equal, a, _number(end, a))) for end in (np.inf, -np.inf)]
+    nothing = do(Where(), do(e.less, b, _zero(b)), _number(-0.0, b), _zero(b))
+    re, im = do(e.mul, size, do(e.cos, b)), do(e.mul, size, do(e.sin, b))
+    re = do(Where(), do(e.or_, do(e.or_, flat, ends[0]), ends[1]), size, re)
+    return re, do(Where(), flat, b, do(Where(), ends[1], nothing, im))
+
+
+def _reciprocal(do: Emit, x: Pair) -> Pair:
+    """1/(a + i·b), as NumPy: by the ratio of the smaller part to the larger one."""
+    a, b = x
+    first = do(e.less_equal, do(e.abs_, b), do(e.abs_, a))
+    large, small = do(Where(), first, a, b), do(Where(), first, b, a)
+    ratio = do(e.div, small, large)
+    total = do(e.add, large, do(e.mul, small, ratio))
+    one, minus = _number(1, a), _number(-1, a)
+    re, im = do(Where(), first, one, ratio), do(Where(), first, do(e.neg, ratio), minus)
+    return do(e.div, re, total), do(e.div, im, total)
 
 
 def _equal(do: Emit, x: Pair, y: Pair) -> tuple[Atom]:
@@ -198,7 +213,7 @@ _RULES: dict[str, Callable[..., Sequence[Atom]]] = {
     "mul": _mul,
     "mul_no_nan": _mul_no_nan,
     "div": _div,
-    "reciprocal": lambda do, x: _div(do, (_number(1, x[0]), _zero(x[0])), x),
+    "reciprocal": _reciprocal,
     "equal": _equal,
     "not_equal": lambda do, x, y: (do(e.or_, do(e.not_equal, x[0], y[0]), do(e.not_equal, x[1], y[1])),),
     "isnan": lambda do, x: (do(e.or_, do(e.isnan, x[0]), do(e.isnan, x[1])),),

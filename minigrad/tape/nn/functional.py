@@ -92,9 +92,10 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     if not training or p == 0:
         return input
     if p == 1:
-        return input * 0.0
-    keep = stream().random(input.shape, np.float32) >= p
-    y = composite.dropout(input, Array(keep), p)
+        y = input * 0.0
+    else:
+        keep = stream().random(input.shape, np.float32) >= p
+        y = composite.dropout(input, Array(keep), p)
     return input.copy_(y) if inplace else y
 
 

@@ -1,0 +1,101 @@
+"""Loops in vectors: every extent around the sizes of vectors, every step between elements, every kind of element."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import minigrad.numpy as mnp
+from minigrad.backends import native
+from minigrad.loops.index import Affine, variable
+from minigrad.loops.nest import Loop, Store, Update
+from minigrad.loops.scalar import Scalar, call, const, load
+from minigrad.loops.vectors import vectors
+from minigrad.types import BOOL, FLOAT32, FLOAT64, INT64
+from tests.engine.agreement import agrees
+from tests.graph.programs import draw_inputs, graph_of
+
+EXTENTS = [*range(1, 20), 31, 32, 33, 47, 63, 64, 65, 127, 130, 200]
+PROGRAMS: dict[str, tuple[Callable[..., Any], str]] = {
+    "map": (lambda x: x * 2.0 + 1.0, "f32"),
+    "long map": (lambda x: mnp.tanh(x) * mnp.exp(-x * x), "f32"),
+    "reversed": (lambda x: x[::-1] - x, "f32"),
+    "every second": (lambda x: x[::2] * 3.0, "f32"),
+    "every third": (lambda x: mnp.exp(x[1::3]) * 0.5 + x[1::3], "f32"),
+    "sum": (lambda x: mnp.sum(x * x), "f64"),
+    "max": (lambda x: mnp.max(x), "f32"),
+    "positions": (lambda x: mnp.argmax(x), "f32"),
+    "any and all": (lambda x: (mnp.any(x > 1.0), mnp.all(x > -3.0), x > 0.0), "f32"),
+    "two widths": (lambda x: mnp.sum(mnp.astype(x, mnp.float64)) + x, "f32"),
+    "bytes": (lambda x: (x // 3 + x % 3, mnp.prod(x % 2 + 1)), "i8"),
+    "wide integers": (lambda x: mnp.where(x > 0, x // 7, -x), "i64"),
+    "rows": (lambda x: mnp.exp(x[None, :] - mnp.max(x)) / mnp.arange(1.0, 4.0)[:, None], "f32"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_every_extent(name: str) -> None:
+    f, dtype = PROGRAMS[name]
+    for n in EXTENTS:
+        g = graph_of(f, f"{dtype}[{n}]")
+        agrees(g, draw_inputs(g, special=False), "llvm", ulps=2**7)
+
+
+@pytest.mark.parametrize("width", [16, 32])
+def test_narrower_machines(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(native, "vector_bytes", lambda: width)
+    for f, dtype in PROGRAMS.values():
+        for n in (5, 23, 64):
+            g = graph_of(f, f"{dtype}[{n}]")
+            agrees(g, draw_inputs(g, special=False), "llvm", ulps=2**7)
+
+
+# ── what is in vectors, and what is not ──────────────────────────────────────────────────────────
+I, J = variable(0), variable(1)
+X = load(1, I, FLOAT32)
+
+
+def store(value: Scalar, to: Affine = I, **more: Any) -> Loop:
+    return Loop(0, 100, (Store(0, to, value, **more),))
+
+
+def test_what_is_told_of_a_loop() -> None:
+    how = vectors(store(X + load(2, J, FLOAT32)), 64)
+    assert how is not None
+    assert (how.lanes, how.unroll, len(how.uniform)) == (16, 1, 1)
+    total = vectors(Loop(0, 100, (Update(0, "add", X),)), 64)
+    assert total is not None
+    assert total.unroll == 4
+    wide = vectors(store(Scalar("convert", (X,), FLOAT64)), 32)
+    assert wide is not None
+    assert wide.lanes == 4
+    few = vectors(Loop(0, 5, (Store(0, I, X),)), 64)
+    assert few is not None
+    assert few.lanes == 8
+
+
+SCALAR = {
+    "holds a loop": Loop(0, 9, (store(X),)),
+    "stores apart": store(X, I.scaled(2)),
+    "stores in one place": store(X, J),
+    "stores where data points": store(X, I, at=(load(2, I, INT64),), steps=(1,)),
+    "reads where data points": store(Scalar("load", (load(2, I, INT64),), FLOAT32, (1, Affine(), (1,)))),
+    "reads what it has stored": store(X + load(0, I.shifted(-1), FLOAT32)),
+    "reads its own accumulator": Loop(0, 9, (Update(0, "add", X + Scalar("accumulator", (), FLOAT32, 0)),)),
+    "calls a library": store(call("sin", X)),
+    "divides integers by data": store(Scalar("rem", (load(1, I, INT64), load(2, I, INT64)), INT64)),
+    "two passes only": Loop(0, 2, (Store(0, I, X),)),
+    "reads far apart and does little": store(load(1, I.scaled(50), FLOAT32)),
+}
+
+
+@pytest.mark.parametrize("reason", SCALAR)
+def test_what_stays_scalar(reason: str) -> None:
+    assert vectors(SCALAR[reason], 64) is None
+
+
+def test_what_lies_far_enough_apart_may_be_read() -> None:
+    assert vectors(store(X + load(0, I.shifted(-100), FLOAT32)), 64) is not None
+    assert vectors(store(X + load(0, I, FLOAT32)), 64) is not None
+    assert vectors(store(Scalar("rem", (load(1, I, INT64), const(7, INT64)), INT64)), 64) is not None
+    assert vectors(Loop(0, 100, (Update(0, "or", Scalar("gt", (X, X.const(0.0)), BOOL)),)), 64) is not None
