@@ -145,10 +145,10 @@ class Walk:
         self.watched = set(targets or ())
 
     def run(self) -> dict[Any, Any]:
-        records = reachable(self.bars)
+        records, leaves = reachable(self.bars)
         meaning, grad = interpreter.set(TAPE if self.create_graph else EVALUATE), GRAD.set(self.create_graph)
         try:
-            left = walk(self.steps(records), self.bars, add if self.create_graph else _plus)
+            left = walk(self.steps(records, leaves), self.bars, add if self.create_graph else _plus)
         finally:
             interpreter.reset(meaning)
             GRAD.reset(grad)
@@ -157,16 +157,16 @@ class Walk:
         self.found.update((k, left[k]) for k in self.targets if k in left)
         return self.found
 
-    def steps(self, records: list[Record]) -> Iterator[Any]:
+    def steps(self, records: list[Record], leaves: set[Any]) -> Iterator[Any]:
         """The records as steps. By the time a record is taken, its results' cotangents are complete: look at them."""
         watched, retain = self.watched, self.retain
-        all_leaves = self.targets is None or all_in(records, watched)
+        all_leaves = self.targets is None or leaves <= watched
         wanted = None if all_leaves else leading_to(records, watched)
         plain = wanted is None and not self.create_graph
         place = None if retain else user_place()
-        looked_at = {_record(key) for key in watched}
+        looked_at = {r for r in map(_record, watched) if type(r) is Record}
         for r in records:
-            if r in looked_at or r.listeners:
+            if r.listeners or (looked_at and r in looked_at):
                 self.look(r)
             if wanted is None or r in wanted:
                 yield r if plain else Step(r, wanted, watched, self.create_graph)
@@ -225,23 +225,22 @@ def _record(key: Any) -> Any:
     return key[0] if type(key) is tuple else key
 
 
-def reachable(keys: Iterable[Any]) -> list[Record]:
-    """Every record the keys depend on, latest first. A loop: histories may be as long as memory allows."""
+def reachable(keys: Iterable[Any]) -> tuple[list[Record], set[Any]]:
+    """Every record the keys depend on, latest first, and the leaves. A loop: histories are as long as memory allows."""
     found = list({r for r in map(_record, keys) if type(r) is Record})
-    seen = set(found)
+    seen, leaves = set[Any](found), set[Any]()
     for record in found:  # grows as it goes
         for key in record.ins:
             r = key[0] if type(key) is tuple else key
-            if type(r) is Record and r not in seen:
-                seen.add(r)
+            if r is None or r in seen:
+                continue
+            seen.add(r)
+            if type(r) is Record:
                 found.append(r)
+            else:
+                leaves.add(r)
     found.sort(key=attrgetter("seq"), reverse=True)
-    return found
-
-
-def all_in(records: Sequence[Record], targets: set[Any]) -> bool:
-    """Are all leaves the records start from targets?"""
-    return all(k is None or k in targets or type(_record(k)) is Record for r in records for k in r.ins)
+    return found, leaves
 
 
 def leading_to(records: Sequence[Record], targets: set[Any]) -> set[Any]:
