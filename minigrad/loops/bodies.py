@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad.loops import functions as f
-from minigrad.loops import special
+from minigrad.loops import special, wide
 from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, select, unary
 from minigrad.loops.threefry import threefry
 from minigrad.op import Op
@@ -40,7 +40,7 @@ def _power(x: Scalar, p: Scalar) -> Scalar:
             return x * x * x
         if p.what == 0.5:  # as NumPy does, also of -inf
             return unary("sqrt", x)
-    return call("pow", x, p)
+    return wide.widened("pow", wide.power)(x, p)
 
 
 def _nothing_divides(a: Scalar, b: Scalar) -> tuple[Scalar, Scalar]:
@@ -141,10 +141,6 @@ def _hypot(x: Scalar, y: Scalar) -> Scalar:
     return select(a.eq(math.inf) | b.eq(math.inf), math.inf, r)
 
 
-def _library(name: str) -> Body:
-    return lambda *xs: call(name, *xs)
-
-
 BODIES: dict[str, Body] = {
     "add": lambda a, b: a | b if _kind(a) == "b" else a + b,
     "sub": lambda a, b: a - b,
@@ -205,8 +201,10 @@ BODIES: dict[str, Body] = {
     "xlogy": special.xlogy,
     "xlog1py": special.xlog1py,
     "stop_gradient": lambda x: x,
-    **{name: _library(name) for name in ("log2", "log10", "cbrt", "tan", "asin", "acos", "atan", "sinh", "cosh",
-                                         "asinh", "acosh", "atanh", "atan2", "nextafter")},
+    **{name: wide.both(getattr(wide, name)) for name in ("log2", "sinh", "cosh", "asinh", "acosh", "atanh")},
+    **{name: wide.widened(name, getattr(wide, name)) for name in ("log10", "cbrt", "tan", "asin", "acos", "atan",
+                                                                  "atan2")},
+    "nextafter": lambda x, y: call("nextafter", x, y),
 }  # fmt: skip
 
 # How much one element costs, in additions; what is not named costs 1. For deciding what to compute again.

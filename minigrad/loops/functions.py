@@ -5,7 +5,8 @@ coefficients were fitted here, by Chebyshev interpolation in 60 digits (the rela
 it); the reductions are the classical ones: Cody & Waite (1980) for exp, Kahan's for log1p, a quotient
 (x − 4)/(x + 4) for erfc as in Schonfelder (1978), chunks of 2/π as Payne & Hanek (1983) for sin and cos.
 
-What is not here yet is called from C's mathematical library, element by element.
+`wide` has those that float32 gets by way of float64. What is in neither (in float64 the trigonometric functions, powers
+and roots) is called from C's mathematical library, element by element.
 
 Their greatest errors are in docs/functions.md, measured by `minigrad.testing.accuracy`.
 """
@@ -167,6 +168,13 @@ def log(x: Scalar) -> Scalar:
     return _log_special(x, muladd(e, x.const(high), f - (correction - e * low)))
 
 
+def log_by(x: Scalar, scale: float) -> Scalar:
+    """e + scale·log(1 + f): the logarithm to the base 2, if `scale` is 1/log 2."""
+    f, e = _parts(x)
+    f, correction = _log1p_parts(f)
+    return _log_special(x, muladd(f - correction, x.const(scale), e))
+
+
 def log1p(x: Scalar) -> Scalar:
     """log(1 + x) = log u + (x − (u − 1))/u with u = 1 + x as rounded."""
     u = x + 1.0
@@ -260,24 +268,33 @@ _TWO_OVER_PI = (
 )  # fmt: skip
 
 
-def _quadrant(x: Scalar) -> tuple[Scalar, Scalar]:
-    """(r, q) with x = q·π/2 + r modulo 2π and |r| ≤ π/4, for any finite float32."""
-    wide = convert(x, FLOAT64)
+def _quadrant(wide: Scalar) -> tuple[Scalar, Scalar]:
+    """(r, q) with x = q·π/2 + r modulo 2π and |r| ≤ π/4, for any finite float32, given in float64."""
     turns = wide.const(0.0)
     for chunk in _TWO_OVER_PI:
         product = wide * chunk
         turns = turns + (product - unary("rint", product * 0.25) * 4.0)  # modulo 4 quarters, exactly
     n, q = _integer(turns)
-    return convert((turns - n) * (math.pi / 2), FLOAT32), q
+    return (turns - n) * (math.pi / 2), q
+
+
+def _near_zero(r: Scalar) -> tuple[Scalar, Scalar]:
+    """(sin r, cos r) for |r| ≤ π/4."""
+    z = r * r
+    return muladd(polynomial(z, _SIN) * z, r, r), muladd(polynomial(z, _COS) * z, z, z * -0.5) + 1.0
+
+
+def sin_and_cos(wide: Scalar) -> tuple[Scalar, Scalar, Scalar]:
+    """(sin r, cos r, q), see `_quadrant`: of a float32 that is given in float64, and so exact to 2e-8."""
+    r, q = _quadrant(wide)
+    return *_near_zero(r), q
 
 
 def _sin_cos(x: Scalar, ahead: int) -> Scalar:
     """sin(x + ahead·π/2)."""
-    r, q = _quadrant(x)
+    r, q = _quadrant(convert(x, FLOAT64))
     q = q + ahead
-    z = r * r
-    sine = muladd(polynomial(z, _SIN) * z, r, r)
-    cosine = muladd(polynomial(z, _COS) * z, z, z * -0.5) + 1.0
+    sine, cosine = _near_zero(convert(r, FLOAT32))
     y = select((q & 1).ne(0), cosine, sine)
     return select((q & 2).ne(0), -y, y)
 
