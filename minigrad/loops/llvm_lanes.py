@@ -74,7 +74,8 @@ class Lanes(Scalars):
             one = self.places.get(("at", place.serial)) or self.known[place.serial]  # the same in all lanes
             term = self.emit(f"mul nsw i64 {one}, {step}")
             offset = self.emit(f"add nsw i64 {offset}, {term}")
-        return self.emit(f"getelementptr inbounds {memory(dtype)}, ptr %b{buffer}, i64 {offset}")
+        inbounds = "" if self.mask else "inbounds "  # of several masked vectors the last may lie beyond the end
+        return self.emit(f"getelementptr {inbounds}{memory(dtype)}, ptr %b{buffer}, i64 {offset}")
 
     def affine(self, address: Affine) -> str:
         """The sum, outer variables first, so that its beginning can be lifted out of the inner loops."""

@@ -178,9 +178,7 @@ class _Printer(Lanes):
         step = how.lanes * how.unroll
         if s.extent % step == 0 and (s is not self.span or self.step % step == 0):
             self.full(s, how, known, low, high, how.unroll)
-        elif (
-            how.long or 2 * how.lanes < s.extent < 4 * how.lanes
-        ):  # a mask costs little here, and a second loop as much again
+        elif how.long or 2 * how.lanes < s.extent < 4 * how.lanes:  # a mask costs less than a second loop
             self.full(s, how, known, low, high, how.unroll, masked=True)
         elif s is self.span:
             size = self.emit(f"sub nuw nsw i64 {high}, {low}")
@@ -224,21 +222,25 @@ class _Printer(Lanes):
             vectors = [(dict(known), {**self.places, ("variable", s.variable): at}, m) for at, m in zip(starts, masks)]
             for statement in s.body:
                 for x in needed(read(statement), vectors[0][0]):  # side by side: they do not wait for each other
-                    for self.known, self.places, self.mask in vectors:
+                    for vector in vectors:
+                        self.enter(*vector)
                         self.value(x)
-                for self.known, self.places, self.mask in vectors:
+                for vector in vectors:
+                    self.enter(*vector)
                     if isinstance(statement, Store):
                         self.store(statement)
                     elif isinstance(statement, Update):
                         new.append(self.added(statement, old[len(new)]))
             close(*new)
             self.mask = ""
-            sums = [
-                self.together(t.combine, new[k : k + unroll], t.value.dtype)
-                for k, t in list(enumerate(updates))[::unroll]
-            ]
+            firsts = range(0, len(updates), unroll)
+            sums = [self.together(updates[k].combine, new[k : k + unroll], updates[k].value.dtype) for k in firsts]
         for t, total in zip(updates[::unroll], sums):
             self.combined(t, self.across(t.combine, total, t.value.dtype, how.lanes))
+
+    def enter(self, known: dict[int, str], places: dict[Any, str], mask: str) -> None:
+        """Write the next lines for this one of several vectors."""
+        self.known, self.places, self.mask = known, places, mask
 
     def added(self, s: Update, old: str) -> str:
         """The lanes of an accumulator after this pass."""
