@@ -2,7 +2,7 @@
 
 Floor 7. `python -m minigrad.testing.accuracy` measures: float32 over every bit pattern (every Nth with `--every N`),
 against float64; float64 at random points of every magnitude, against 80 bits. `--write` puts the table into
-docs/functions.md. It takes half an hour on two cores.
+docs/functions.md. It takes twenty minutes on two cores.
 An ulp is the distance between the floats beside the true value, once it is rounded.
 """
 
