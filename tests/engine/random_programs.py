@@ -36,6 +36,7 @@ class Program:
     differentiated: int | None = None  # the input with respect to which the sum of the outputs is differentiated
     scale: float = 1.0  # the largest magnitude on the way, partial sums included
     eps: float = 0.0  # of the coarsest float on the way
+    terms: int = 0  # that one place takes at most, one after the other: each may cost a rounding of the whole sum
 
     def __call__(self, *xs: Any) -> Any:
         if self.differentiated is None:
@@ -271,6 +272,8 @@ class _Draw:
                 j,
             )
         else:
+            places = np.asarray(self.values[j]) % len(self.values[k])
+            self.program.terms += int(np.bincount(places.ravel(), minlength=1).max())
             self.add("{0}.at[{1} % len].add({0}[0])", lambda v, at: v.at[at % len(v)].add(v[0]), k, j, exact=False)
 
     def along(self) -> None:
