@@ -15,6 +15,7 @@ from minigrad.interpreters.reverse import vjp
 from minigrad.op import Array, Op
 from minigrad.ops import bits, complex
 from minigrad.ops import elementwise as e
+from minigrad.ops.gather import Gather, Scatter
 from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum, full
 from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.rows import Convert, where
@@ -122,6 +123,22 @@ INSTANCES: dict[str, list[Instance]] = {
     "flip(x, axes of size 1) -> x": [(lambda x: Flip((1,))(x), ("f32[2,1]",), [])],
     "flip(flip x) -> x": [(lambda x: Flip((0, 1))(Flip((1, 0))(x)), (F,), [])],
     "concatenate(x) -> x": [(lambda x: Concatenate(0)(x), (F,), [])],
+    "x[0, 1, ... | j] -> take_along_axis(x, j)": [
+        (
+            lambda x, j: Gather((0, 1))(x, Concatenate(1)(np.arange(2)[:, None], j)),
+            (F, "i64[2,1]"),
+            ["TakeAlongAxis(axis=1)(x0, x1)", "Reshape(shape=(2,))(v0)"],
+        )
+    ],
+    "0.at[0, 1, ... | j].add(u) -> add_along_axis(u, j)": [
+        (
+            lambda u, j: Scatter((0, 1), "add", "clip")(
+                full((2, 3), 0.0, LONG["f32"]), u, Concatenate(1)(np.arange(2)[:, None], j)
+            ),
+            ("f32[2]", "i64[2,1]"),
+            ["Reshape(shape=(2, 1))(x0)", "AddAlongAxis(axis=1, size=3)(v0, x1)"],
+        )
+    ],
     "sum(x, axes of size 1) -> reshape x": [
         (lambda x: Sum((0, 2))(x), ("f32[1,3,1]",), ["Reshape(shape=(3,))(x0)"]),
         (lambda x: Sum(())(x), (F,), []),

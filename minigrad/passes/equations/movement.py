@@ -11,6 +11,8 @@ import numpy as np
 
 from minigrad.graph import Atom, Const, Node
 from minigrad.ops import elementwise as e
+from minigrad.ops.along import AddAlongAxis, TakeAlongAxis
+from minigrad.ops.gather import Gather, Scatter
 from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum
 from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.rows import Convert, Elementwise, Row
@@ -74,6 +76,36 @@ def _flip_twice(s: Sweep, n: Node) -> Atom | None:
 @equation("concatenate(x) -> x", Concatenate)
 def _concatenate_one(s: Sweep, n: Node) -> Atom | None:
     return n.ins[0] if len(n.ins) == 1 else None
+
+
+# ── positions ────────────────────────────────────────────────────────────────────────────────────
+@equation("x[0, 1, ... | j] -> take_along_axis(x, j)", Gather)
+def _gather_a_row_each(s: Sweep, n: Node) -> Atom | None:
+    x, where_ = n.ins
+    j = _one_a_row(s, n.op, x.type.shape, where_)
+    return None if j is None else s.emit(Reshape(n.out.type.shape), s.emit(TakeAlongAxis(1), x, j))
+
+
+@equation("0.at[0, 1, ... | j].add(u) -> add_along_axis(u, j)", Scatter)
+def _scatter_a_row_each(s: Sweep, n: Node) -> Atom | None:
+    x, updates, where_ = n.ins
+    zero = s.uniform(x)
+    if zero is None or zero != 0 or np.signbit(zero) or n.op.mode != "add":  # type: ignore[attr-defined]
+        return None
+    j = _one_a_row(s, n.op, x.type.shape, where_)
+    return None if j is None else s.emit(AddAlongAxis(1, x.type.shape[1]), s.emit(Reshape(j.type.shape), updates), j)
+
+
+def _one_a_row(s: Sweep, op: Any, shape: Any, where_: Atom) -> Atom | None:
+    """The column of one position [rows, 1] in each row of a matrix, if coordinates say that: [0, 1, ... | j]."""
+    both = s.maker(where_, Concatenate)
+    if both is None or op.axes != (0, 1) or op.beyond != "clip" or len(shape) != 2 or len(both.ins) != 2:
+        return None
+    number, j = both.ins
+    inner = s.maker(number, Reshape)
+    number = inner.ins[0] if inner else number
+    every = isinstance(number, Const) and np.array_equal(number.array.ravel(), np.arange(shape[0]))
+    return j if every and j.type.shape == (shape[0], 1) else None
 
 
 # ── sums ─────────────────────────────────────────────────────────────────────────────────────────

@@ -33,7 +33,7 @@ from minigrad.passes.schedule.parts import (
     Root,
     Schedule,
 )
-from minigrad.passes.schedule.places import compared
+from minigrad.passes.schedule.places import compared, taken_early
 from minigrad.passes.schedule.sorting import by_position
 
 __all__ = [
@@ -56,7 +56,7 @@ _NONE: Mapping[Var, int] = MappingProxyType({})
 
 def schedule(graph: Graph, carries: Mapping[Var, int] = _NONE) -> Schedule:
     """The kernels for a graph. `carries`: inputs that may be overwritten by the outputs of these numbers."""
-    graph = layout(compared(counted(by_position(as_pairs(channels_outermost(graph))))))
+    graph = layout(compared(taken_early(counted(by_position(as_pairs(channels_outermost(graph)))))))
     result = group.schedule(graph, Inliner(graph))
     result.kernels = [_holding(kernel) for kernel in result.kernels]
     in_place(result, carries)

@@ -35,6 +35,7 @@ _CHEAP = 2  # what may be computed again rather than stored
 _TAKE = 4  # what loading from anywhere costs
 _UPDATE = 4  # of a tensor of so many times its size an update is stored before it is put there
 _LONG = 30  # of an element that is stored apart from its neighbours
+_LIFTED = 8  # of what a part does, so small a share may be done for each row rather than stored
 _VIEWS = 4  # at how many different elements a cheap value may be wanted by one part
 
 
@@ -248,15 +249,21 @@ class Inliner:
             return "the kernel that reads it is as large as kernels may be"
         if cheap:
             return ""
-        if len(uses) > 1:
+        heavy = [part for part, views in uses.items() if not self._is_lifted(v, views, part)]
+        if len(uses) > 1 and len(heavy) > 1:
             return f"{len(uses)} loops read it, and loading costs less than computing it in each"
-        (part, views), size = next(iter(uses.items())), max(v.type.size, 1)
-        times = max(_times(view, part) for view in views)
+        (part, *_), size = heavy or list(uses), max(v.type.size, 1)
+        times = max(_times(view, part) for view in uses[part])
         return f"each element would be computed {times // size} times" if times > 2 * size else ""
 
     def _is_cheap(self, a: Atom) -> bool:
         cost, leaves = self._weights.get(a, (0, 1)) if isinstance(a, Var) else (0, 0)
         return cost + leaves <= _CHEAP + 1
+
+    def _is_lifted(self, v: Var, views: list[Indices], part: Part) -> bool:
+        """Is it computed outside the innermost loops, at little cost next to what they do?"""
+        times = sum(_times(view, part) for view in views)
+        return sum(self._weights.get(v, (0, 1))) * times * _LIFTED <= math.prod(part.extents)
 
     def _weigh(self) -> dict[Var, tuple[int, int]]:
         """For each map or movement: what computing an element anew costs, and how many stored values it loads."""

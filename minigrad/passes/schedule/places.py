@@ -11,16 +11,22 @@ from typing import Any
 import numpy as np
 
 from minigrad.graph import Atom, Const, Graph, Node
+from minigrad.loops import bodies
 from minigrad.loops.index import ZERO, Affine, Indices, address, identity
 from minigrad.ops import elementwise as e
 from minigrad.ops.along import AddAlongAxis, TakeAlongAxis
 from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.gather import Gather, Scatter
+from minigrad.ops.movement import Reshape
+from minigrad.ops.rows import Elementwise
+from minigrad.passes.equations.table import shaped
 from minigrad.passes.rewrite import Sweep
 from minigrad.passes.schedule.parts import Part, Position, Spot
 
 TAKES = (Gather, TakeAlongAxis, DynamicSlice)
 PUTS = (Scatter, AddAlongAxis, DynamicUpdateSlice)
+_FEW = 8  # of so many elements one is taken: then computing it costs less than storing them all
+_DEEP = 16  # ops that are computed anew for it
 
 
 def fits(n: Node) -> bool:
@@ -68,6 +74,56 @@ def parts(n: Node) -> list[Part]:
 def combination(op: Any) -> str:
     """How an update meets what it is put upon."""
     return {AddAlongAxis: "add", DynamicUpdateSlice: "set"}.get(type(op)) or op.mode
+
+
+def taken_early(graph: Graph) -> Graph:
+    """The graph with the few elements that are taken from an elementwise result computed from those of its operands.
+
+    take(f(x, y), i) = f(take(x, i), take(y, i)). So the loss of a softmax needs no logarithms of the other classes.
+    """
+    sweep = Sweep(graph)
+    for n in graph.nodes:
+        ins, sweep.line = sweep.atoms(n.ins), n.line
+        few = isinstance(n.op, TakeAlongAxis) and n.out.type.size * _FEW <= ins[0].type.size
+        y = _Taken(sweep, n.op.axis % ins[0].type.ndim, *ins).computed(ins[0]) if few else None  # type: ignore[attr-defined]
+        if y is None:
+            sweep.keep(Node(n.op, ins, n.outs, n.line))
+        else:
+            sweep.replace(n.out, shaped(sweep, y, n.out.type))
+    return sweep.graph()
+
+
+class _Taken:
+    """What stands at positions `at` along an axis of the operands of x; all of it up to broadcasting."""
+
+    def __init__(self, s: Sweep, axis: int, x: Atom, at: Atom) -> None:
+        self.sweep, self.shape, self.axis, self.at = s, x.type.shape, axis, at
+        self.room = _DEEP
+
+    def of(self, a: Atom) -> Atom | None:
+        """What is taken from a; None if that is no better than taking it from x."""
+        own = self.axis - len(self.shape) + a.type.ndim
+        if own < 0 or a.type.shape[own] == 1:
+            return a
+        y = self.computed(a)
+        if y is not None or self.room < 0:
+            return y
+        if a.type.shape == self.shape:
+            return self.sweep.emit(TakeAlongAxis(self.axis), a, self.at)
+        if a.type.size == a.type.shape[own]:
+            line, at = Reshape((a.type.size,)), Reshape((*self.at.type.shape, 1))
+            return self.sweep.emit(Gather((0,)), self.sweep.emit(line, a), self.sweep.emit(at, self.at))
+        return None
+
+    def computed(self, a: Atom) -> Atom | None:
+        """f(take(x, i), take(y, i)) for an elementwise f; None if a is none."""
+        n = self.sweep.maker(a, Elementwise)
+        if n is None or not bodies.is_native(n.op, [x.type.dtype for x in n.ins]):
+            return None
+        self.room -= 1
+        ins = [self.of(x) if self.room >= 0 else None for x in n.ins]
+        return None if None in ins else self.sweep.emit(n.op, *ins)  # type: ignore[arg-type]
+
 
 
 def compared(graph: Graph) -> Graph:
