@@ -65,10 +65,12 @@ class LlvmExecutable:
         try:
             with np.errstate(all="ignore"):
                 self._run(values)
+        except Exception as error:
+            if error is not frame.error:  # a signal's handler raised it
+                raise
+            explain(error, frame.node)
         finally:
             del _frames[id(values)]
-        if frame.error is not None:
-            explain(frame.error, frame.node)
 
 
 def _aligned(nbytes: int) -> ndarray:
@@ -135,15 +137,13 @@ class _Frame:
 _frames: dict[int, _Frame] = {}  # by the identity of the list of arrays, which is all that native code knows
 
 
-def _call_back(values: int, k: int, addresses: int) -> int:
+def _call_back(values: int, k: int, addresses: int) -> None:
     frame = _frames[values]
     try:
         frame.run(frame.foreign[k], addresses)
-    except BaseException as error:
-        frame.error, frame.node = error, frame.foreign[k]  # type: ignore[assignment]
-        return 1
-    return 0
+    except Exception as error:
+        frame.error, frame.node = error, frame.foreign[k]
+        raise
 
 
-_CALLBACK = native.Foreign(_call_back)
-CALLBACK = native.address(_CALLBACK)
+CALLBACK = id(_call_back)  # where CPython keeps it

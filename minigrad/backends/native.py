@@ -22,16 +22,15 @@ from minigrad.errors import BackendError
 from minigrad.lazy import lazy_module
 from minigrad.loops import pool, signals
 from minigrad.loops.library import THREADS
-from minigrad.loops.program import ENTRY, FOREIGN, Layout
+from minigrad.loops.program import ENTRY, Layout
 
 llvm: Any = lazy_module("llvmlite.binding")
 
 _lock = Lock()  # LLVM's contexts are not for several threads at once
 _serial = count()
 BLAS = ("sgemm", "dgemm")
-IMPORTED = (*BLAS, THREADS, FOREIGN, pool.POOL, *signals.SYMBOLS)  # symbols that are not the process's own
+IMPORTED = (*BLAS, THREADS, signals.FOREIGN, pool.POOL, *signals.SYMBOLS)  # symbols that are not the process's own
 Entry = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.py_object)  # lets go of the GIL itself, if it is long (see `signals`)
-Foreign = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_size_t, ctypes.c_int64, ctypes.c_size_t)
 
 
 def address(callback: Any) -> int:
@@ -40,15 +39,15 @@ def address(callback: Any) -> int:
 
 
 class Native:
-    """A linked program. `run(list of arrays)` gives 0, or what a foreign kernel gave when it raised.
+    """A linked program. `run(list of arrays)` raises what a foreign kernel or a signal's handler raised.
 
-    `image` is its object code, `symbols` what it calls; `foreign` is the address of the callback;
+    `image` is its object code, `symbols` what it calls; `foreign` is the address of the function it calls back;
     `threaded`: it may use several threads, its own or BLAS's.
     """
 
     def __init__(self, image: bytes, symbols: tuple[str, ...], foreign: int) -> None:
         self.image, self.symbols = image, symbols
-        given = {FOREIGN: foreign, pool.POOL: POOL.address, THREADS: threads_setter()}
+        given = {signals.FOREIGN: foreign, pool.POOL: POOL.address, THREADS: threads_setter()}
         given.update({name: address(getattr(ctypes.pythonapi, name)) for name in signals.SYMBOLS})
         known = {name: given[name] if name in given else blas(name)[0] for name in symbols}
         self._code = loader.load(image, lambda name: known.get(name) or loader.process_symbol(name))
@@ -74,7 +73,7 @@ def _link(image: bytes, known: dict[str, int]) -> Any:
 
 @lru_cache(maxsize=256)
 def native(text: str, foreign: int) -> Native:
-    """The program of this text; `foreign` is the address of the callback."""
+    """The program of this text; `foreign` is the address of the function it calls back."""
     image = _compiled(text)
     return Native(image, tuple([name for name in IMPORTED if f"@{name}(" in text or f"@{name} =" in text]), foreign)
 

@@ -38,7 +38,6 @@ from minigrad.types import TensorType
 
 ENTRY = "program"
 PART = 1024  # lines of one function: beyond, LLVM takes quadratic time to give their values registers
-FOREIGN = "minigrad_foreign"  # (list, number of the foreign kernel, addresses of its values) -> not 0 if it raised
 
 
 @dataclass(frozen=True)
@@ -173,14 +172,13 @@ class _Program(Blocks):
     def call_back(self, kernel: ForeignKernel) -> None:
         k, self.foreign = self.foreign, self.foreign + 1
         values = [self.pointer(a) for a in (*kernel.reads(), *kernel.writes())]
-        self.module.declarations[FOREIGN] = f"declare i32 @{FOREIGN}(ptr, i64, ptr)"
+        self.module.declarations[signals.CALL] = signals.CALLS
         self.slots.append(f"  %frame{k} = alloca [{len(values)} x ptr]")
         for j, pointer in enumerate(values):
             at = self.emit(f"getelementptr ptr, ptr %frame{k}, i64 {j}")
             self.lines.append(f"  store ptr {pointer}, ptr {at}")
-        self.look()  # a handler that raised as the callback begins would not be heard
         self.work += signals.LONG
-        self.unless(self.emit(f"call i32 @{FOREIGN}(ptr %values, i64 {k}, ptr %frame{k})"))
+        self.unless(self.emit(f"call i32 @{signals.CALL}(ptr %state, ptr %values, i64 {k}, ptr %frame{k})"))
 
     # ── control flow ─────────────────────────────────────────────────────────────────────────────
     def control(self, kernel: ControlKernel) -> None:

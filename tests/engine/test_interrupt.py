@@ -71,6 +71,28 @@ def test_a_handler_may_raise_what_it_likes_and_may_do_nothing() -> None:
     assert len(heard) == 3
 
 
+def test_a_handler_is_heard_wherever_the_reference_is() -> None:
+    """Also where it raises as the function that is called back begins, before any line of it has run."""
+
+    class Alarm(Exception):
+        pass
+
+    def ring(*_: object) -> None:
+        raise Alarm
+
+    x = np.zeros(8, np.float32)
+    compiled = jit(forever_with_calls, backend="llvm").lower(x).compile()
+    before = signal.signal(signal.SIGALRM, ring)
+    try:
+        for k in range(300):
+            signal.setitimer(signal.ITIMER_REAL, 1e-3 + 1e-6 * k)
+            with pytest.raises(Alarm):
+                compiled(x)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_other_threads_run_while_a_long_program_does() -> None:
     x = np.zeros((1000, 1000), np.float32)
     compiled = jit(lambda x: mnp.tanh(x) @ x, backend="llvm")
