@@ -73,6 +73,33 @@ def test_special_values() -> None:
     agrees(lambda x: [e.exp(x)], [flat], "llvm")
 
 
+def roots_and_logarithms(x: Any) -> list[Any]:
+    return [e.sqrt(x), e.rsqrt(x), e.log(x), e.log2(x), e.log10(x)]
+
+
+@pytest.mark.parametrize("dtype", [COMPLEX64, COMPLEX128], ids=str)
+def test_roots_and_logarithms(dtype: np.dtype, backend: str) -> None:  # noqa: F811
+    """Also of numbers of every size and of those beside the circle with radius 1."""
+    size = 10.0 ** np.linspace(-300, 300, 50) if dtype == COMPLEX128 else 10.0 ** np.linspace(-36, 36, 50)
+    near = numbers(50, dtype=COMPLEX128, seed=2)
+    near *= (1 + np.logspace(-16, -1, 50)) / abs(near)
+    agrees(roots_and_logarithms, [np.concatenate([numbers(50) * size, near]).astype(dtype)], backend)
+
+
+def test_roots_and_logarithms_of_special_values() -> None:
+    """Both parts and the signs of zeros, as C99, annex G, has them."""
+    parts = [0.0, -0.0, 1.0, -2.5, np.inf, -np.inf, np.nan, 5e-324, 1.7e308, -1e-310]
+    x = np.empty((10, 10), COMPLEX128)
+    x.real, x.imag = np.meshgrid(parts, parts)
+    with np.errstate(all="ignore"):
+        wanted = [np.sqrt(x), np.log(x)]
+    found = backends.compile(graph_of(lambda x: [e.sqrt(x), e.log(x)], "c128[10, 10]"), "llvm")([x])
+    for y, want in zip(found, wanted, strict=True):
+        for part in (np.real, np.imag):
+            np.testing.assert_allclose(part(y), part(want), rtol=1e-15, atol=5e-324)
+            assert (np.signbit(part(y)) == np.signbit(part(want)))[part(want) == 0].all()
+
+
 def moves(x: Any, y: Any, at: Any) -> list[Any]:
     """Everything that is done to both parts alike."""
     z = x * y
@@ -94,8 +121,8 @@ def test_movement(backend: str) -> None:  # noqa: F811
 
 def test_beside_what_has_no_loops(backend: str) -> None:  # noqa: F811
     """Calls of the reference find complex numbers in memory, and leave them there."""
-    agrees(lambda x, y: [e.sin(x * y) * 2j + x, e.sin(x)], [numbers(5), numbers(5, seed=1)], backend, foreign=2)
-    agrees(lambda x: [e.sqrt(e.mul(x, x))], [numbers()], backend, foreign=1)
+    agrees(lambda x, y: [e.tan(x * y) * 2j + x, e.tan(x)], [numbers(5), numbers(5, seed=1)], backend, foreign=2)
+    agrees(lambda x: [e.tan(e.mul(x, x))], [numbers()], backend, foreign=1)
     agrees(lambda x: [x, e.conj(x), Reshape((3, 2))(x)], [numbers(2, 3)], backend)
 
 
