@@ -143,7 +143,7 @@ def expm1(x: Scalar) -> Scalar:
     q = muladd(polynomial(r, _EXP[x.dtype]), r * r, r)
     s = power_of_two(n - 1, x)
     y = muladd(s, q, s - 0.5)
-    return select(x.eq(0.0), x, y + y)  # the sign of zero
+    return select(absolute(x) < 4 * _TINY[x.dtype], x, y + y)  # half of it would be subnormal; and the sign of zero
 
 
 def exp2(x: Scalar) -> Scalar:
