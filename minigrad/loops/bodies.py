@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from minigrad.loops import functions as f
-from minigrad.loops import special, wide
+from minigrad.loops import hyperbolic, powers, special, trigonometric
 from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, select, unary
 from minigrad.loops.threefry import threefry
 from minigrad.op import Op
@@ -32,15 +32,20 @@ def _extremum(op: str) -> Body:
     return lambda a, b: binary(op, a, b)
 
 
+_PLAIN: dict[float, Body] = {
+    2: lambda x: x * x,
+    3: lambda x: x * x * x,
+    0.5: lambda x: unary("sqrt", x),  # as NumPy does, also of -inf
+}
+
+
+def is_plain(p: Scalar) -> bool:
+    """Is the power with this exponent a short formula?"""
+    return p.op == "const" and p.what in _PLAIN
+
+
 def _power(x: Scalar, p: Scalar) -> Scalar:
-    if p.op == "const":
-        if p.what == 2:
-            return x * x
-        if p.what == 3:
-            return x * x * x
-        if p.what == 0.5:  # as NumPy does, also of -inf
-            return unary("sqrt", x)
-    return wide.widened("pow", wide.power)(x, p)
+    return _PLAIN[p.what](x) if is_plain(p) else powers.power(x, p)
 
 
 def _nothing_divides(a: Scalar, b: Scalar) -> tuple[Scalar, Scalar]:
@@ -189,8 +194,6 @@ BODIES: dict[str, Body] = {
     "hypot": _hypot,
     "sqrt": lambda x: unary("sqrt", x),
     "rsqrt": lambda x: 1.0 / unary("sqrt", x),
-    "sin": f.sin,
-    "cos": f.cos,
     "tanh": f.tanh,
     "erf": f.erf,
     "erfc": f.erfc,
@@ -201,10 +204,9 @@ BODIES: dict[str, Body] = {
     "xlogy": special.xlogy,
     "xlog1py": special.xlog1py,
     "stop_gradient": lambda x: x,
-    **{name: wide.both(getattr(wide, name)) for name in ("log2", "sinh", "cosh", "asinh", "acosh", "atanh")},
-    **{name: wide.widened(name, getattr(wide, name)) for name in ("log10", "cbrt", "tan", "asin", "acos", "atan",
-                                                                  "atan2")},
-    "nextafter": lambda x, y: call("nextafter", x, y),
+    **{name: getattr(powers, name) for name in ("log2", "log10", "cbrt", "nextafter")},
+    **{name: getattr(hyperbolic, name) for name in ("sinh", "cosh", "asinh", "acosh", "atanh")},
+    **{name: getattr(trigonometric, name) for name in ("sin", "cos", "tan", "asin", "acos", "atan", "atan2")},
 }  # fmt: skip
 
 # How much one element costs, in additions; what is not named costs 1. For deciding what to compute again.

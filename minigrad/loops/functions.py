@@ -3,20 +3,21 @@
 Floor 4. float32 and float64. Each reduces its argument to a short interval and evaluates a polynomial there. The
 coefficients were fitted here, by Chebyshev interpolation in 60 digits (the relative error of each fit stands beside
 it); the reductions are the classical ones: Cody & Waite (1980) for exp, Kahan's for log1p, a quotient
-(x − 4)/(x + 4) for erfc as in Schonfelder (1978), chunks of 2/π as Payne & Hanek (1983) for sin and cos.
+(x − 4)/(x + 4) for erfc as in Schonfelder (1978).
 
-`wide` has those that float32 gets by way of float64. What is in neither (in float64 the trigonometric functions, powers
-and roots) is called from C's mathematical library, element by element.
+`trigonometric`, `powers` and `hyperbolic` have the others, for float32 often by way of float64, where short formulas
+are good to half an ulp of it. Special values follow C99, annex F.
 
-Their greatest errors are in docs/functions.md, measured by `minigrad.testing.accuracy`.
+The greatest errors are in docs/functions.md, measured by `minigrad.testing.accuracy`.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import wraps
 
-from minigrad.loops.scalar import INTEGER_OF, Scalar, binary, bitcast, call, convert, fma, select, unary
+from minigrad.loops.scalar import INTEGER_OF, Scalar, binary, bitcast, convert, fma, select, unary
 from minigrad.types import FLOAT32, FLOAT64
 
 _LOG2E = 1 / math.log(2)
@@ -33,6 +34,28 @@ def polynomial(x: Scalar, coefficients: Sequence[float]) -> Scalar:
 def muladd(a: Scalar, b: Scalar, c: Scalar) -> Scalar:
     """a·b + c, rounded once or twice as the machine likes."""
     return Scalar("muladd", (a, b, c), a.dtype)
+
+
+def fast_two_sum(a: Scalar, b: Scalar) -> tuple[Scalar, Scalar]:
+    """(s, t) with s + t = a + b exactly and s = a + b rounded, for |a| ≥ |b| or a = 0 (Dekker 1971)."""
+    s = a + b
+    return s, b - (s - a)
+
+
+def two_product(a: Scalar, b: Scalar) -> tuple[Scalar, Scalar]:
+    """(p, t) with p + t = a·b exactly and p = a·b rounded."""
+    p = a * b
+    return p, fma(a, b, -p)
+
+
+def in_float64(formula: Callable[..., Scalar]) -> Callable[..., Scalar]:
+    """A formula for float64, as one for float32 too: short, and good to half an ulp of it."""
+
+    @wraps(formula)
+    def body(*xs: Scalar) -> Scalar:
+        return convert(formula(*(convert(x, FLOAT64) for x in xs)), xs[0].dtype)
+
+    return body
 
 
 def is_nan(x: Scalar) -> Scalar:
@@ -54,7 +77,7 @@ _EXP = {
     ),
 }  # fmt: skip
 # log 2 in two parts, the first with so few bits that its product with n is exact
-_LOG2 = {
+LOG2 = {
     FLOAT32: (0.693145751953125, 1.4286068203094173e-06),
     FLOAT64: (0.6931471803691238, 1.9082149292705877e-10),
 }
@@ -70,7 +93,7 @@ def _clamped(x: Scalar, low: float, high: float) -> Scalar:
     return select(x < low, low, x)
 
 
-def _integer(x: Scalar) -> tuple[Scalar, Scalar]:
+def nearest(x: Scalar) -> tuple[Scalar, Scalar]:
     """The nearest integer, as a float and as an integer; |x| below 2^22 (2^51). NaN gives NaN and any integer."""
     t = x + _MAGIC[x.dtype]
     integer = INTEGER_OF[x.dtype]
@@ -79,22 +102,38 @@ def _integer(x: Scalar) -> tuple[Scalar, Scalar]:
 
 def _reduced(x: Scalar) -> tuple[Scalar, Scalar]:
     """(r, n) with x = n·log 2 + r and |r| ≤ ½·log 2."""
-    n, k = _integer(x * _LOG2E)
-    high, low = _LOG2[x.dtype]
+    n, k = nearest(x * _LOG2E)
+    high, low = LOG2[x.dtype]
     return muladd(n, x.const(-low), muladd(n, x.const(-high), x)), k
 
 
-def _power_of_two(k: Scalar, dtype_of: Scalar) -> Scalar:
+def power_of_two(k: Scalar, dtype_of: Scalar) -> Scalar:
     """2^k for an exponent in the normal range."""
     return bitcast((k + _BIAS[dtype_of.dtype]) << _MANTISSA[dtype_of.dtype], dtype_of.dtype)
 
 
-def exp(x: Scalar) -> Scalar:
-    """e^x = 2^n · e^r; the power in two factors, so that results may be subnormal or overflow to inf."""
-    r, n = _reduced(_clamped(x, *_EXP_RANGE[x.dtype]))
-    y = muladd(polynomial(r, _EXP[x.dtype]), r * r, r) + 1.0
+def _scaled(y: Scalar, n: Scalar) -> Scalar:
+    """y·2^n, the power in two factors, so that results may be subnormal or overflow to inf."""
     half = n >> 1
-    return y * _power_of_two(half, x) * _power_of_two(n - half, x)
+    return y * power_of_two(half, y) * power_of_two(n - half, y)
+
+
+def exp(x: Scalar) -> Scalar:
+    """e^x = 2^n · e^r."""
+    r, n = _reduced(_clamped(x, *_EXP_RANGE[x.dtype]))
+    return _scaled(muladd(polynomial(r, _EXP[x.dtype]), r * r, r) + 1.0, n)
+
+
+def exp_of_pair(x: Scalar, low: Scalar) -> Scalar:
+    """e^(x + low), hardly less exact than once rounded: r and 1 + r are pairs."""
+    x = _clamped(x, *_EXP_RANGE[x.dtype])
+    n, k = nearest(x * _LOG2E)
+    high_part, low_part = LOG2[x.dtype]
+    longer = fma(n, -high_part, x)  # exact
+    r = longer - n * low_part
+    r, low = fast_two_sum(r, low + fma(n, -low_part, longer - r))
+    y, lost = fast_two_sum(x.const(1.0), r)
+    return _scaled(y + (lost + muladd(polynomial(r, _EXP[x.dtype]), r * r, low)), k)
 
 
 def expm1(x: Scalar) -> Scalar:
@@ -102,20 +141,18 @@ def expm1(x: Scalar) -> Scalar:
     low, high = {FLOAT32: (-30.0, 88.8), FLOAT64: (-50.0, 709.9)}[x.dtype]
     r, n = _reduced(_clamped(x, low, high))
     q = muladd(polynomial(r, _EXP[x.dtype]), r * r, r)
-    s = _power_of_two(n - 1, x)
+    s = power_of_two(n - 1, x)
     y = muladd(s, q, s - 0.5)
-    return select(x.eq(0.0), x, y + y)  # the sign of zero
+    return select(absolute(x) < 4 * _TINY[x.dtype], x, y + y)  # half of it would be subnormal; and the sign of zero
 
 
 def exp2(x: Scalar) -> Scalar:
     """2^x = 2^n · e^((x − n)·log 2)."""
     low, high = {FLOAT32: (-151.0, 129.0), FLOAT64: (-1076.0, 1025.0)}[x.dtype]
     x = _clamped(x, low, high)
-    n, k = _integer(x)
+    n, k = nearest(x)
     r = (x - n) * math.log(2)
-    y = muladd(polynomial(r, _EXP[x.dtype]), r * r, r) + 1.0
-    half = k >> 1
-    return y * _power_of_two(half, x) * _power_of_two(k - half, x)
+    return _scaled(muladd(polynomial(r, _EXP[x.dtype]), r * r, r) + 1.0, k)
 
 
 # ── log ──────────────────────────────────────────────────────────────────────────────────────────
@@ -130,10 +167,11 @@ _ATANH = (
     0.15331611722055008, 0.14617807153417325,
 )  # fmt: skip
 _ROOT_HALF_BITS = {FLOAT32: 0x3F3504F3, FLOAT64: 0x3FE6A09E667F3BCD}  # √½
+LEAST = {FLOAT32: 2.0**-149, FLOAT64: 2.0**-1074}
 _TINY = {FLOAT32: 2.0**-126, FLOAT64: 2.0**-1022}  # the least normal number
 
 
-def _parts(x: Scalar) -> tuple[Scalar, Scalar]:
+def parts(x: Scalar) -> tuple[Scalar, Scalar]:
     """(f, e) with x = 2^e · (1 + f) and √½ ≤ 1 + f < √2, for positive x."""
     dtype, bits = x.dtype, _MANTISSA[x.dtype]
     integer = INTEGER_OF[dtype]
@@ -145,7 +183,8 @@ def _parts(x: Scalar) -> tuple[Scalar, Scalar]:
     return m - 1.0, e
 
 
-def _log_special(x: Scalar, y: Scalar) -> Scalar:
+def log_special(x: Scalar, y: Scalar) -> Scalar:
+    """y, or what a logarithm is where x is not a positive finite number."""
     y = select(x > 0.0, y, math.nan)  # and NaN for NaN
     y = select(x.eq(0.0), -math.inf, y)
     return select(x.eq(math.inf), x, y)
@@ -162,17 +201,17 @@ def _log1p_parts(f: Scalar) -> tuple[Scalar, Scalar]:
 
 def log(x: Scalar) -> Scalar:
     """log x = e·log 2 + log(1 + f)."""
-    f, e = _parts(x)
+    f, e = parts(x)
     f, correction = _log1p_parts(f)
-    high, low = _LOG2[x.dtype]
-    return _log_special(x, muladd(e, x.const(high), f - (correction - e * low)))
+    high, low = LOG2[x.dtype]
+    return log_special(x, muladd(e, x.const(high), f - (correction - e * low)))
 
 
 def log_by(x: Scalar, scale: float) -> Scalar:
     """e + scale·log(1 + f): the logarithm to the base 2, if `scale` is 1/log 2."""
-    f, e = _parts(x)
+    f, e = parts(x)
     f, correction = _log1p_parts(f)
-    return _log_special(x, muladd(f - correction, x.const(scale), e))
+    return log_special(x, muladd(f - correction, x.const(scale), e))
 
 
 def log1p(x: Scalar) -> Scalar:
@@ -255,53 +294,3 @@ def erfc(x: Scalar) -> Scalar:
     tail = _erfc_tail(absolute(x))
     far = select(x < 0.0, 2.0 - tail, tail)
     return select(absolute(x) < 0.5, near, select(is_nan(x), x, far))
-
-
-# ── sin, cos ─────────────────────────────────────────────────────────────────────────────────────
-# (sin √z / √z − 1)/z and (cos √z − 1 + z/2)/z² for √z ≤ π/4: relative error 2.0e-8 and 2.0e-9
-_SIN = (-0.16666664661114838, 0.008332748037517147, -0.00019587840521305324)
-_COS = (0.04166666465830042, -0.0013888302802309161, 2.454789161981386e-05)
-# 2/π in chunks of 28 bits: times the 24 bits of a float32 each product is exact in float64
-_TWO_OVER_PI = (
-    0.6366197690367699, 3.3308114738561656e-09, 2.276010047810136e-18, 2.5268260189002822e-26, 1.6682867657019525e-34,
-    1.158871328288855e-43, 7.053959174404295e-52,
-)  # fmt: skip
-
-
-def _quadrant(wide: Scalar) -> tuple[Scalar, Scalar]:
-    """(r, q) with x = q·π/2 + r modulo 2π and |r| ≤ π/4, for any finite float32, given in float64."""
-    turns = wide.const(0.0)
-    for chunk in _TWO_OVER_PI:
-        product = wide * chunk
-        turns = turns + (product - unary("rint", product * 0.25) * 4.0)  # modulo 4 quarters, exactly
-    n, q = _integer(turns)
-    return (turns - n) * (math.pi / 2), q
-
-
-def _near_zero(r: Scalar) -> tuple[Scalar, Scalar]:
-    """(sin r, cos r) for |r| ≤ π/4."""
-    z = r * r
-    return muladd(polynomial(z, _SIN) * z, r, r), muladd(polynomial(z, _COS) * z, z, z * -0.5) + 1.0
-
-
-def sin_and_cos(wide: Scalar) -> tuple[Scalar, Scalar, Scalar]:
-    """(sin r, cos r, q), see `_quadrant`: of a float32 that is given in float64, and so exact to 2e-8."""
-    r, q = _quadrant(wide)
-    return *_near_zero(r), q
-
-
-def _sin_cos(x: Scalar, ahead: int) -> Scalar:
-    """sin(x + ahead·π/2)."""
-    r, q = _quadrant(convert(x, FLOAT64))
-    q = q + ahead
-    sine, cosine = _near_zero(convert(r, FLOAT32))
-    y = select((q & 1).ne(0), cosine, sine)
-    return select((q & 2).ne(0), -y, y)
-
-
-def sin(x: Scalar) -> Scalar:
-    return select(x.eq(0.0), x, _sin_cos(x, 0)) if x.dtype == FLOAT32 else call("sin", x)
-
-
-def cos(x: Scalar) -> Scalar:
-    return _sin_cos(x, 1) if x.dtype == FLOAT32 else call("cos", x)

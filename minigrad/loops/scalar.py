@@ -14,7 +14,7 @@ The vocabulary (`op`):
     eq ne lt le gt ge                   floats: false with NaN (ne: true); they give bool
     and or xor not shl shr              integers and bools; shr keeps the sign of signed integers
     select convert bitcast
-    call                                a function of C's mathematical library, by name
+    call                                a function of C's mathematical library, by name: fmod
 """
 
 from __future__ import annotations

@@ -34,11 +34,7 @@ _SIGNS = {
     "or": ("|", _OR), "xor": ("^", _XOR), "shl": ("<<", _SHIFT), "shr": (">>", _SHIFT),
 }  # fmt: skip
 _COMPARISONS = {"eq": "==", "ne": "!=", "lt": "<", "le": "<=", "gt": ">", "ge": ">="}
-_NUMPY = {
-    "floor": "floor", "ceil": "ceil", "trunc": "trunc", "rint": "rint", "sqrt": "sqrt", "copysign": "copysign",
-    "asin": "arcsin", "acos": "arccos", "atan": "arctan", "asinh": "arcsinh", "acosh": "arccosh", "atanh": "arctanh",
-    "atan2": "arctan2",
-}  # fmt: skip
+_NUMPY = ("floor", "ceil", "trunc", "rint", "sqrt", "copysign")
 _WRAPPING = ("add", "sub", "mul", "and", "or", "xor", "shl")  # their low bits depend on their operands' low bits only
 _COMBINED = {"add": prelude.PLUS, "mul": prelude.TIMES}
 _INTEGER_DIVISION = {"floor_div": ("//", prelude.QUOTIENT), "rem": ("%", prelude.REMAINDER)}
@@ -56,7 +52,7 @@ def kernel(nest: Nest) -> PythonFunction:
 
 def meaning(op: Any, xs: Sequence[Scalar]) -> Scalar:
     """One element of op(*xs): a call of a function of its own if its formula is long."""
-    if isinstance(op, Row | Hash) and op.name != "pow":  # the formula of pow depends on the exponent
+    if isinstance(op, Row | Hash) and not (op.name == "pow" and bodies.is_plain(xs[1])):
         function, dtype = _expansion(op, tuple(x.dtype for x in xs))
         if function is not None:
             return Scalar("call", tuple(xs), dtype, function)
@@ -246,12 +242,10 @@ class _Printer:
                 return f"{self.at(a, _PRODUCT)} * {self.at(b, _MINUS)} + {self.at(c, _PRODUCT)}", _SUM
             case "call" if isinstance(x.what, PythonFunction):
                 return self.call(x.what, *args), _ATOM
-            case "call" if x.what == "pow":  # np.power is not what it is for arrays: (-inf)^½ gives nan
-                return " ** ".join(self.at(a, _ATOM) for a in x.args), _MINUS
             case "call":
-                return f"np.{_NUMPY.get(x.what, x.what)}({', '.join(args)})", _ATOM
+                return f"np.{x.what}({', '.join(args)})", _ATOM
         if x.op in _NUMPY:
-            return f"np.{_NUMPY[x.op]}({', '.join(args)})", _ATOM
+            return f"np.{x.op}({', '.join(args)})", _ATOM
         left, right = (self.known[y.serial] for y in x.args)
         if x.op in _WRAPPING:
             left = self.wide.get(x.args[0].serial, left)

@@ -1,15 +1,16 @@
 """How far compiled elementary functions are from the true values, in units in the last place (ulp).
 
 Floor 7. `python -m minigrad.testing.accuracy` measures: float32 over every bit pattern (every Nth with `--every N`),
-against float64; float64 at random points of every magnitude, against 80 bits. `--write` puts the table into
-docs/functions.md. It takes twenty minutes on two cores.
+against float64; float64, and functions of two operands, at random points of every magnitude, against 80 bits.
+`--write` puts the table into docs/functions.md. It takes twenty minutes on two cores; with `--float64`, or for the
+functions named, less: the rest of the table stays as it is.
 An ulp is the distance between the floats beside the true value, once it is rounded.
 """
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,6 +35,7 @@ BY_NUMPY = {
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
     "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
 }  # fmt: skip
+OF_TWO = {"pow": np.power, "atan2": np.arctan2}
 NO_WIDER = ("erf", "erfc")  # scipy has them in float64 only, up to 10 ulp off: float64 has no truth to be held to
 
 
@@ -48,9 +50,9 @@ def rsqrt(x: ndarray) -> ndarray:
     return y
 
 
-def truths() -> dict[str, Callable[[ndarray], ndarray]]:
+def truths() -> dict[str, Callable[..., ndarray]]:
     """Each function, for arrays wider than those that are measured."""
-    return {**BY_NUMPY, "rsqrt": rsqrt, "logistic": logistic, "erf": special.erf, "erfc": special.erfc}
+    return {**BY_NUMPY, **OF_TWO, "rsqrt": rsqrt, "logistic": logistic, "erf": special.erf, "erfc": special.erfc}
 
 
 @dataclass
@@ -58,33 +60,34 @@ class Worst:
     """The greatest error met, and where."""
 
     ulp: float = 0.5
-    at: float = 0.0
+    at: tuple[float, ...] = (0.0,)
     points: int = 0
 
-    def look(self, x: ndarray, y: ndarray, truth: ndarray) -> None:
-        """y for x, where `truth` was right; AssertionError if an infinity or nan is not right.
+    def look(self, xs: Sequence[ndarray], y: ndarray, truth: ndarray) -> None:
+        """y for xs, where `truth` was right; AssertionError if an infinity or nan is not right.
 
         Where y is the truth rounded, the error is at most half an ulp, and not looked at more closely.
         """
-        self.points += x.size
+        self.points += y.size
         rounded = truth.astype(y.dtype)
         (off,) = (rounded != y).nonzero()
-        x, y, truth, rounded = (a[off] for a in (x, y, truth, rounded))
+        y, truth, rounded, *xs = (a[off] for a in (y, truth, rounded, *xs))
         wrong = ~(np.isfinite(rounded) & np.isfinite(y)) & ~(np.isnan(rounded) & np.isnan(y))
         if wrong.any():
             k = int(wrong.argmax())
-            raise AssertionError(f"at {x[k]!r}: {y[k]!r} in place of {rounded[k]!r}")
+            raise AssertionError(f"at {[x[k] for x in xs]}: {y[k]!r} in place of {rounded[k]!r}")
         errors = np.abs(y - truth) / np.spacing(np.abs(rounded))
         k = int(np.nanargmax(errors)) if np.isfinite(errors).any() else -1
         if k >= 0 and errors[k] > self.ulp:
-            self.ulp, self.at = float(errors[k]), float(x[k])
+            self.ulp, self.at = float(errors[k]), tuple([float(x[k]) for x in xs])
 
 
-def compiled(name: str, dtype: DType, size: int = CHUNK) -> Callable[[ndarray], ndarray]:
-    graph, _ = trace(lambda x: [ROWS[name](x)], [TensorType((size,), dtype)])
+def compiled(name: str, dtype: DType, size: int = CHUNK, backend: str = "llvm") -> Callable[..., ndarray]:
+    operands = [TensorType((size,), dtype)] * ROWS[name].operands
+    graph, _ = trace(lambda *xs: [ROWS[name](*xs)], operands)
     with config.cache.using(False):
-        run = backends.compile(graph, "llvm")
-    return lambda x: run([x])[0]
+        run = backends.compile(graph, backend)
+    return lambda *xs: run(list(xs))[0]
 
 
 def every_float32(every: int = 1) -> Iterator[ndarray]:
@@ -101,18 +104,40 @@ def some_float64(chunks: int) -> Iterator[ndarray]:
     rng = np.random.default_rng(0)
     for _ in range(chunks):
         quarter = CHUNK // 4
-        wide = rng.normal(size=quarter) * 10.0 ** rng.uniform(-300, 300, quarter)
         near = [rng.uniform(-a, b, quarter) for a, b in ((30, 30), (750, 750), (1, 2))]
-        yield np.concatenate([wide, *near])
+        near[-1][::2] = np.rint(10.0 ** rng.uniform(0, 15, quarter // 2)) * (np.pi / 2)
+        yield np.concatenate([_every_magnitude(rng, quarter), *near])
 
 
-def measure(name: str, dtype: DType, xs: Iterator[ndarray]) -> Worst:
-    """The greatest error of a compiled function over chunks of points."""
-    f, truth, worst = compiled(name, dtype), truths()[name], Worst()
-    wide = np.float64 if dtype == FLOAT32 or name in NO_WIDER else np.longdouble
-    for x in xs:
-        with np.errstate(all="ignore"):
-            worst.look(x, f(x), truth(x.astype(wide)))
+def _every_magnitude(rng: np.random.Generator, count: int) -> ndarray:
+    return rng.normal(size=count) * 10.0 ** rng.uniform(-323, 308, count)
+
+
+def some_pairs(name: str, dtype: DType, chunks: int) -> Iterator[tuple[ndarray, ndarray]]:
+    """Operands of a function of two: for pow those whose power is in the range of the floats, or little beyond it."""
+    rng, half = np.random.default_rng(0), CHUNK // 2
+    low, high = (-746, 711) if dtype == FLOAT64 else (-104, 89)
+    for _ in range(chunks):
+        if name == "pow":
+            near_one = 1 + rng.normal(size=half // 2) * 10.0 ** rng.uniform(-15, -1, half // 2)
+            x = np.concatenate([np.exp(rng.uniform(low, high, half)), rng.uniform(0.3, 3, half // 2), near_one])
+            x = x.astype(dtype)
+            p = rng.uniform(low, high, CHUNK) / np.log(x, dtype=np.float64)
+            x[::4], p[::4] = np.rint(rng.uniform(-40, 40, half // 2)), np.rint(rng.uniform(-40, 40, half // 2))
+        else:
+            x, p = _every_magnitude(rng, CHUNK), _every_magnitude(rng, CHUNK)
+            p[::2] = x[::2] * rng.normal(size=half)
+        yield x.astype(dtype), p.astype(dtype)
+
+
+def measure(name: str, dtype: DType, xs: Iterable[Any], backend: str = "llvm") -> Worst:
+    """The greatest error of a compiled function over chunks of points, or of tuples of them."""
+    f, truth, worst = compiled(name, dtype, backend=backend), truths()[name], Worst()
+    wide = np.float64 if name in NO_WIDER or (dtype == FLOAT32 and name not in OF_TWO) else np.longdouble
+    with np.errstate(all="ignore"):
+        for x in xs:
+            operands = x if isinstance(x, tuple) else (x,)
+            worst.look(operands, f(*operands), truth(*(x.astype(wide) for x in operands)))
     return worst
 
 
@@ -121,38 +146,62 @@ HEAD = """\
 
 Written by `python -m minigrad.testing.accuracy --write`. The greatest distance of a compiled function from the true
 value, in units in the last place, and where; infinities, nan and the ends of the range are exactly right. float32 at so
-many bit patterns (there are 4,294,967,296) against float64; float64 at {some:,} points against 80 bits (erf and erfc
-have no wider truth here). The formulas stand in `minigrad/loops/functions.py` and `minigrad/loops/wide.py`; in float64
-the trigonometric functions and their inverses, log10 and cbrt are the C library's.
+many bit patterns (there are 4,294,967,296) against float64; float64, and functions of two operands, at {some:,} points
+against 80 bits (erf and erfc have no wider truth here). The formulas stand in `functions.py`, `trigonometric.py`,
+`powers.py` and `hyperbolic.py` of `minigrad/loops`.
 
-| function | float32 | at | patterns | float64 | at |
+| function | float32 | at | points | float64 | at |
 |---|---|---|---|---|---|
 """
 
 
-def row(name: str, every: int, chunks: int) -> str:
-    single = measure(name, FLOAT32, every_float32(every))
-    cells = [f"{single.ulp:.2f}", f"{single.at:.9g}", f"{-(-(2**32) // every):,}"]
+def single(name: str, every: int, chunks: int) -> list[str]:
+    """The float32 cells of a row."""
+    points: Iterable[Any] = some_pairs(name, FLOAT32, chunks) if name in OF_TWO else every_float32(every)
+    worst = measure(name, FLOAT32, points)
+    count = worst.points if name in OF_TWO else -(-(2**32) // every)
+    return [f"{worst.ulp:.2f}", ", ".join(f"{x:.9g}" for x in worst.at), f"{count:,}"]
+
+
+def double(name: str, chunks: int) -> list[str]:
+    """The float64 cells of a row."""
     if name in NO_WIDER:
-        return " | ".join([f"| {name}", *cells, "", " |"])
-    double = measure(name, FLOAT64, some_float64(chunks))
-    return " | ".join([f"| {name}", *cells, f"{double.ulp:.2f}", f"{double.at:.17g} |"])
+        return ["", ""]
+    worst = measure(name, FLOAT64, some_pairs(name, FLOAT64, chunks) if name in OF_TWO else some_float64(chunks))
+    return [f"{worst.ulp:.2f}", ", ".join(f"{x:.17g}" for x in worst.at)]
 
 
-def page(every: int, chunks: int) -> str:
-    names = sorted(truths())
+def row(name: str, every: int, chunks: int, kept: list[str]) -> list[str]:
+    """The cells; the float32 ones as they are kept, if they are."""
+    return [name, *(kept or single(name, every, chunks)), *double(name, chunks)]
+
+
+def rows_of(text: str) -> dict[str, list[str]]:
+    """The rows of a written page, by function."""
+    rows = [[cell.strip() for cell in line.strip().strip("|").split("|")] for line in text.splitlines() if "|" in line]
+    return {cells[0]: cells for cells in rows[2:]}
+
+
+def page(names: Sequence[str], every: int, chunks: int, old: dict[str, list[str]], keep: bool) -> str:
+    """The table with these rows measured anew (`keep`: their float64 cells) and the old ones besides."""
+    kept = [old[name][1:4] if keep and name in old else [] for name in names]
     with ProcessPoolExecutor() as pool:
-        rows = list(pool.map(row, names, [every] * len(names), [chunks] * len(names)))
-    return HEAD.format(some=chunks * CHUNK) + "\n".join(rows) + "\n"
+        new = pool.map(row, names, [every] * len(names), [chunks] * len(names), kept)
+        rows = {**old, **dict(zip(names, new, strict=True))}
+    lines = [f"| {' | '.join(rows[name])} |\n" for name in sorted(rows)]
+    return HEAD.format(some=chunks * CHUNK) + "".join(lines)
 
 
 def main() -> int:
     top = argparse.ArgumentParser(prog="python -m minigrad.testing.accuracy", description=__doc__)
+    top.add_argument("names", nargs="*", help="the functions to measure (default: all)")
     top.add_argument("--every", type=int, default=1, help="look at every Nth float32 (default: all)")
-    top.add_argument("--chunks", type=int, default=128, help="times 65,536 float64 (default: %(default)s)")
+    top.add_argument("--chunks", type=int, default=128, help="times 65,536 other points (default: %(default)s)")
+    top.add_argument("--float64", action="store_true", help=f"leave the float32 cells as they are in {PAGE.name}")
     top.add_argument("--write", action="store_true", help=f"write {PAGE.name}")
     options = top.parse_args()
-    text = page(options.every, options.chunks)
+    names = options.names or sorted(truths())
+    text = page(names, options.every, options.chunks, rows_of(PAGE.read_text()), options.float64)
     if options.write:
         PAGE.write_text(text)
     else:

@@ -23,6 +23,7 @@ from minigrad.ops.movement import Expand, Reshape, Sum
 from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.rows import Convert, Row, Where
 from minigrad.passes.rewrite import Sweep, rebuilt
+from minigrad.passes.schedule import pair_functions
 from minigrad.passes.schedule.moves import MOVES
 from minigrad.passes.schedule.windows import Interleave
 from minigrad.types import BOOL, TensorType, real_of
@@ -220,4 +221,15 @@ _RULES: dict[str, Callable[..., Sequence[Atom]]] = {
     "isfinite": lambda do, x: (do(e.and_, do(e.isfinite, x[0]), do(e.isfinite, x[1])),),
     "stop_gradient": lambda do, x: x,
     "exp": _exp,
+    "log": pair_functions.log,
+    "log2": pair_functions.log_to(2),
+    "log10": pair_functions.log_to(10),
+    "sqrt": pair_functions.sqrt,
+    "rsqrt": lambda do, x: _reciprocal(do, pair_functions.sqrt(do, x)),
+    "sinh": pair_functions.sinh,
+    "cosh": pair_functions.cosh,
+    "tanh": pair_functions.tanh,
+    "sin": pair_functions.turned(pair_functions.sinh, back=True),
+    "cos": pair_functions.turned(pair_functions.cosh, back=False),
+    "tan": pair_functions.turned(pair_functions.tanh, back=True),
 }
