@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import Array, Value, ndarray
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.types import Dim, Shape, TensorType, broadcast_shapes, normal_axes, same_shape, same_size, shape_text
