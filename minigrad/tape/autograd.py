@@ -155,12 +155,19 @@ class Walk:
         finally:
             interpreter.reset(meaning)
             GRAD.reset(grad)
+        for leaf in leaves if self.targets is None else leaves & self.watched:
+            if leaf not in left:  # all that leads to it is flat, as `floor` is
+                left[leaf] = self.zeros(leaf._array)
         if self.targets is None:
             return left
         for key in self.targets:
             if key in left:
                 self.found[key] = left[key]
         return self.found
+
+    def zeros(self, like: Any) -> Any:
+        """The cotangent of something that no rule added to."""
+        return Array(np.zeros_like(like)) if self.create_graph else np.zeros_like(like)
 
     def steps(self, records: list[Record], leaves: set[Any]) -> Iterator[Any]:
         """The records as steps, save those the shortcut takes.
@@ -189,6 +196,8 @@ class Walk:
                 r.free(place)
 
     def look(self, r: Record) -> None:
+        if r not in self.bars and not r.op.many and r.y is not None:
+            self.bars[r] = self.zeros(r.y)
         for key in r.outs:
             if key in self.watched and self.bars.get(key) is not None:
                 self.found[key] = self.bars[key]
