@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError
-from minigrad.frozen import dataclass
 from minigrad.ops import random
 from minigrad.ops.elementwise import add, convert, mul
 from minigrad.session.array_functions import ones, sizes_from, zeros
