@@ -11,7 +11,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextvars import ContextVar, Token
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from typing import Any, ClassVar, TypeAlias, cast
 
 import numpy as np
@@ -25,6 +25,7 @@ from minigrad.errors import (
     ShapeError,
     ValueTypeError,
 )
+from minigrad.frozen import dataclass
 from minigrad.source import UNKNOWN, Line, user_line
 from minigrad.types import SHORT, DType, Shape, TensorType, as_dtype, scalar_dtype, shape_text
 

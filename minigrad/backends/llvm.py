@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from minigrad.backends.inputs import Inputs
 from minigrad.backends.outputs import Outputs
 from minigrad.backends.threads import prepare
 from minigrad.control.plan import explain
+from minigrad.frozen import dataclass
 from minigrad.graph import Graph, Node
 from minigrad.loops.program import program
 from minigrad.op import ndarray

@@ -6,7 +6,6 @@ Floor 3.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from minigrad.control.transform import (
@@ -24,6 +23,7 @@ from minigrad.control.transform import (
     unify,
 )
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.graph import Graph, run
 from minigrad.interpreters.build import trace
 from minigrad.op import Value

@@ -6,7 +6,7 @@ Floor 3.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Any
 
@@ -23,6 +23,7 @@ from minigrad.control.transform import (
     place,
     vjp_graph,
 )
+from minigrad.frozen import dataclass
 from minigrad.graph import Graph
 from minigrad.op import Op, Value
 from minigrad.ops.elementwise import mul, sin

@@ -6,11 +6,11 @@ Floor 3.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from minigrad.control.call import call
 from minigrad.control.transform import Applied, batch_all, closed, differentiable, filled, pick, place
+from minigrad.frozen import dataclass
 from minigrad.graph import Graph, LazyGraph
 from minigrad.op import Value
 from minigrad.ops.elementwise import cos, mul, sin

@@ -6,7 +6,6 @@ Floor 3. Its derivative is a scan forward that also stacks what each step saves,
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -25,6 +24,7 @@ from minigrad.control.transform import (
     reached_carries,
 )
 from minigrad.errors import ShapeError
+from minigrad.frozen import dataclass
 from minigrad.graph import Graph, run
 from minigrad.interpreters.build import trace
 from minigrad.op import Value

@@ -8,7 +8,6 @@ loop is simply run step by step under Python (the record grows as it goes); wher
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from minigrad.control.branch import column
@@ -30,6 +29,7 @@ from minigrad.control.transform import (
     unify,
 )
 from minigrad.errors import ConcretizationError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.graph import Graph, Var, run
 from minigrad.interpreters import reverse
 from minigrad.interpreters.build import trace

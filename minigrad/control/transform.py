@@ -6,12 +6,12 @@ Floor 3. Results are remembered per graph, so a loop body is differentiated once
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 from minigrad.control.plan import plan_of
 from minigrad.errors import ShapeError
+from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Const, Graph, Node, Var, live, run, subgraphs
 from minigrad.interpreters import batch, forward, reverse
 from minigrad.interpreters.build import trace

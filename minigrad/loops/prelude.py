@@ -6,9 +6,9 @@ know an instruction for it instead (`backends.numba` does).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 
+from minigrad.frozen import dataclass
 from minigrad.types import SHORT, DType
 
 

@@ -8,9 +8,10 @@ these are then combined in their order; what is kept for one row only, each bloc
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
+from minigrad.frozen import dataclass
 from minigrad.loops.index import Affine, variable
 from minigrad.loops.nest import Loop, Nest, Start, Statement, Store, Update, statements
 from minigrad.loops.scalar import Scalar, load, needed

@@ -7,9 +7,9 @@ search, and a second copy of each loop for the elements that are left over (ours
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from minigrad.frozen import dataclass
 from minigrad.loops.index import Affine
 from minigrad.loops.nest import Loop, Start, Store, Update, read
 from minigrad.loops.scalar import Scalar, needed, place

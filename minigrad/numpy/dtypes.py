@@ -7,12 +7,12 @@ The names `float32`, ... are in scalar_types.py.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError
+from minigrad.frozen import dataclass
 from minigrad.op import Operand, lift
 from minigrad.ops.elementwise import convert
 from minigrad.types import FLOAT32, INT64, LONG, DType, as_dtype, complex_of, promote

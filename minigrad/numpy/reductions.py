@@ -50,7 +50,8 @@ def _total(
     ) -> Any:
         x = lift(x, name)
         found = accumulator(x, dtype)
-        x = convert(x if where is None else chosen(where, x, neutral), found)
+        x = x if where is None else chosen(where, x, neutral)
+        x = x if x.dtype is found else convert(x, found)
         axes = axes_of(name, axis, x)
         y = op(axes)(x)
         y = kept(y, x.shape, axes) if keepdims else y

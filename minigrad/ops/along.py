@@ -7,12 +7,13 @@ nearest end; refusing it, where it is known, is the work of keys.py.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import Value, ndarray
 from minigrad.ops.gather import Indexed
 from minigrad.ops.kinds import Draw, Linear, Samples

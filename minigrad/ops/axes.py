@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from minigrad.frozen import dataclass
 from minigrad.op import Array, NoGradient, Op, Value, ndarray
 from minigrad.ops.cumulative import CumSum
 from minigrad.ops.elementwise import less_equal, sub

@@ -5,12 +5,12 @@ Floor 2. A shift by the width or more gives what shifting one by one would: 0, o
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from minigrad.errors import DtypeError
+from minigrad.frozen import dataclass
 from minigrad.op import NoGradient, ndarray
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.rows import Elementwise, row

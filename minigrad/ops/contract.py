@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import Operand, Value, lift, made_at, ndarray
 from minigrad.ops.elementwise import conj, convert, mul
 from minigrad.ops.gather import moved

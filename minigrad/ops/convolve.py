@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import Operand, Value, ndarray
 from minigrad.ops.contract import common_dtype
 from minigrad.ops.gather import moved

@@ -7,12 +7,13 @@ are recurrences again, which makes those of the running product exact where fact
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import DtypeError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import Array, Op, Operand, Value, lift, ndarray
 from minigrad.ops.elementwise import convert, equal, exp, mul, sub, where
 from minigrad.ops.kinds import Draw, Linear, Samples

@@ -7,12 +7,12 @@ the window. A start that would let the window stick out is moved so that it fits
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import Op, Operand, Value, lift, ndarray
 from minigrad.ops.elementwise import convert, max_, min_
 from minigrad.ops.gather import Gather, Scatter, iota, with_lane

@@ -8,12 +8,13 @@ lane.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, CheckFailedError, ValueTypeError
+from minigrad.frozen import dataclass
 from minigrad.op import NoGradient, Op, Operand, Value, ndarray
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import Reshape, every_lane

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from minigrad.frozen import dataclass
 from minigrad.lazy import lazy_module
 from minigrad.op import NoGradient, Operand, ndarray, type_of
 from minigrad.ops.bits import BITS, Bitcast, and_, not_, or_, shift_left, shift_right, xor

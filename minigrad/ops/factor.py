@@ -11,12 +11,12 @@ for symmetric functions of the values (sums, norms); at second order it is not f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import LinAlgError
+from minigrad.frozen import dataclass
 from minigrad.op import Array, NoGradient, Value, ndarray
 from minigrad.ops.complex import complex_, imag
 from minigrad.ops.contract import matmul

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError
+from minigrad.frozen import dataclass
 from minigrad.op import Array, Operand, Value, ndarray
 from minigrad.ops.complex import conj
 from minigrad.ops.composite import floating

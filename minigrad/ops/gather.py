@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, NotDifferentiableError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import Array, Op, Operand, Value, lift, ndarray
 from minigrad.ops.cumulative import CumSum
 from minigrad.ops.elementwise import convert, div, equal, mul, where

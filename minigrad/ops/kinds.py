@@ -7,11 +7,11 @@ need. `Elementwise` (in elementwise.py) is the fourth kind; ops that hold graphs
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
+from minigrad.frozen import dataclass
 from minigrad.op import Array, Op, Value
 from minigrad.types import Dim, Shape, TensorType
 

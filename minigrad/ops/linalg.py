@@ -8,12 +8,12 @@ are in factor.py. The derivatives: Giles, An extended collection of matrix deriv
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ShapeError
+from minigrad.frozen import dataclass
 from minigrad.lazy import lazy_module
 from minigrad.op import Op, Operand, Value, ndarray
 from minigrad.ops.complex import complex_, imag, real

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import Array, Value, ndarray
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.types import Dim, Shape, TensorType, broadcast_shapes, normal_axes, same_shape, same_size, shape_text
@@ -90,8 +90,9 @@ class Expand(Linear):
     def impl(self, x: ndarray) -> Any:
         if x.ndim:
             return np.broadcast_to(x, self.shape)
-        y = np.ndarray(self.shape, x.dtype, x, strides=(0,) * len(self.shape))  # the same in a quarter of the time
-        y.flags.writeable = False
+        # the same in a quarter of the time; by name the arguments would take twice as long
+        y: ndarray = np.ndarray(self.shape, x.dtype, x, 0, (0,) * len(self.shape))
+        y.setflags(write=False)
         return y
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
@@ -131,7 +132,7 @@ class Sum(Linear):
         return np.add.reduce(x, axis=self.axes, dtype=x.dtype)
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
-        leading = self.axes == tuple(range(len(self.axes)))  # which broadcasting makes again by itself
+        leading = not self.axes or self.axes[-1] == len(self.axes) - 1  # which broadcasting makes again by itself
         return Expand(x.shape)(y_bar if leading else Reshape(keep_axes(x.shape, self.axes))(y_bar))
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:

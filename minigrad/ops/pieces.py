@@ -6,12 +6,12 @@ Floor 2. `Slice` and `Pad` are each other's transposes; `Concatenate` is taken a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import Operand, Value, lift, ndarray, type_of
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.ops.movement import Sum, every_lane, zero

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import Array, NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.along import TakeAlongAxis
 from minigrad.ops.convolve import dilated, paddings, per_axis, windows

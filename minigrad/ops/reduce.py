@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError
+from minigrad.frozen import dataclass
 from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.cumulative import CumProd, shifted
 from minigrad.ops.elementwise import convert, div, equal, mul, not_equal

@@ -12,7 +12,7 @@ whatever the (co)tangent. `None` is the constant zero.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from inspect import signature
 from math import isnan
 from typing import Any, ClassVar
@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError
+from minigrad.frozen import dataclass
 from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray, registry
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import expand_to, full, pad_rank, sum_to

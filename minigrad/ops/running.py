@@ -5,11 +5,11 @@ Floor 2. One op finds where the running extremum stands; reading it there gives 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
+from minigrad.frozen import dataclass
 from minigrad.op import NoGradient, Operand, ndarray
 from minigrad.ops.along import TakeAlongAxis
 from minigrad.ops.cumulative import Cumulative, turned

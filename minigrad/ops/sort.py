@@ -7,12 +7,13 @@ derivative is that of the stable order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.along import TakeAlongAxis
 from minigrad.ops.axes import size_value

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, NotDifferentiableError
+from minigrad.frozen import dataclass
 from minigrad.lazy import lazy_module
 from minigrad.op import Operand, Value, ndarray
 from minigrad.ops.elementwise import Elementwise, Row, add, div, exp, log, log1p, mul, neg, reciprocal, row, sign, sub

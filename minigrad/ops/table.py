@@ -6,8 +6,7 @@ convention for all modes, front-ends and backends; each line of it is tested in 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from minigrad.frozen import dataclass
 from minigrad.ops import bits, complex, elementwise, rows, special, stop
 from minigrad.ops.rows import Row
 

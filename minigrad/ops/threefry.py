@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import DtypeError, ShapeError
+from minigrad.frozen import dataclass
 from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.movement import every_lane

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TypeAlias
 
+from minigrad.frozen import dataclass
 from minigrad.graph import Graph
 
 # A pass: the graph, and a counter in which it notes each equation it used. Pure: it returns a new graph.

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 import minigrad.numpy as mnp
 from minigrad.errors import DtypeError, ShapeError, ValueTypeError
+from minigrad.frozen import dataclass
 from minigrad.op import Array, Handle, Value, ndarray, short_repr, using
 from minigrad.ops.kinds import Linear
 from minigrad.session.graph_scope import Graph, get_default_graph, inside_body

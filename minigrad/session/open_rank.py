@@ -9,10 +9,10 @@ so that `tf.reduce_mean(x)` is a known f32[], and a wrong dtype stops at its own
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from minigrad.errors import DtypeError, MinigradError, ShapeError, ValueTypeError
+from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Const, Graph, Node, Var, specialize_op
 from minigrad.interpreters import reverse
 from minigrad.interpreters.build import Build, trace

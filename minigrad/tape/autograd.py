@@ -7,7 +7,7 @@ Rules run on plain arrays (`Evaluate`); with `create_graph` they run on tensors 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter
 from typing import Any
 
@@ -87,7 +87,7 @@ def grad(
 
 # ── where it starts ──────────────────────────────────────────────────────────────────────────────
 def start(outputs: Sequence[Tensor], cotangents: Sequence[Any], who: str, create_graph: bool) -> dict[Any, Any]:
-    """The cotangents of the outputs, by key."""
+    """The cotangents of the outputs, by key: ndarrays; if the way back is recorded, values."""
     bars: dict[Any, Any] = {}
     for y, given in zip(outputs, cotangents, strict=True):
         if not y.requires_grad:
@@ -96,8 +96,11 @@ def start(outputs: Sequence[Tensor], cotangents: Sequence[Any], who: str, create
                 hint="make a leaf with requires_grad=True, and compute outside no_grad() and without detach()",
             )
         key, bar = node_of(y), _cotangent(y, given, who)
-        bar = bar if create_graph and isinstance(bar, Tensor) else Array(bar._array if isinstance(bar, Tensor) else bar)
-        bars[key] = add(bars[key], bar) if key in bars else bar
+        if create_graph:
+            bar = bar if isinstance(bar, Tensor) else Array(bar)
+        elif isinstance(bar, Tensor):
+            bar = bar._array
+        bars[key] = _plus(create_graph)(bars[key], bar) if key in bars else bar
     return bars
 
 
@@ -108,7 +111,7 @@ def _cotangent(y: Tensor, given: Any, who: str) -> Any:
                 f"{who}: the output is {y.type}, not a scalar, so its gradient needs a direction",
                 hint="reduce it first (loss.sum(), loss.mean()), or pass gradient= of its shape",
             )
-        return np.ones(y._array.shape, y._array.dtype)
+        return np.array(1, y._array.dtype, ndmin=y._array.ndim)  # np.ones takes five times as long
     bar = given if isinstance(given, Tensor) else np.asarray(given, y.dtype)
     if bar.shape != y.shape:
         raise GradientError(
@@ -148,32 +151,53 @@ class Walk:
         records, leaves = reachable(self.bars)
         meaning, grad = interpreter.set(TAPE if self.create_graph else EVALUATE), GRAD.set(self.create_graph)
         try:
-            left = walk(self.steps(records, leaves), self.bars, add if self.create_graph else _plus)
+            left = walk(self.steps(records, leaves), self.bars, _plus(self.create_graph))
         finally:
             interpreter.reset(meaning)
             GRAD.reset(grad)
+        for leaf in leaves if self.targets is None else leaves & self.watched:
+            if leaf not in left:  # all that leads to it is flat, as `floor` is
+                left[leaf] = self.zeros(leaf._array)
         if self.targets is None:
             return left
-        self.found.update((k, left[k]) for k in self.targets if k in left)
+        for key in self.targets:
+            if key in left:
+                self.found[key] = left[key]
         return self.found
 
+    def zeros(self, like: Any) -> Any:
+        """The cotangent of something that no rule added to."""
+        return Array(np.zeros_like(like)) if self.create_graph else np.zeros_like(like)
+
     def steps(self, records: list[Record], leaves: set[Any]) -> Iterator[Any]:
-        """The records as steps. By the time a record is taken, its results' cotangents are complete: look at them."""
-        watched, retain = self.watched, self.retain
+        """The records as steps, save those the shortcut takes.
+
+        By the time a record is taken, its results' cotangents are complete: look at them.
+        """
+        watched, retain, short, bars = self.watched, self.retain, not self.create_graph, self.bars
         all_leaves = self.targets is None or leaves <= watched
         wanted = None if all_leaves else leading_to(records, watched)
-        plain = wanted is None and not self.create_graph
         place = None if retain else user_place()
-        looked_at = {r for r in map(_record, watched) if type(r) is Record}
+        looked_at = {key[0] if type(key) is tuple else key for key in watched - leaves}
         for r in records:
             if r.listeners or (looked_at and r in looked_at):
                 self.look(r)
-            if wanted is None or r in wanted:
-                yield r if plain else Step(r, wanted, watched, self.create_graph)
-                if not retain:
-                    r.free(place)
+            keys = r.ins
+            if wanted is not None:
+                if r not in wanted:
+                    continue
+                keys = [k if k in watched or _record(k) in wanted else None for k in keys]
+            if short and (pull := r.shortcut()):
+                if (y_bar := bars.pop(r, None)) is not None:
+                    pull(y_bar, r.y, r.xs, keys, bars)
+            else:
+                yield r if short and wanted is None else Step(r, keys, self.create_graph)
+            if not retain:
+                r.free(place)
 
     def look(self, r: Record) -> None:
+        if r not in self.bars and not r.op.many and r.y is not None:
+            self.bars[r] = self.zeros(r.y)
         for key in r.outs:
             if key in self.watched and self.bars.get(key) is not None:
                 self.found[key] = self.bars[key]
@@ -184,34 +208,26 @@ class Walk:
 
 
 class Step:
-    """A record as a step of a walk that is restricted (to what leads to the targets) or recorded itself."""
+    """A record as a step of the walk, which wants the cotangents of the operands with a key."""
 
     __slots__ = ("create_graph", "ins", "outs", "record")
 
-    def __init__(self, record: Record, wanted: set[Any] | None, targets: set[Any], create_graph: bool) -> None:
-        self.record, self.outs, self.create_graph = record, record.outs, create_graph
-        self.ins = record.ins
-        if wanted is not None:
-            self.ins = [k if k in targets or _record(k) in wanted else None for k in record.ins]
+    def __init__(self, record: Record, ins: Sequence[Any], create_graph: bool) -> None:
+        self.record, self.ins, self.outs, self.create_graph = record, ins, record.outs, create_graph
 
     def pull(self, y_bars: list[Any]) -> Sequence[Any]:
-        if not self.create_graph:
-            return self.record.pull(y_bars, self.ins)
         r, wanted = self.record, [k is not None for k in self.ins]
+        if not self.create_graph:
+            return r.pull(y_bars, self.ins)
         xs, y = r.saved()
         xs = [_tensor_again(v, key) for v, key in zip(xs, r.ins, strict=True)]
         ys = [_tensor_again(v, key) for v, key in zip(y if r.op.many else (y,), r.outs, strict=True)]
         return pull_through(r.op, y_bars, tuple(ys) if r.op.many else ys[0], xs, wanted)
 
 
-def _plus(a: Any, b: Any) -> Any:
-    """a + b; of arrays without asking what adding means here."""
-    return Array(a.array + b.array) if _alike(a, b) else add(a, b)
-
-
-def _alike(a: Any, b: Any) -> bool:
-    """Are both arrays of one shape? (Of no axes NumPy makes no array, but a number.)"""
-    return type(a) is type(b) is Array and a.array.shape == b.array.shape != ()
+def _plus(create_graph: bool) -> Callable[[Any, Any], Any]:
+    """How cotangents are added: as `add` of values, recorded in turn, or as ndarrays."""
+    return add if create_graph else np.add
 
 
 def _tensor_again(v: Value, key: Any) -> Any:
@@ -228,7 +244,8 @@ def _record(key: Any) -> Any:
 def reachable(keys: Iterable[Any]) -> tuple[list[Record], set[Any]]:
     """Every record the keys depend on, latest first, and the leaves. A loop: histories are as long as memory allows."""
     found = list({r for r in map(_record, keys) if type(r) is Record})
-    seen, leaves = set[Any](found), set[Any]()
+    seen: set[Any] = set(found)
+    leaves: set[Any] = set()
     for record in found:  # grows as it goes
         for key in record.ins:
             r = key[0] if type(key) is tuple else key
@@ -255,40 +272,38 @@ def leading_to(records: Sequence[Record], targets: set[Any]) -> set[Any]:
 # ── where it ends ────────────────────────────────────────────────────────────────────────────────
 def accumulate(x: Tensor, bars: dict[Any, Any], key: Any, create_graph: bool) -> None:
     """x.grad += bars[key]."""
-    if create_graph:
-        bar = _as_tensor(bars, key, True)
-        x.grad = bar if x.grad is None else TAPE.apply(add, (x.grad, bar))
-    elif x.grad is None:
-        x.grad = Tensor(_take_over(bars, key))
+    if x.grad is None:
+        x.grad = _as_tensor(bars, key, create_graph)
+    elif create_graph:
+        x.grad = TAPE.apply(add, (x.grad, _as_tensor(bars, key, True)))
     else:
-        np.add(x.grad._array, bars[key].array, out=x.grad._array)
+        np.add(x.grad._array, bars[key], out=x.grad._array)
         MEMORY.touch(x.grad._array)
 
 
 def _as_tensor(bars: dict[Any, Any], key: Any, create_graph: bool) -> Tensor:
+    if not create_graph:
+        return Tensor(_take_over(bars, key))
     bar = bars[key]
-    if isinstance(bar, Tensor):
-        return bar if create_graph else bar.detach()
-    del bar
-    return Tensor(_take_over(bars, key))
+    return bar if isinstance(bar, Tensor) else Tensor(bar.array.copy())
 
 
 def _take_over(bars: dict[Any, Any], key: Any) -> Any:
     """The numbers of a cotangent in memory that may be written: its own if nobody else holds it, else a copy."""
-    bar = bars[key]
-    array = bar.array
-    alone = sys.getrefcount(bar) <= _ALONE[0] and sys.getrefcount(array) <= _ALONE[1] and array.base is None
+    array = bars[key]
+    if type(array) is not np.ndarray:  # of no axes NumPy makes a number
+        return np.asarray(array)
+    alone = sys.getrefcount(array) <= _ALONE and array.base is None
     return array if alone and array.flags.writeable else array.copy()
 
 
-def _counts(bars: dict[Any, Any], key: Any) -> tuple[int, int]:
+def _count(bars: dict[Any, Any], key: Any) -> int:
     """What `_take_over` counts for a cotangent that only `bars` holds; Python versions differ."""
-    bar = bars[key]
-    array = bar.array
-    return sys.getrefcount(bar), sys.getrefcount(array)
+    array = bars[key]
+    return sys.getrefcount(array)
 
 
-_ALONE = _counts({0: Array(np.empty(1))}, 0)
+_ALONE = _count({0: np.empty(1)}, 0)
 
 
 def backward_method(

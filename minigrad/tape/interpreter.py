@@ -148,54 +148,59 @@ WATCH: ContextVar[Callable[[Op, Sequence[Any], Sequence[Any], Any], None] | None
 
 def unrecorded(op: Op, xs: Sequence[Any], arrays: Sequence[Any], y: Any) -> Any:
     """The result as a tensor, or the results as tensors, without history."""
-    watch = WATCH.get()
-    if watch is not None:
+    if (watch := WATCH.get()) is not None:
         watch(op, [node_of(x) for x in xs], arrays, y)
     return [Tensor(a) for a in y] if op.many else Tensor(y)
 
 
 # ── rows, by the shorter road ────────────────────────────────────────────────────────────────────
 def binary(op: Row, swap: bool = False) -> Callable[[Any, Any], Any]:
-    """`x + y` for tensors of one dtype, or a float tensor and a Python number; `Tape.apply` does the rest."""
+    """`x + y` for tensors of one dtype, or a float tensor and a Python number; `Tape.apply` does the rest.
+
+    `swap` is for `2 - x`, of which Python asks x, and gives it the 2.
+    """
     numpy, takes, differentiable = op.numpy, op.takes, op.no_gradient is None
 
-    def operator(self: Any, other: Any) -> Any:
-        if not isinstance(self, Tensor):
-            return tensor_of(TAPE.apply(op, (self, other)))
-        a, grads = self._array, self.requires_grad
-        dtype = a.dtype
-        if isinstance(other, Tensor):
-            b = other._array
-            fits = b.dtype is dtype and dtype.kind in takes
-            grads = grads or other.requires_grad
-        elif type(other) is float and dtype.kind == "f":
-            b, fits = np.asarray(other, dtype), True
-        elif isinstance(other, sugar.OPERANDS):
-            b, fits = a, False
-        else:
-            if differentiable and isinstance(other, (list, tuple)):  # Python would go on to repeat or extend the list
-                lift(other, op.label)
-            return NotImplemented
-        if not fits:
-            if isinstance(other, np.generic):  # np.sqrt(d) is as weak as the Python number it was made from
-                other = other.item()
-            return TAPE.apply(op, (other, self) if swap else (self, other))
-        arrays = (b, a) if swap else (a, b)
+    def operator(x: Any, y: Any) -> Any:
         try:
-            y = numpy(*arrays)
-        except ValueError:
-            return TAPE.apply(op, (other, self) if swap else (self, other))  # fails again, and says why
-        if type(y) is not np.ndarray:
-            y = np.asarray(y)
-        if not (grads and differentiable and GRAD.get()):
-            return unrecorded(op, (other, self) if swap else (self, other), arrays, y)
-        # node_of of both, in line: a call costs a tenth of the whole
-        node = (self._node or self) if self.requires_grad else None
-        other_node = (other._node or other) if isinstance(other, Tensor) and other.requires_grad else None
-        ins = (other_node, node) if swap else (node, other_node)
-        return Tensor(y, True, Record(op, arrays, y, ins, tick(), user_place()))
+            a = x._array
+            dtype = a.dtype
+            if isinstance(y, Tensor):
+                b, y_grad = y._array, y.requires_grad
+            elif type(y) is float and dtype.kind == "f":
+                b, y_grad = np.asarray(y, dtype), False
+            else:
+                return beside(op, x, y, swap)
+            if b.dtype is not dtype or dtype.kind not in takes:
+                return beside(op, x, y, swap)
+            z = numpy(b, a) if swap else numpy(a, b)
+        except (AttributeError, ValueError):  # x is no tensor, or the shapes do not fit: fails again, and says why
+            return beside(op, x, y, swap)
+        if type(z) is not np.ndarray:
+            z = np.asarray(z)
+        arrays = (b, a) if swap else (a, b)
+        x_grad = x.requires_grad
+        if (x_grad or y_grad) and differentiable and GRAD.get():
+            # node_of of both, in line: a call costs a tenth of the whole
+            x_node, y_node = (x._node or x) if x_grad else None, (y._node or y) if y_grad else None
+            ins = (y_node, x_node) if swap else (x_node, y_node)
+            return Tensor(z, True, Record(op, arrays, z, ins, tick(), user_place()))
+        return Tensor(z) if WATCH.get() is None else unrecorded(op, (y, x) if swap else (x, y), arrays, z)
 
     return operator
+
+
+def beside(op: Row, x: Any, y: Any, swap: bool) -> Any:
+    """op(x, y), or op(y, x), where they are not two tensors of one dtype."""
+    if not isinstance(x, Tensor):
+        return tensor_of(TAPE.apply(op, (x, y)))
+    if not isinstance(y, sugar.OPERANDS):
+        if op.no_gradient is None and isinstance(y, (list, tuple)):  # Python would go on to repeat or extend the list
+            lift(y, op.label)
+        return NotImplemented
+    if isinstance(y, np.generic):  # np.sqrt(d) is as weak as the Python number it was made from
+        y = y.item()
+    return TAPE.apply(op, (y, x) if swap else (x, y))
 
 
 def unary(op: Row) -> Callable[[Any], Any]:

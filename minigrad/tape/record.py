@@ -17,7 +17,7 @@ from minigrad.op import Array, Handle, Interpreter, Op, Value, ndarray
 from minigrad.ops.rows import Row
 from minigrad.source import Line, Place, line_at
 from minigrad.tape.memory import MEMORY, Write
-from minigrad.tape.shortcut import derivative
+from minigrad.tape.shortcut import Pull, derivative
 from minigrad.types import TensorType
 
 
@@ -27,7 +27,9 @@ class Record:
     __slots__ = ("freed", "ins", "listeners", "op", "place", "seq", "way_back", "xs", "y")
 
     def __init__(self, op: Op, xs: Any, y: Any, ins: Sequence[Any], seq: int, place: Place | None) -> None:
-        self.op, self.xs, self.y, self.ins, self.seq, self.place = op, xs, y, ins, seq, place
+        self.op, self.xs = op, xs  # in pairs: of more Python would build a tuple
+        self.y, self.ins = y, ins
+        self.seq, self.place = seq, place
         self.way_back: Callable[[list[Any]], Sequence[Any]] | None = None  # of ops that save more than (xs, y)
         self.listeners: list[Any] | None = None  # weak references to result tensors that want their grad
 
@@ -35,35 +37,41 @@ class Record:
     def outs(self) -> tuple[Any, ...]:
         return tuple([(self, k) for k in range(len(self.y))]) if self.op.many else (self,)
 
-    def pull(self, y_bars: list[Any], wanted: Sequence[Any] | None = None) -> Sequence[Any]:
-        """The cotangents of the operands (a `Step` of the walk); only of those whose key in `wanted` is not None."""
-        op, y_bar, ins = self.op, y_bars[0], self.ins if wanted is None else wanted
-        if type(op) is Row and type(y_bar) is Array and self.xs is not None:
-            derived = derivative(op, self.y.dtype)
-            if derived is not None and (MEMORY.last < self.seq or self.intact(derived[1])):
-                return derived[0](y_bar, self.y, self.xs, ins)
-        return self.pull_wanted(y_bars, [key is not None for key in ins])
+    def shortcut(self) -> Pull | None:
+        """The short way back, if there is one and all it reads is as it was saved."""
+        op = self.op
+        if type(op) is not Row or self.xs is None:
+            return None
+        derived = derivative(op, self.y.dtype)
+        if derived is None or not (MEMORY.last < self.seq or self.intact(derived[1])):
+            return None
+        return derived[0]
 
     def intact(self, reads: Iterable[int]) -> bool:
         """Is everything the derivative reads of (y, *xs) still as it was saved?"""
         saved = (self.y, *self.xs)
         return all(MEMORY.write_since(saved[i], self.seq) is None for i in reads)
 
-    def pull_wanted(self, y_bars: list[Any], wanted: Sequence[bool]) -> Sequence[Any]:
+    def pull(self, y_bars: list[Any], ins: Sequence[Any] | None = None) -> Sequence[Any]:
+        """The cotangents of the operands with a key, as ndarrays, by the op's rule (a `Step` of the walk)."""
         xs, y = self.saved()
+        y_bars = [None if b is None else Array(b) for b in y_bars] if self.op.many else [Array(y_bars[0])]
         if self.way_back is None:
-            return pull_through(self.op, y_bars, y, xs, wanted)
-        for x in xs:
-            if isinstance(x, Overwritten):  # what the way back reads is its own affair
-                raise x.error()
-        return self.way_back(y_bars)
+            wanted = [key is not None for key in ins or self.ins]
+            x_bars = pull_through(self.op, y_bars, y, xs, wanted)
+        else:
+            for x in xs:
+                if isinstance(x, Overwritten):  # what the way back reads is its own affair
+                    raise x.error()
+            x_bars = self.way_back(y_bars)
+        return [None if b is None else b.array for b in x_bars]
 
     def saved(self) -> tuple[list[Any], Any]:
         """(operands, result) as values. Those overwritten since raise when a rule reads their numbers, not before."""
         if self.xs is None:
             raise self.freed_error()
-        xs = [self.value(a) for a in self.xs]
-        return xs, tuple(map(self.value, self.y)) if self.op.many else self.value(self.y)
+        value = Array if MEMORY.last < self.seq else self.value
+        return list(map(value, self.xs)), tuple(map(value, self.y)) if self.op.many else value(self.y)
 
     def value(self, a: Any) -> Value:
         write = MEMORY.write_since(a, self.seq)

@@ -3,17 +3,19 @@
 Floor 6. Walking backward through `x * y` by its rule costs an `Evaluate` and its wrappers for each op the rule
 speaks, ten times what NumPy itself takes on ten elements. So the rule is traced (`build.trace`) on scalars of the
 operands' dtype, for which elementwise code is the same as for arrays, and the graph is written down as a Python
-function of ndarrays: that of `x0 * x1` is
+function that adds to the cotangents, ndarrays by key: that of `x0 * x1` is
 
-    def pull(bar, y, xs, keys):
-        y_bar = bar.array
-        x0, x1 = xs
-        b0 = b1 = None
-        if keys[0] is not None:
+    def pull(y_bar, y, xs, keys, bars):
+        shape = y.shape
+        x0, x1, = xs
+        k0, k1, = keys
+        if k0 is not None:
             t0 = mul(y_bar, x1)
-            b0 = Array(t0) if t0.shape == x0.shape else sum_to(Array(t0), x0.shape)
+            b = t0
+            if shape != x0.shape:
+                b = sum_to(Array(b), x0.shape).array
+            bars[k0] = plus(bars[k0], b) if k0 in bars else b
         ...
-        return [b0, b1]
 
 Nothing about a derivative is said here; ranks, shapes and broadcasting stay NumPy's. The graph also shows which
 saved values the rule reads, and only those must not have been overwritten.
@@ -25,6 +27,8 @@ import linecache
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from minigrad.graph import Const, Graph, live
 from minigrad.interpreters.build import trace
 from minigrad.op import EVALUATE, Array, using
@@ -32,8 +36,8 @@ from minigrad.ops.movement import sum_to
 from minigrad.ops.rows import Row
 from minigrad.types import DType, TensorType
 
-# (ȳ, y, operands, keys) ↦ the cotangents of the operands whose key is not None
-Pull: TypeAlias = "Callable[[Array, Any, Sequence[Any], Sequence[Any]], list[Any]]"
+# (ȳ, y, operands, keys, cotangents), which adds to those of the operands whose key is not None
+Pull: TypeAlias = "Callable[[Any, Any, Sequence[Any], Sequence[Any], dict[Any, Any]], None]"
 Derived: TypeAlias = "tuple[Pull, set[int], Any]"  # what it reads, and the rule it was derived from
 _derived: dict[Row, dict[str, Derived | None]] = {}  # by row and dtype.char: a dtype is slow to hash
 
@@ -53,19 +57,19 @@ def derivative(row: Row, dtype: DType) -> Derived | None:
 
 def _derive(row: Row, dtype: DType) -> Derived:
     operands = range(row.operands)
-    known: dict[str, Any] = {"__name__": __name__, "Array": Array, "sum_to": sum_to}  # a name: see `warnings` in op.py
+    # a name, because of `warnings` in op.py
+    known: dict[str, Any] = {"__name__": __name__, "Array": Array, "sum_to": sum_to, "plus": np.add}
     reads: set[int] = set()
     lines = [
-        "def pull(bar, y, xs, keys):",
-        "    y_bar = bar.array",
-        f"    {', '.join(f'x{i}' for i in operands)}, = xs",
-        f"    {' = '.join(f'b{i}' for i in operands)} = None",
+        "def pull(y_bar, y, xs, keys, bars):",
+        "    shape = y.shape",
+        f"    {''.join(f'x{i}, ' for i in operands)}= xs",
+        f"    {''.join(f'k{i}, ' for i in operands)}= keys",
     ]
     for i in operands:
         graph = _term(row, i, dtype)
         if graph.outputs:
-            lines += [f"    if keys[{i}] is not None:", *_written(graph, i, known, reads)]
-    lines.append(f"    return [{', '.join(f'b{i}' for i in operands)}]")
+            lines += [f"    if k{i} is not None:", *_written(graph, i, known, reads)]
     text, filename = "\n".join(lines), f"<minigrad derivative of {row.name} in {dtype.name}>"
     linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)  # for debuggers
     exec(compile(text, filename, "exec"), known)
@@ -82,7 +86,7 @@ def _term(row: Row, i: int, dtype: DType) -> Graph:
 
 
 def _written(graph: Graph, i: int, known: dict[str, Any], reads: set[int]) -> list[str]:
-    """The lines that compute b<i>; what they call is put into `known`, what they read into `reads`."""
+    """The lines that compute x̄<i> and add it; what they call is put into `known`, what they read into `reads`."""
     inputs = ["y_bar", "y", *(f"x{k}" for k in range(len(graph.inputs) - 2))]
     names: dict[Any, str] = dict(zip(graph.inputs, inputs, strict=True))
 
@@ -101,7 +105,10 @@ def _written(graph: Graph, i: int, known: dict[str, Any], reads: set[int]) -> li
         ins = ", ".join(map(name, n.ins))
         names[n.out] = f"t{len(names)}"
         lines.append(f"        {names[n.out]} = {call}({ins})")
-    out = name(graph.outputs[0])
-    bar = "bar" if out == "y_bar" else f"Array({out})"
-    lines.append(f"        b{i} = {bar} if {out}.shape == x{i}.shape else sum_to({bar}, x{i}.shape)")
-    return lines
+    return [
+        *lines,
+        f"        b = {name(graph.outputs[0])}",
+        f"        if shape != x{i}.shape:",
+        f"            b = sum_to(Array(b), x{i}.shape).array",
+        f"        bars[k{i}] = plus(bars[k{i}], b) if k{i} in bars else b",
+    ]

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import BackwardError
+from minigrad.frozen import dataclass
 from minigrad.op import Array, Op, Value, ndarray
 from minigrad.ops.elementwise import where
 from minigrad.ops.movement import full

@@ -8,11 +8,12 @@ from __future__ import annotations
 import keyword
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from typing import Any
 
 import numpy as np
 
+from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Graph, LazyGraph, Node, Var
 from minigrad.op import Op, registry
 from minigrad.source import UNKNOWN, function_line

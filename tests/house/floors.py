@@ -16,7 +16,7 @@ class Floor(NamedTuple):
 FLOORS = (
     Floor(
         "ground",
-        ("sizes", "types", "tree", "containers", "errors", "source", "config", "lazy", "recompiles"),
+        ("sizes", "types", "tree", "containers", "errors", "source", "config", "lazy", "frozen", "recompiles"),
         libraries=("numpy",),
     ),
     Floor("language", ("op", "graph", "text", "draw")),

@@ -194,3 +194,21 @@ def test_infinite_slopes_are_no_warnings():
     x = torch.zeros(2, requires_grad=True)
     (x.sqrt() + x.log()).sum().backward()  # NumPy's RuntimeWarning would be an error here
     assert x.grad.tolist() == [np.inf, np.inf]
+
+
+def test_what_is_connected_by_flat_ops_alone_has_gradient_zero():
+    """As in PyTorch: None is for what is not connected."""
+    x, other = torch.tensor([1.5, -2.3], requires_grad=True), torch.tensor(1.0, requires_grad=True)
+    h = x * 3
+    h.retain_grad()
+    w = torch.tensor([1.0, 2.0], requires_grad=True)
+    (torch.floor(h) * w + torch.sign(h)).sum().backward()
+    assert x.grad.tolist() == h.grad.tolist() == [0, 0] and w.grad.tolist() == [4, -7]
+    assert other.grad is None
+    for create_graph in (False, True):
+        h = x * 3
+        y = torch.round(h * 2)
+        found = torch.autograd.grad(y.sum(), (x, h, other), create_graph=create_graph, allow_unused=True)
+        assert [g if g is None else g.tolist() for g in found] == [[0, 0], [0, 0], None]
+    with pytest.raises(BackwardError, match="do not depend on input 0"):
+        torch.autograd.grad(torch.round(x).sum(), other)

@@ -316,3 +316,39 @@ def test_parameters_added_later_have_options_of_their_own():
     assert (v.item(), w.item()) == (0.5, 0.75)
     with pytest.raises(ArgumentError, match="appears twice"):
         optimizer.add_param_group({"params": w})
+
+
+@pytest.mark.parametrize(("window", "stride", "padding"), [(2, None, 0), ((3, 2), (2, 1), (1, 0)), (3, 2, 1)])
+def test_pooling(window, stride, padding):
+    """Windows by NumPy; the gradient of a mean is spread, that of a maximum goes where it stands."""
+    numbers = np.random.default_rng(0).normal(size=(2, 3, 7, 6))
+    pair = lambda p: p if isinstance(p, tuple) else (p, p)
+    (k, m), (s, t), (p, q) = pair(window), pair(window if stride is None else stride), pair(padding)
+
+    def windows(fill):
+        padded = np.pad(numbers, ((0, 0), (0, 0), (p, p), (q, q)), constant_values=fill)
+        return np.lib.stride_tricks.sliding_window_view(padded, (k, m), axis=(2, 3))[:, :, ::s, ::t]
+
+    x = torch.tensor(numbers, requires_grad=True)
+    largest = F.max_pool2d(x, window, stride, padding)
+    np.testing.assert_array_equal(largest.detach().numpy(), windows(-np.inf).max((-2, -1)))
+    (slope,) = torch.autograd.grad(largest.sum(), x)
+    assert slope.sum().item() == largest.numel() and set(numbers[slope.numpy() > 0]) == set(
+        windows(-np.inf).max((-2, -1)).ravel()
+    )
+    mean = F.avg_pool2d(x, window, stride, padding)
+    np.testing.assert_allclose(mean.detach().numpy(), windows(0).mean((-2, -1)), rtol=1e-12)
+    inside = F.avg_pool2d(x, window, stride, padding, count_include_pad=False)
+    np.testing.assert_allclose(inside.detach().numpy(), np.nanmean(windows(np.nan), (-2, -1)), rtol=1e-12)
+    assert torch.equal(nn.MaxPool2d(window, stride, padding)(x), largest)
+    assert torch.equal(nn.AvgPool2d(window, stride, padding)(x), mean)
+
+
+def test_pooling_along_one_and_three_dims():
+    x = torch.arange(8.0).reshape(1, 8)
+    assert F.max_pool1d(x, 3, 2).tolist() == [[2, 4, 6]]
+    assert F.avg_pool1d(x, 4).tolist() == [[1.5, 5.5]]
+    cube = x.reshape(1, 2, 2, 2)
+    assert F.max_pool3d(cube, 2).item() == 7 and F.avg_pool3d(cube, 2).item() == 3.5
+    with pytest.raises(ShapeError, match="2 axes"):
+        F.max_pool2d(torch.ones(3), 2)

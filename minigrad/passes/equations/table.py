@@ -6,9 +6,9 @@ Floor 4. Matching is by op: a row is one object, ops with parameters go by class
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any, Literal, TypeAlias
 
+from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Node
 from minigrad.op import Op
 from minigrad.ops.movement import Expand

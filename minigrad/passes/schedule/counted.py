@@ -6,11 +6,11 @@ Floor 4. As elementwise ops over `Numbers` both are fused with what is around th
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Const, Graph, Node
 from minigrad.op import Op, ndarray
 from minigrad.ops import elementwise as e

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
 
+from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.loops.index import strides
 from minigrad.ops.contract import DotGeneral

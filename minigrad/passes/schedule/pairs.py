@@ -7,11 +7,11 @@ cost nothing; between them there are only real nodes. Ops that are not written o
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
 
+from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Const, Graph, Node, Var
 from minigrad.op import Op, ndarray
 from minigrad.ops import elementwise as e

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Node
 from minigrad.loops.index import strides
 from minigrad.passes.schedule.matmul import Makers, MatMul, Matrix, merged, strided

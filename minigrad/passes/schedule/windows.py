@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
 import numpy as np
 
+from minigrad.frozen import dataclass
 from minigrad.op import Op, ndarray
 from minigrad.ops.convolve import Conv, dilated
 from minigrad.types import Shape, TensorType

@@ -4,12 +4,14 @@ from minigrad.tape.nn import functional, init
 from minigrad.tape.nn.containers import ModuleDict, ModuleList, Sequential
 from minigrad.tape.nn.layers import (
     GELU,
+    AvgPool2d,
     Dropout,
     Embedding,
     Flatten,
     Identity,
     LayerNorm,
     Linear,
+    MaxPool2d,
     ReLU,
     Sigmoid,
     SiLU,
@@ -19,7 +21,7 @@ from minigrad.tape.nn.losses import BCEWithLogitsLoss, CrossEntropyLoss, MSELoss
 from minigrad.tape.nn.module import Module, Parameter
 
 __all__ = [
-    "GELU", "BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "Identity", "LayerNorm",
-    "Linear", "MSELoss", "Module", "ModuleDict", "ModuleList", "Parameter", "ReLU", "Sequential", "SiLU", "Sigmoid",
-    "Tanh", "functional", "init",
+    "GELU", "AvgPool2d", "BCEWithLogitsLoss", "CrossEntropyLoss", "Dropout", "Embedding", "Flatten", "Identity",
+    "LayerNorm", "Linear", "MSELoss", "MaxPool2d", "Module", "ModuleDict", "ModuleList", "Parameter", "ReLU",
+    "Sequential", "SiLU", "Sigmoid", "Tanh", "functional", "init",
 ]  # fmt: skip

@@ -14,7 +14,9 @@ from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.op import Array
 from minigrad.ops import activations, composite, losses
 from minigrad.ops.contract import matmul
+from minigrad.ops.convolve import per_axis
 from minigrad.ops.movement import Permute
+from minigrad.ops.pool import avg_pool, max_pool
 from minigrad.tape.functions import FUNCTIONS, on_tape
 from minigrad.tape.random import stream
 from minigrad.tape.tensor import Tensor
@@ -38,6 +40,37 @@ def _activation(f: Callable[..., Any]) -> Callable[..., Any]:
 
 relu, silu, softplus = map(_activation, (activations.relu, activations.silu, activations.softplus))
 leaky_relu, elu = map(_activation, (activations.leaky_relu, activations.elu))
+
+
+def _max_pool(rank: int) -> Callable[..., Any]:
+    name = f"max_pool{rank}d"
+
+    def function(input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> Any:
+        return max_pool(input, per_axis(name, "kernel_size", kernel_size, rank), stride, padding, dilation)
+
+    return _pool(function, name, "largest element")
+
+
+def _avg_pool(rank: int) -> Callable[..., Any]:
+    name = f"avg_pool{rank}d"
+
+    def function(
+        input: Any, kernel_size: Any, stride: Any = None, padding: Any = 0, *, count_include_pad: bool = True
+    ) -> Any:
+        window = per_axis(name, "kernel_size", kernel_size, rank)
+        return avg_pool(input, window, stride, padding, count_padding=count_include_pad)
+
+    return _pool(function, name, "mean")
+
+
+def _pool(function: Callable[..., Any], name: str, what: str) -> Callable[..., Any]:
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = f"The {what} of each window of the trailing axes; windows stand kernel_size apart, or stride."
+    return on_tape(function)
+
+
+max_pool1d, max_pool2d, max_pool3d = map(_max_pool, (1, 2, 3))
+avg_pool1d, avg_pool2d, avg_pool3d = map(_avg_pool, (1, 2, 3))
 
 
 @on_tape
