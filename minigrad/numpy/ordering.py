@@ -267,7 +267,9 @@ def unique_counts(x: Operand, /, *, size: int | None = None) -> UniqueCounts:
 
 
 def unique_inverse(x: Operand, /, *, size: int | None = None) -> UniqueInverse:
-    """The distinct elements in rising order, and which one each element of x is, in its shape. (`size`: see `unique_all`.)
+    """The distinct elements in rising order, and which one each element of x is, in its shape.
+
+    With `size`, exactly so many, as in `unique_all`.
 
     >>> import minigrad.numpy as mnp
     >>> [t.tolist() for t in mnp.unique_inverse(mnp.asarray([3, 1, 3]))]
