@@ -10,6 +10,8 @@ and go wherever the ops go: eager, traced, recorded, batched.
 
 # ruff: noqa: I001
 # fmt: off
+import sys
+
 import minigrad.numpy.methods  # noqa: F401  (puts the methods on values)
 from minigrad.numpy import fft, linalg, special
 from minigrad.numpy.creation import (
@@ -84,6 +86,7 @@ from minigrad.numpy.statistics import (
     corrcoef, correlate, cov, histogram, histogram_bin_edges,
 )
 from minigrad.numpy.writable import writable
+from minigrad.numpy.families import tell
 from minigrad.op import Array
 
 __all__ = [
@@ -127,3 +130,4 @@ __all__ = [
 # fmt: on
 
 __array_api_version__ = "2024.12"
+tell(sys.modules[__name__])

@@ -62,7 +62,7 @@ def rot90(x: Operand, /, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
     return x
 
 
-def rollaxis(x: Operand, axis: int, /, start: int = 0) -> Any:
+def rollaxis(x: Operand, /, axis: int, start: int = 0) -> Any:
     """An axis moved to lie before the axis now at `start`. (`moveaxis` is easier to read.)
 
     >>> import minigrad.numpy as mnp
@@ -81,7 +81,7 @@ def rollaxis(x: Operand, axis: int, /, start: int = 0) -> Any:
 def _split_along(name: str, axis: int, rank: int, doc: str, example: str) -> Callable[..., Any]:
     """The public function of `split` along a certain axis, of arrays of this rank or more."""
 
-    def function(x: Operand, indices_or_sections: Any, /) -> list[Any]:
+    def function(x: Operand, /, indices_or_sections: Any) -> list[Any]:
         x = lift(x, name)
         if x.ndim < rank:
             raise ShapeError(f"{name}: needs at least {rank} ax{'is' if rank == 1 else 'es'}, got {x.type}")
@@ -96,7 +96,7 @@ dsplit = _split_along("dsplit", 2, 3, "the third axis", "(2, 3, 4) -> [(2, 3, 2)
 
 
 # ── put together ─────────────────────────────────────────────────────────────────────────────────
-def append(x: Operand, values: Operand, /, axis: int | None = None) -> Any:
+def append(x: Operand, /, values: Operand, axis: int | None = None) -> Any:
     """values behind x along an axis; without one, both flattened.
 
     >>> import minigrad.numpy as mnp

@@ -123,7 +123,7 @@ def unwrap(p: Operand, /, discont: float | None = None, axis: int = -1, *, perio
 
 # ── even ratios ──────────────────────────────────────────────────────────────────────────────────
 def logspace(
-    start: Operand, stop: Operand, /, num: int = 50, endpoint: Any = True, base: Operand = 10.0, dtype: Any = None
+    start: Operand, /, stop: Operand, num: int = 50, endpoint: Any = True, base: Operand = 10.0, dtype: Any = None
 ) -> Any:
     """base to the powers from start to stop, evenly spaced.
 
@@ -135,8 +135,10 @@ def logspace(
     return y if dtype is None else e.convert(y, as_dtype(dtype))
 
 
-def geomspace(start: Operand, stop: Operand, /, num: int = 50, endpoint: Any = True, dtype: Any = None) -> Any:
-    """`num` numbers from start to stop (of one sign) with one ratio between neighbours.
+def geomspace(start: Operand, /, stop: Operand, num: int = 50, endpoint: Any = True, dtype: Any = None) -> Any:
+    """`num` numbers from start to stop (of one sign) with one ratio between neighbours: floats [num, ..].
+
+    Of arrays, which broadcast, the new axis is the first. Differentiable in both.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.geomspace(1, 8, 4).round(5).tolist()
@@ -145,12 +147,13 @@ def geomspace(start: Operand, stop: Operand, /, num: int = 50, endpoint: Any = T
     first, last = floating(start, "geomspace"), floating(stop, "geomspace")
     power = linspace(0.0, 1.0, num, endpoint=endpoint, dtype=(first * last).dtype)
     # start·(stop/start)^t; at t = 0 and 1 exactly start and stop
+    power = Reshape((power.shape[0], *[1] * max(first.ndim, last.ndim)))(power)
     y = e.mul(first, e.pow_(e.div(last, first), power))
     y = e.where(e.equal(power, 1), last, y)
     return y if dtype is None else e.convert(y, as_dtype(dtype))
 
 
-def polyval(p: Operand, x: Operand, /) -> Any:
+def polyval(p: Operand, /, x: Operand) -> Any:
     """p₀·xⁿ + p₁·xⁿ⁻¹ + ... + pₙ of a vector of coefficients, by Horner's rule.
 
     >>> import minigrad.numpy as mnp

@@ -27,8 +27,15 @@ _SCALARS = (builtins.bool, int, float, complex)
 # ── from a shape ─────────────────────────────────────────────────────────────────────────────────
 def shape_of(who: str, shape: Any) -> tuple[Any, ...]:
     """A shape as the user gives it (a size, or a sequence of them), checked."""
+    shape = sizes_of(shape)
     sizes = tuple(shape) if isinstance(shape, Sequence) and not isinstance(shape, str) else (shape,)
     return tuple([_size(who, n, shape) for n in sizes])
+
+
+def sizes_of(shape: Any) -> Any:
+    """A shape that is an array as a list."""
+    found: Any = shape
+    return found.tolist() if isinstance(shape, (np.ndarray, Value)) else shape
 
 
 def _size(who: str, n: Any, shape: Any) -> Any:
@@ -61,10 +68,15 @@ def full(shape: Any, fill_value: Operand, dtype: Any = None, *, device: Any = No
 def _constant(shape: tuple[Any, ...], value: Any, dtype: DType) -> Any:
     if any(isinstance(n, Dim) for n in shape):
         return movement.full(shape, value, dtype)
+    return Array(np.full(shape, _fitting("full", value, dtype)))
+
+
+def _fitting(who: str, value: Any, dtype: DType) -> Any:
+    """A Python number as one of the dtype."""
     try:
-        return Array(np.full(shape, value, dtype))
+        return np.asarray(value, dtype)
     except (OverflowError, TypeError) as error:
-        raise ArgumentError(f"full: {value!r} does not fit in {dtype.name}: {error}") from None
+        raise ArgumentError(f"{who}: {value!r} does not fit in {dtype.name}: {error}") from None
 
 
 def _filled(name: str, value: int, doc: str, example: str) -> Callable[..., Any]:
@@ -98,7 +110,7 @@ def full_like(x: Operand, /, fill_value: Operand, dtype: Any = None, *, device: 
     x = lift(x, "full_like")
     found = as_dtype(dtype) if dtype is not None else x.dtype
     if type(fill_value) in _SCALARS:
-        return axes.full_like(x, fill_value, found)
+        return axes.full_like(x, _fitting("full_like", fill_value, found).item(), found)
     return movement.expand_to(convert(lift(fill_value, "full_like"), found), x.shape)
 
 
@@ -130,6 +142,8 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
     if stop is None:
         start, stop = 0, start
     ends = [x.concrete("arange()").item() if isinstance(x, Value) else x for x in (start, stop, step)]
+    if any(isinstance(x, complex) for x in ends):
+        raise ArgumentError(f"arange: takes real numbers, got {', '.join(map(str, ends))}")
     if ends[2] == 0:
         raise ArgumentError("arange: the step is 0")
     found = (

@@ -17,7 +17,7 @@ from minigrad.ops import cumulative as c
 from minigrad.ops import running
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert, not_equal, sub
-from minigrad.ops.movement import full, keep_axes
+from minigrad.ops.movement import expand_to, full, keep_axes
 from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.types import promote
 
@@ -85,7 +85,8 @@ def diff(
     place = axis_of("diff", axis, x)
     if not isinstance(n, int) or n < 0:
         raise ArgumentError(f"diff: n must be a count, got {n!r}")
-    parts = [lift(p, "diff") for p in (prepend, x, append) if p is not None]
+    ends = keep_axes(x.shape, {place})
+    parts = [expand_to(p, p.shape or ends) for p in (lift(p, "diff") for p in (prepend, x, append) if p is not None)]
     if len(parts) > 1:
         dtype = promote(*[p.dtype for p in parts])
         x = Concatenate(place)(*[convert(p, dtype) for p in parts])

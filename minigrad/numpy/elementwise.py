@@ -16,22 +16,22 @@ from minigrad.op import Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.complex import complex_
 from minigrad.ops.composite import floating
-from minigrad.types import BOOL
+from minigrad.types import BOOL, INT64
 
 # ── arithmetic ───────────────────────────────────────────────────────────────────────────────────
 add = binary("add", e.add, "x1 + x2.", "1, 2 -> 3")
 subtract = binary("subtract", e.sub, "x1 - x2.", "1, 2 -> -1")
 multiply = binary("multiply", e.mul, "x1 · x2.", "2, 3 -> 6")
-divide = true_divide = binary("divide", e.div, "x1 / x2; integers give float32.", "1, 2 -> 0.5")
+divide = true_divide = binary("divide", e.div, "x1 / x2.", "1, 2 -> 0.5")
 floor_divide = binary("floor_divide", e.floor_div, "x1 / x2 rounded down, as Python's //.", "-7, 2 -> -4")
 remainder = mod = binary("remainder", e.rem, "What floor_divide leaves; it has the sign of x2.", "-7, 2 -> 1")
 pow = power = binary("pow", e.pow_, "x1 to the power x2.", "2, 3 -> 8")
-maximum = binary("maximum", e.max_, "The larger of x1 and x2; nan wins; a tie shares the gradient.", "2, 3 -> 3")
-minimum = binary("minimum", e.min_, "The smaller of x1 and x2; nan wins; a tie shares the gradient.", "2, 3 -> 2")
+maximum = binary("maximum", e.max_, "The larger of x1 and x2; nan wins.", "2, 3 -> 3")
+minimum = binary("minimum", e.min_, "The smaller of x1 and x2; nan wins.", "2, 3 -> 2")
 negative = unary("negative", e.neg, "-x.", "2 -> -2")
-abs = absolute = unary("abs", e.abs_, "|x|, real for complex x. The derivative at 0 is 0.", "-2 -> 2")
+abs = absolute = unary("abs", e.abs_, "|x|, real for complex x.", "-2 -> 2")
 sign = unary("sign", e.sign, "-1, 0 or 1; for complex x, x/|x|.", "-2.5 -> -1.0")
-reciprocal = unary("reciprocal", e.reciprocal, "1 / x; integers give float32.", "2.0 -> 0.5")
+reciprocal = unary("reciprocal", e.reciprocal, "1 / x.", "2.0 -> 0.5")
 positive = unary("positive", lambda x: lift(x, "positive"), "x itself.", "2 -> 2")
 hypot = binary("hypot", e.hypot, "√(x1² + x2²), without overflow.", "3, 4 -> 5.0")
 copysign = binary("copysign", e.copysign, "|x1| with the sign of x2.", "2.0, -0.0 -> -2.0")
@@ -57,7 +57,12 @@ bitwise_right_shift = right_shift = binary("bitwise_right_shift", e.shift_right,
 floor = unary("floor", e.floor, "The largest integer not above x, in x's dtype.", "-1.5 -> -2.0")
 ceil = unary("ceil", e.ceil, "The smallest integer not below x, in x's dtype.", "-1.5 -> -1.0")
 trunc = unary("trunc", e.trunc, "x without its fraction.", "-1.5 -> -1.0")
-rint = unary("rint", e.round_, "The nearest integer, halves to the even one.", "2.5 -> 2.0")
+rint = unary(
+    "rint",
+    lambda x: round(floating(x, "rint")),
+    "The nearest integer as a float, halves to the even one.",
+    "2.5 -> 2.0",
+)
 
 # ── exponentials, logarithms, roots ──────────────────────────────────────────────────────────────
 exp = unary("exp", e.exp, "e to the power x.", "0 -> 1.0")
@@ -140,7 +145,9 @@ def clip(
 
 
 def round(x: Operand, /, decimals: int = 0) -> Any:
-    """Rounded to so many decimals, halves to the even neighbour.
+    """Rounded to so many decimals (negative: to tens, hundreds ..), halves to the even neighbour, in x's dtype.
+
+    Of complex numbers both parts. The derivative is taken as 0.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.round(mnp.asarray([0.5, 1.5, 2.25]), 1).tolist()
@@ -149,8 +156,14 @@ def round(x: Operand, /, decimals: int = 0) -> Any:
     x = lift(x, "round")
     if x.dtype.kind == "c":
         return complex_(round(e.real(x), decimals), round(e.imag(x), decimals))
-    if decimals == 0 or x.dtype.kind in "biu":
+    if decimals == 0 or x.dtype.kind == "b" or (x.dtype.kind in "iu" and decimals > 0):
         return e.round_(x)
+    if x.dtype.kind in "iu":
+        ten, wide = 10**-decimals, e.convert(x, x.dtype if x.dtype.itemsize == 8 else INT64)
+        whole = e.floor_div(wide, ten)
+        twice = e.mul(e.sub(wide, e.mul(whole, ten)), 2)
+        up = e.greater(e.add(twice, e.and_(whole, 1)), ten)  # of a half, if that makes it even
+        return e.convert(e.mul(e.add(whole, e.convert(up, wide.dtype)), ten), x.dtype)
     scale = 10.0 ** builtins.abs(decimals)
     return e.round_(x * scale) / scale if decimals > 0 else e.round_(x / scale) * scale
 
@@ -229,6 +242,8 @@ def nan_to_num(
 ) -> Any:
     """x with nan replaced, and infinities by numbers (the dtype's largest unless given). Always a copy.
 
+    Of complex numbers each part. What was replaced has the gradient 0.
+
     >>> import minigrad.numpy as mnp
     >>> mnp.nan_to_num(mnp.asarray([mnp.nan, 1.0])).tolist()
     [0.0, 1.0]
@@ -236,6 +251,8 @@ def nan_to_num(
     x = lift(x, "nan_to_num")
     if x.dtype.kind in "biu":
         return x
+    if x.dtype.kind == "c":
+        return complex_(*[nan_to_num(part(x), copy, nan, posinf, neginf) for part in (e.real, e.imag)])
     largest = float(np.finfo(x.dtype).max)
     high, low = largest if posinf is None else posinf, -largest if neginf is None else neginf
     x = e.where(e.isnan(x), nan, x)
@@ -243,16 +260,20 @@ def nan_to_num(
 
 
 def sinc(x: Operand, /) -> Any:
-    """sin(πx) / (πx), 1 at 0 (where the first derivative, 0, is right and the second is taken as 0).
+    """sin(πx) / (πx), and 1 at 0. A float or complex number of x's shape; integers give float32.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.sinc(0.0).tolist()
     1.0
     """
     x = floating(x, "sinc")
-    zero = e.equal(x, 0)
-    angle = e.mul(e.where(zero, 1, x), math.pi)
-    return e.where(zero, 1, e.div(e.sin(angle), angle))
+    angle = e.mul(x, math.pi)
+    small = e.less(e.abs_(angle), 1)
+    near, far = e.where(small, angle, 0), e.where(small, 1, angle)
+    squared, series = e.mul(near, near), 1 / math.factorial(19)
+    for k in builtins.range(17, 0, -2):  # Σ (-a²)ᵏ/(2k + 1)!, to 3e-20: near 0 the quotient's derivatives cancel
+        series = e.sub(1 / math.factorial(k), e.mul(series, squared))
+    return e.where(small, series, e.div(e.sin(far), far))
 
 
 def heaviside(x1: Operand, x2: Operand, /) -> Any:

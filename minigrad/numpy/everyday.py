@@ -32,7 +32,7 @@ fmin = binary(
 )
 logaddexp2 = binary(
     "logaddexp2",
-    lambda a, b: e.div(e.logaddexp(e.mul(a, LOG_2), e.mul(b, LOG_2)), LOG_2),
+    lambda a, b: e.div(e.logaddexp(*[e.mul(x, LOG_2) for x in e.logaddexp.coerce((a, b))]), LOG_2),
     "log₂(2^x1 + 2^x2), without overflow.",
     "3.0, 3.0 -> 4.0",
 )

@@ -37,16 +37,19 @@ def asarray(obj: Any, /, dtype: Any = None, *, device: Any = None, copy: Any = N
     if copy is False and not isinstance(obj, Value):
         raise ArgumentError(f"asarray: a {type(obj).__name__} must be copied, for it may change", hint="copy=None")
     if not isinstance(obj, (list, tuple, range)):
-        if wanted is not None and wanted.kind in "fc" and type(obj) in _SCALARS and type(obj) is not complex:
-            return Array(np.asarray(obj, wanted))  # not by way of float32
+        if wanted is not None and type(obj) in _SCALARS and (wanted.kind in "fc" or type(obj) is int):
+            return from_list(obj, "asarray", wanted)  # not by way of float32 or int64
         x = lift(obj, "asarray")
         return x if wanted is None else convert(x, wanted)
     return from_list(obj, "asarray", wanted)
 
 
 def from_list(obj: Any, who: str, wanted: DType | None = None) -> Any:
-    """A value of nested lists, wherever one stands for an operand; of `wanted`, or of what the leaves promote to."""
-    leaves = _leaf_types(obj, who)
+    """A value of nested lists, wherever one stands for an operand; of `wanted`, or of what the leaves promote to.
+
+    (Or of one number.) What does not fit is an error.
+    """
+    leaves = {type(obj)} if type(obj) in _SCALARS else _leaf_types(obj, who)
     if any(isinstance(t, type) and issubclass(t, Value) for t in leaves):
         x = _stack_nested(obj, who)
         return x if wanted is None else convert(x, wanted)
@@ -75,7 +78,7 @@ def array(obj: Any, /, dtype: Any = None, *, copy: Any = None, ndmin: int = 0, d
 def _from_lists(obj: Any, dtype: DType) -> ndarray:
     if dtype.kind in "iu":  # NumPy would wrap 1.5 to 1 silently, or refuse: convert as astype does
         loose = np.asarray(obj)
-        return loose.astype(dtype) if loose.dtype.kind in "biufc" else np.asarray(obj, dtype)
+        return loose.astype(dtype) if loose.dtype.kind in "bfc" else np.asarray(obj, dtype)
     return np.array(obj, dtype)
 
 
@@ -130,5 +133,5 @@ def from_dlpack(x: Any, /, *, device: Any = None, copy: Any = None) -> Any:
         raise ArgumentError("from_dlpack: the data must be copied, for its owner may change it", hint="copy=None")
     try:
         return Array(np.from_dlpack(x).copy())
-    except (AttributeError, RuntimeError) as error:
+    except (AttributeError, BufferError, RuntimeError) as error:
         raise ValueTypeError(f"from_dlpack: cannot read a {type(x).__name__}: {error}") from None

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from minigrad.errors import DtypeError
+from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.numpy.elementwise import truth
 from minigrad.numpy.known import INSTEAD, known
 from minigrad.numpy.manipulation import ravel
@@ -24,6 +24,7 @@ from minigrad.ops.gather import Scatter
 from minigrad.ops.indexing import index
 from minigrad.ops.keys import positions_along
 from minigrad.ops.movement import Reshape, expand_to, full, without
+from minigrad.ops.pieces import Concatenate
 from minigrad.types import INT64, broadcast_shapes
 
 SIZED = "give size=n (what is missing is filled, what is too much dropped), or " + INSTEAD
@@ -47,14 +48,16 @@ def take(x: Operand, indices: Operand, /, axis: int | None = None) -> Any:
     return index(x, (*(slice(None),) * axis_of("take", axis, x), positions))
 
 
-def take_along_axis(x: Operand, indices: Operand, /, axis: int = -1) -> Any:
-    """For each row its own positions along an axis; the other axes of x and indices broadcast.
+def take_along_axis(x: Operand, indices: Operand, /, axis: int | None = -1) -> Any:
+    """For each row its own positions along an axis (None: of ravel(x)); the other axes of x and indices broadcast.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.take_along_axis(mnp.asarray([[1, 2], [3, 4]]), mnp.asarray([[1], [0]])).tolist()
     [[2], [3]]
     """
     x, indices = lift(x, "take_along_axis"), lift(indices, "take_along_axis")
+    if axis is None:
+        x, axis = ravel(x), 0
     place = axis_of("take_along_axis", axis, x)
     if indices.dtype.kind not in "iu":
         raise DtypeError(f"take_along_axis: positions must be integers, got {indices.type}")
@@ -65,17 +68,27 @@ def take_along_axis(x: Operand, indices: Operand, /, axis: int = -1) -> Any:
     return TakeAlongAxis(place)(x, indices)
 
 
-def where(condition: Operand, x1: Operand | None = None, x2: Operand | None = None, /) -> Any:
+def where(
+    condition: Operand,
+    x1: Operand | None = None,
+    x2: Operand | None = None,
+    /,
+    *,
+    size: int | None = None,
+    fill_value: int = 0,
+) -> Any:
     """x1 where the condition holds, else x2; the untaken one adds nothing to the gradient, not even nan.
 
-    With the condition alone: `nonzero(condition)`.
+    With the condition alone: `nonzero(condition)`, to which `size` and `fill_value` belong.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.where(mnp.asarray([True, False]), 1, 2).tolist()
     [1, 2]
     """
+    if x1 is None and x2 is None:
+        return nonzero(condition, size=size, fill_value=fill_value)
     if x1 is None or x2 is None:
-        return nonzero(condition)
+        raise ArgumentError("where: one of x1 and x2 is missing", hint="give both, or the condition alone")
     return e.where(condition, x1, x2)
 
 
@@ -112,14 +125,18 @@ def _first_true(flags: Value, size: int) -> Any:
     return Scatter((0,), "set", "drop")(full((size,), -1, INT64), Array(np.arange(n)), Reshape((n, 1))(target))
 
 
-def argwhere(x: Operand, /) -> Any:
-    """The indices of the elements that are not 0, one row per element.
+def argwhere(x: Operand, /, *, size: int | None = None, fill_value: int = 0) -> Any:
+    """The indices of the elements that are not 0, one row per element (`size`: as in `nonzero`).
 
     >>> import minigrad.numpy as mnp
     >>> mnp.argwhere(mnp.asarray([[0, 3], [4, 0]])).tolist()
     [[0, 1], [1, 0]]
     """
-    return Array(np.argwhere(known(lift(x, "argwhere"), "argwhere", SIZED.replace("give", "use nonzero with"))))
+    x = lift(x, "argwhere")
+    if size is None:
+        return Array(np.argwhere(known(x, "argwhere", SIZED)))
+    columns = nonzero(x, size=size, fill_value=fill_value)[: x.ndim]
+    return Concatenate(1)(full((size, 0), 0, INT64), *[Reshape((size, 1))(column) for column in columns])
 
 
 def flatnonzero(x: Operand, /, *, size: int | None = None, fill_value: int = 0) -> Any:
@@ -136,6 +153,8 @@ def bincount(x: Operand, /, weights: Operand | None = None, minlength: int = 0, 
     """How often each of 0, 1, 2, ... occurs in integers [n], or the sums of their weights.
 
     Without `length` the result is as long as the largest of them asks, which must be known, or as `minlength`.
+    Integers beyond `length` are dropped; negative ones are an ArgumentError where they are known, and dropped else.
+    int64, or the weights' dtype; by the weights, which have x's shape, there is a gradient.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.bincount(mnp.asarray([0, 2, 2])).tolist()
@@ -146,7 +165,11 @@ def bincount(x: Operand, /, weights: Operand | None = None, minlength: int = 0, 
         raise DtypeError(f"bincount: takes a vector of integers, got {x.type}")
     if length is None:
         numbers = known(x, "bincount", "give length=n")
+        if numbers.size and numbers.min() < 0:
+            raise ArgumentError(f"bincount: counts from 0 up, got {numbers.min()}")
         length = max(minlength, int(numbers.max()) + 1 if numbers.size else 0)
     many = lift(np.ones((), np.int64) if weights is None else weights, "bincount")
+    if weights is not None and many.shape != x.shape:
+        raise ShapeError(f"bincount: weights {many.type} for {x.type}")
     start = full((length,), 0, many.dtype)
     return Scatter((0,), "add", "drop")(start, expand_to(many, x.shape), Reshape((*x.shape, 1))(x))

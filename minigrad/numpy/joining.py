@@ -20,7 +20,7 @@ from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops.axes import axis_of
 from minigrad.ops.elementwise import convert
 from minigrad.ops.gather import taken
-from minigrad.ops.movement import Expand, Flip, Reshape, without
+from minigrad.ops.movement import Expand, Flip, Reshape, expand_to, without
 from minigrad.ops.pieces import Concatenate, Pad, slice_axis
 from minigrad.types import as_dtype, promote, same_shape
 
@@ -132,7 +132,7 @@ def unstack(x: Operand, /, *, axis: int = 0) -> tuple[Any, ...]:
     return tuple([Reshape(shape)(slice_axis(x, d, i, i + 1)) for i in range(x.shape[d])])
 
 
-def split(x: Operand, indices_or_sections: Any, /, axis: int = 0) -> list[Any]:
+def split(x: Operand, /, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """Parts along an axis: so many equal ones, or cut before each of the given positions.
 
     >>> import minigrad.numpy as mnp
@@ -152,7 +152,7 @@ def split(x: Operand, indices_or_sections: Any, /, axis: int = 0) -> list[Any]:
     return [slice_axis(x, d, size * i, size * (i + 1)) for i in range(indices_or_sections)]
 
 
-def array_split(x: Operand, indices_or_sections: Any, /, axis: int = 0) -> list[Any]:
+def array_split(x: Operand, /, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     """As `split`, but the parts need not be equal: the first ones get one more.
 
     >>> import minigrad.numpy as mnp
@@ -226,10 +226,11 @@ def repeat(x: Operand, repeats: Any, /, axis: int | None = None) -> Any:
     return taken(x, places, d) if places.shape[0] else slice_axis(x, d, 0, 0)
 
 
-def pad(x: Operand, pad_width: Any, /, mode: str = "constant", *, constant_values: Operand = 0) -> Any:
+def pad(x: Operand, /, pad_width: Any, mode: str = "constant", *, constant_values: Operand = 0) -> Any:
     """Widened at both ends of each axis. `pad_width`: one number, (before, after) for all axes, or one pair an axis.
 
-    Modes: "constant", "edge", "reflect" (without the edge), "symmetric" (with it), "wrap".
+    Modes: "constant", "edge", "reflect" (without the edge), "symmetric" (with it), "wrap". Constants are one number,
+    or numbers that broadcast to [axes, 2], as widths do; they become of x's dtype, and have a gradient.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.pad(mnp.asarray([1, 2, 3]), (2, 1), mode="reflect").tolist()
@@ -239,8 +240,16 @@ def pad(x: Operand, pad_width: Any, /, mode: str = "constant", *, constant_value
     widths = _pad_widths(x, pad_width)
     if mode == "constant":
         value = convert(lift(constant_values, "pad"), x.dtype)
-        low, high = zip(*widths, strict=True) if widths else ((), ())
-        return Pad(low, high, (0,) * x.ndim)(x, value)
+        nothing: tuple[int, ...] = (0,) * x.ndim
+        if value.ndim == 0:
+            low, high = zip(*widths, strict=True) if widths else ((), ())
+            return Pad(low, high, nothing)(x, value)
+        values = iter(Reshape((2 * x.ndim,))(expand_to(value, (x.ndim, 2))))
+        for d, pair in enumerate(widths):
+            low, high = ((*nothing[:d], width, *nothing[d + 1 :]) for width in pair)
+            x = Pad(low, nothing, nothing)(x, next(values))
+            x = Pad(nothing, high, nothing)(x, next(values))
+        return x
     if mode not in ("edge", "reflect", "symmetric", "wrap"):
         raise ArgumentError(f"pad: unknown mode {mode!r}", hint="known: constant, edge, reflect, symmetric, wrap")
     for d, (before, after) in enumerate(widths):

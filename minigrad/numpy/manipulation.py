@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad import types
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.numpy.creation import shape_of
+from minigrad.numpy.creation import shape_of, sizes_of
 from minigrad.numpy.named import named
 from minigrad.op import Operand, Value, lift
 from minigrad.ops.axes import axes_of, axis_of
@@ -65,6 +65,7 @@ def reshape(x: Operand, /, shape: Any, *, copy: Any = None, order: str = "C") ->
     [[0, 1, 2], [3, 4, 5]]
     """
     x = lift(x, "reshape")
+    shape = sizes_of(shape)
     sizes = tuple(shape) if isinstance(shape, (tuple, list)) else (shape,)
     if _by_columns("reshape", order):
         return transpose(reshape(transpose(x), sizes[::-1]))

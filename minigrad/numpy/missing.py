@@ -146,7 +146,7 @@ def nanmedian(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
     return _quantile("nanmedian", x, 0.5, axis, keepdims)
 
 
-def nanquantile(x: Operand, q: Any, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+def nanquantile(x: Operand, /, q: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     """`quantile` of the elements that are not nan.
 
     >>> import minigrad.numpy as mnp
@@ -156,7 +156,7 @@ def nanquantile(x: Operand, q: Any, /, axis: Any = None, *, keepdims: Any = Fals
     return _quantile("nanquantile", x, ordering.fractions("nanquantile", q), axis, keepdims)
 
 
-def nanpercentile(x: Operand, q: Any, /, axis: Any = None, *, keepdims: Any = False) -> Any:
+def nanpercentile(x: Operand, /, q: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
     """`percentile` of the elements that are not nan.
 
     >>> import minigrad.numpy as mnp

@@ -23,10 +23,12 @@ from minigrad.ops import elementwise as e
 from minigrad.ops import sort as order
 from minigrad.ops.axes import axes_of, axis_of, kept
 from minigrad.ops.composite import floating
+from minigrad.ops.cumulative import CumSum
+from minigrad.ops.gather import Scatter
 from minigrad.ops.movement import Permute, Reshape, full, keep_axes, without
 from minigrad.ops.pieces import Concatenate, slice_axis
 from minigrad.ops.reduce import Any_
-from minigrad.types import BOOL
+from minigrad.types import BOOL, INT64
 
 
 def _sorting(name: str, along: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
@@ -90,12 +92,12 @@ def median(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
     return _quantile("median", x, 0.5, axis, keepdims)
 
 
-def quantile(x: Operand, q: Any, /, axis: Any = None, *, method: str = "linear", keepdims: Any = False) -> Any:
+def quantile(x: Operand, /, q: Any, axis: Any = None, *, method: str = "linear", keepdims: Any = False) -> Any:
     """The q-th quantile over axes, q in [0, 1], between sorted elements.
 
     Methods: "linear" interpolation; of the two neighbours the "lower", "higher" or "nearest", or their "midpoint".
 
-    q is a number, or a list or NumPy array of them, whose axes then come first.
+    q is a number, or a list or array of them, whose axes then come first; it must be known.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.quantile(mnp.asarray([0.0, 1.0, 2.0]), 0.25).tolist()
@@ -104,7 +106,7 @@ def quantile(x: Operand, q: Any, /, axis: Any = None, *, method: str = "linear",
     return _quantile("quantile", x, fractions("quantile", q), axis, keepdims, method)
 
 
-def percentile(x: Operand, q: Any, /, axis: Any = None, *, method: str = "linear", keepdims: Any = False) -> Any:
+def percentile(x: Operand, /, q: Any, axis: Any = None, *, method: str = "linear", keepdims: Any = False) -> Any:
     """`quantile` with q in [0, 100].
 
     >>> import minigrad.numpy as mnp
@@ -116,6 +118,7 @@ def percentile(x: Operand, q: Any, /, axis: Any = None, *, method: str = "linear
 
 def fractions(who: str, q: Any, whole: float = 1) -> Any:
     """q / whole as an array of numbers in [0, 1]."""
+    q = np.asarray(q) if isinstance(q, Value) else q
     numbers = isinstance(q, (int, float, list, tuple, np.ndarray, np.floating)) and np.asarray(q).dtype.kind in "iuf"
     if not numbers or not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= whole)):
         raise ArgumentError(f"{who}: q must be a number in [0, {whole}], or an array of them, got {q!r}")
@@ -196,36 +199,50 @@ def unique_values(x: Operand, /, *, size: int | None = None) -> Any:
     >>> mnp.unique_values(mnp.asarray([3, 1, 3])).tolist()
     [1, 3]
     """
-    return _distinct(x, "unique_values").values if size is None else _so_many(x, "unique_values", size)
+    return _distinct(x, "unique_values", size=size).values
 
 
-def _so_many(x: Operand, who: str, size: int, equal_nan: bool = False) -> Any:
-    x = ravel(lift(x, who))
+def _so_many(x: Value, who: str, size: int, equal_nan: bool) -> UniqueAll:
+    """As many distinct elements as are asked for, by ops: each begins a run of the sorted elements."""
+    shape, x = x.shape, ravel(x)
     n = x.shape[0]
     if n == 0:
         raise ShapeError(f"{who}: {x.type} has no element to fill size {size} with")
-    rising = order.sort(x, axis=0)
+    places = order.argsort(x, axis=0)
+    rising = take(x, places)
     high, low = slice_axis(rising, 0, 1, n), slice_axis(rising, 0, 0, n - 1)
     new = e.not_equal(high, low)
     if equal_nan:
         new = e.and_(new, e.equal(low, low))  # nan comes last, so what follows one is another
-    return take(rising, flatnonzero(Concatenate(0)(full((1,), True, BOOL), new), size=size, fill_value=n - 1))
+    new = Concatenate(0)(full((1,), True, BOOL), new)
+    starts = flatnonzero(new, size=size + 1, fill_value=n)
+    ends, starts = slice_axis(starts, 0, 1, size + 1), slice_axis(starts, 0, 0, size)
+    first = take(places, e.min_(starts, n - 1))
+    run = e.sub(CumSum(0)(e.convert(new, INT64)), 1)  # of each sorted element; of each element, it is scattered back
+    inverse = Scatter((0,), "set", "drop")(full((n,), 0, INT64), run, Reshape((n, 1))(places))
+    return UniqueAll(take(x, first), first, Reshape(shape)(inverse), e.sub(ends, starts))
 
 
-def unique_all(x: Operand, /) -> UniqueAll:
+def unique_all(x: Operand, /, *, size: int | None = None) -> UniqueAll:
     """The distinct elements in rising order, where each first stands, which one each element is, and how many.
+
+    With `size`, exactly so many: the largest repeats, 0 times; those left out are still counted by the inverse.
 
     >>> import minigrad.numpy as mnp
     >>> [t.tolist() for t in mnp.unique_all(mnp.asarray([3, 1, 3]))]
     [[1, 3], [1, 0], [1, 0, 1], [1, 2]]
     """
-    return _distinct(x, "unique_all")
+    return _distinct(x, "unique_all", size=size)
 
 
-def _distinct(x: Operand, who: str, axis: int | None = None, equal_nan: bool = False) -> UniqueAll:
+def _distinct(
+    x: Operand, who: str, axis: int | None = None, equal_nan: bool = False, size: int | None = None
+) -> UniqueAll:
     x = lift(x, who)
+    if size is not None:
+        return _so_many(x, who, size, equal_nan)
     found = np.unique(
-        known(x, who, SIZED.replace("give", "use unique_values with")),
+        known(x, who, SIZED),
         return_index=True,
         return_inverse=True,
         return_counts=True,
@@ -238,25 +255,27 @@ def _distinct(x: Operand, who: str, axis: int | None = None, equal_nan: bool = F
     return UniqueAll(take(x, indices, axis), indices, inverse, counts)
 
 
-def unique_counts(x: Operand, /) -> UniqueCounts:
-    """The distinct elements in rising order, and how many of each.
+def unique_counts(x: Operand, /, *, size: int | None = None) -> UniqueCounts:
+    """The distinct elements in rising order, and how many of each (`size`: as in `unique_all`).
 
     >>> import minigrad.numpy as mnp
     >>> [t.tolist() for t in mnp.unique_counts(mnp.asarray([3, 1, 3]))]
     [[1, 3], [1, 2]]
     """
-    found = _distinct(x, "unique_counts")
+    found = _distinct(x, "unique_counts", size=size)
     return UniqueCounts(found.values, found.counts)
 
 
-def unique_inverse(x: Operand, /) -> UniqueInverse:
-    """The distinct elements in rising order, and which of them each element of x is (in x's shape).
+def unique_inverse(x: Operand, /, *, size: int | None = None) -> UniqueInverse:
+    """The distinct elements in rising order, and which one each element of x is, in its shape.
+
+    With `size`, exactly so many, as in `unique_all`.
 
     >>> import minigrad.numpy as mnp
     >>> [t.tolist() for t in mnp.unique_inverse(mnp.asarray([3, 1, 3]))]
     [[1, 3], [1, 0, 1]]
     """
-    found = _distinct(x, "unique_inverse")
+    found = _distinct(x, "unique_inverse", size=size)
     return UniqueInverse(found.values, found.inverse_indices)
 
 
@@ -280,9 +299,7 @@ def unique(
     [1, 3]
     """
     wanted = (return_index, return_inverse, return_counts)
-    if size is not None:
-        if any(wanted) or axis is not None:
-            raise ArgumentError("unique: size= gives values only, of all elements")
-        return _so_many(x, "unique", size, equal_nan)
-    values, *rest = _distinct(x, "unique", None if axis is None else axis_of("unique", axis, lift(x)), equal_nan)
+    if size is not None and axis is not None:
+        raise ArgumentError("unique: size= is of all elements, not along an axis")
+    values, *rest = _distinct(x, "unique", None if axis is None else axis_of("unique", axis, lift(x)), equal_nan, size)
     return (values, *(part for part, w in zip(rest, wanted, strict=True) if w)) if any(wanted) else values

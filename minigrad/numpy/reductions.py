@@ -18,7 +18,7 @@ from minigrad.ops import composite
 from minigrad.ops.axes import axes_of, axis_of, kept
 from minigrad.ops.elementwise import add, and_, convert, equal, max_, min_, mul, not_equal, or_
 from minigrad.ops.elementwise import where as chosen
-from minigrad.ops.movement import Reshape, Sum, along, expand_to, without
+from minigrad.ops.movement import Permute, Reshape, Sum, expand_to, without
 from minigrad.ops.reduce import All, Any_, ArgMax, ArgMin, Max, Min, Prod
 from minigrad.types import INT64, LONG, DType, as_dtype, same_shape
 
@@ -237,7 +237,7 @@ def ptp(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
 
 
 def average(x: Operand, /, axis: Any = None, weights: Operand | None = None, *, keepdims: Any = False) -> Any:
-    """The weighted mean over axes: Σ w·x / Σ w. Weights have x's shape, or are a vector along the one axis.
+    """The weighted mean over axes: Σ w·x / Σ w. Weights have x's shape, or the sizes of the axes, in their order.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.average(mnp.asarray([1.0, 4.0]), weights=mnp.asarray([2.0, 1.0])).tolist()
@@ -248,9 +248,12 @@ def average(x: Operand, /, axis: Any = None, weights: Operand | None = None, *, 
         return mean(x, axis, keepdims=keepdims)
     w = lift(weights, "average")
     if not same_shape(w.shape, x.shape):
-        if axis is None or isinstance(axis, (tuple, list)) or w.ndim != 1:
-            raise ShapeError(f"average: weights {w.type} for {x.type}", hint="give them x's shape, or one axis")
-        place = axis_of("average", axis, x)
-        w = expand_to(along(w, place, x.ndim), x.shape)
+        given = axis if isinstance(axis, (tuple, list)) else () if axis is None else (axis,)
+        places = [axis_of("average", a, x) for a in given]
+        if w.ndim != len(places) or not w.ndim:
+            raise ShapeError(f"average: weights {w.type} for {x.type}", hint="give them x's shape, or the axes'")
+        sizes = [w.shape[places.index(d)] if d in places else 1 for d in range(x.ndim)]
+        w = Permute(tuple(sorted(range(w.ndim), key=places.__getitem__)))(w)
+        w = expand_to(Reshape(tuple(sizes))(w), x.shape)
     total = composite.floating(sum(w, axis, keepdims=keepdims), "average")
     return sum(x * w, axis, keepdims=keepdims) / total

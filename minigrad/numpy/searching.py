@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from minigrad.errors import ArgumentError, ShapeError
-from minigrad.numpy.manipulation import ravel
+from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.numpy.manipulation import flip, ravel
 from minigrad.op import Operand, lift
 from minigrad.ops import elementwise as e
 from minigrad.ops.axes import full_like
@@ -53,18 +53,30 @@ def searchsorted(x1: Operand, x2: Operand, /, side: str = "left", *, sorter: Ope
     return low
 
 
-def digitize(x: Operand, bins: Operand, /, right: bool = False) -> Any:
-    """Which bin (0: below the first edge) each element falls in; edges belong to the bin on their right unless `right`.
+def digitize(x: Operand, /, bins: Operand, right: bool = False) -> Any:
+    """Which bin (int64, 0: before the first edge) each element falls in, of edges that rise or fall: [n] -> 0 to n.
+
+    An edge belongs to the bin above it, or to the one below if `right`. Positions have no gradient.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.digitize(mnp.asarray([0.5, 2.0]), mnp.asarray([1.0, 2.0])).tolist()
     [0, 2]
     """
-    return searchsorted(bins, x, side="left" if right else "right")
+    edges = lift(bins, "digitize")
+    if edges.ndim != 1:
+        raise ShapeError(f"digitize: bins are a vector of edges, got {edges.type}")
+    n = edges.shape[0]
+    falling = e.greater(slice_axis(edges, 0, 0, min(n, 1)), slice_axis(edges, 0, n - min(n, 1), n))
+    falling = Any_((0,))(falling)
+    place = searchsorted(e.where(falling, flip(edges), edges), x, side="left" if right else "right")
+    return e.where(falling, e.sub(n, place), place)
 
 
-def interp(x: Operand, xp: Operand, fp: Operand, /, left: Operand | None = None, right: Operand | None = None) -> Any:
+def interp(x: Operand, /, xp: Operand, fp: Operand, left: Operand | None = None, right: Operand | None = None) -> Any:
     """The line through the points (xp, fp), xp rising, at x; beyond the ends `left` and `right`, or the values there.
+
+    xp and fp are vectors [n], n > 0; the result is a float of x's shape. Differentiable by x, xp and fp; at a point
+    x has the slope to its right, beyond the ends 0.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.interp(1.5, mnp.asarray([1.0, 2.0]), mnp.asarray([10.0, 20.0])).tolist()
@@ -73,19 +85,21 @@ def interp(x: Operand, xp: Operand, fp: Operand, /, left: Operand | None = None,
     x, xp, fp = floating(x, "interp"), floating(xp, "interp"), floating(fp, "interp")
     if xp.ndim != 1 or xp.shape != fp.shape or xp.shape[0] == 0:
         raise ShapeError(f"interp: takes the points as two equally long vectors, got {xp.type} and {fp.type}")
+    if "c" in (x.dtype.kind, xp.dtype.kind):
+        raise DtypeError(f"interp: complex numbers are in no order, got {x.type} among {xp.type}")
     y = _along_line(x, xp, fp)
     n = xp.shape[0]
     if left is not None:
-        y = e.where(e.less(x, slice_axis(xp, 0, 0, 1)), left, y)
+        y = e.where(e.less(x, Reshape(())(slice_axis(xp, 0, 0, 1))), left, y)
     if right is not None:
-        y = e.where(e.greater(x, slice_axis(xp, 0, n - 1, n)), right, y)
+        y = e.where(e.greater(x, Reshape(())(slice_axis(xp, 0, n - 1, n))), right, y)
     return y
 
 
 def _along_line(x: Any, xp: Any, fp: Any) -> Any:
     n = xp.shape[0]
     if n == 1:
-        return e.add(e.mul(x, 0), slice_axis(fp, 0, 0, 1))
+        return e.add(full_like(x, 0, x.dtype), Reshape(())(fp))
     place = e.clip(searchsorted(xp, x, side="right"), 1, n - 1)
     x0, x1 = taken(xp, e.sub(place, 1), 0), taken(xp, place, 0)
     f0, f1 = taken(fp, e.sub(place, 1), 0), taken(fp, place, 0)

@@ -75,7 +75,7 @@ def _case(function: Any, x: Any, args: Any, kw: Any) -> Any:
     return expand_to(e.convert(lift(y, "piecewise"), x.dtype), x.shape)
 
 
-def put_along_axis(x: Operand, indices: Operand, values: Operand, /, axis: int | None = -1) -> Any:
+def put_along_axis(x: Operand, /, indices: Operand, values: Operand, axis: int | None = -1) -> Any:
     """x with values at positions along an axis, row by row; the counterpart of `take_along_axis`. A new array.
 
     Of values at one position it is unspecified which stays.
@@ -103,7 +103,7 @@ def put_along_axis(x: Operand, indices: Operand, values: Operand, /, axis: int |
 def _partition(name: str, whole: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
     """The public function of a partial order, which is the whole one."""
 
-    def function(x: Operand, kth: Any, /, axis: int | None = -1) -> Any:
+    def function(x: Operand, /, kth: Any, axis: int | None = -1) -> Any:
         x = lift(x, name)
         n = x.size if axis is None else x.shape[axis_of(name, axis, x)]
         for k in kth if isinstance(kth, (list, tuple)) else (kth,):

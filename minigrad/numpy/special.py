@@ -37,13 +37,14 @@ gammainc = _binary(
     "gammainc",
     s.GammaInc(),
     "P(a, x) = ∫₀ˣ tᵃ⁻¹e⁻ᵗ dt / Γ(a), the regularised lower incomplete gamma function, for a > 0, x ≥ 0.\n\n"
-    "Its derivative by a has no closed form and is refused.",
+    "Its derivative by a has no closed form and is refused. At x = 0 the first derivative is the one-sided limit, "
+    "those of higher order are not.",
     "1.0, 0.0 -> 0.0",
 )
 gammaincc = _binary(
     "gammaincc",
     s.GammaInc(upper=True),
-    "Q(a, x) = 1 - P(a, x), exact where P is nearly 1. Not differentiable in a.",
+    "Q(a, x) = 1 - P(a, x), exact where P is nearly 1. Derivatives as of `gammainc`.",
     "1.0, 0.0 -> 1.0",
 )
 beta = _binary("beta", s.beta, "B(a, b) = Γ(a)·Γ(b) / Γ(a + b).", "1.0, 2.0 -> 0.5")
@@ -59,7 +60,8 @@ zeta = _binary(
 def betainc(a: Operand, b: Operand, x: Operand, /) -> Any:
     """∫₀ˣ tᵃ⁻¹(1 - t)ᵇ⁻¹ dt / B(a, b), the regularised incomplete beta function, for a, b > 0 and x in [0, 1].
 
-    Its derivatives by a and b have no closed form and are refused.
+    Its derivatives by a and b have no closed form and are refused. At 0 and 1 the first one by x is the one-sided
+    limit, those of higher order are not.
 
     >>> import minigrad.numpy as mnp
     >>> mnp.special.betainc(1.0, 1.0, 0.25).tolist()

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy import reductions
 from minigrad.numpy.creation import linspace
@@ -96,7 +94,7 @@ def corrcoef(x: Operand, /, y: Operand | None = None, rowvar: Any = True) -> Any
     return e.add(c, e.sub(e.clip(held, -1.0, 1.0), held))
 
 
-def correlate(a: Operand, v: Operand, /, mode: str = "valid") -> Any:
+def correlate(a: Operand, /, v: Operand, mode: str = "valid") -> Any:
     """The cross-correlation of two vectors, Σ aₙ₊ₖ·conj(vₙ) for each shift k. Modes: "valid", "same", "full".
 
     >>> import minigrad.numpy as mnp
@@ -122,7 +120,7 @@ def histogram_bin_edges(a: Operand, /, bins: Any = 10, range: tuple[Any, Any] | 
     [0.0, 2.0, 4.0]
     """
     if not isinstance(bins, int):
-        edges = lift(np.asarray(bins, np.float32) if isinstance(bins, (list, tuple)) else bins, "histogram")
+        edges = lift(bins, "histogram")
         if edges.ndim != 1:
             raise ShapeError(f"histogram: bins are a number or a vector of edges, got {edges.type}")
         return edges

@@ -88,7 +88,7 @@ class Elementwise(Op):
         return self(*[pad_rank(x, rank + 1) if m else x for x, m in zip(xs, mapped, strict=True)])
 
 
-_KIND_NAMES = {"b": "bool", "i": "integers", "u": "unsigned integers", "f": "floats", "c": "complex numbers"}
+KIND_NAMES = {"b": "bool", "i": "integers", "u": "unsigned integers", "f": "floats", "c": "complex numbers"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -164,7 +164,7 @@ class Row(Elementwise, listed=False):
             return FLOAT32
         raise DtypeError(
             f"{self.name} does not take {common.name}",
-            hint="it takes " + ", ".join(_KIND_NAMES[k] for k in self.takes),
+            hint="it takes " + ", ".join(KIND_NAMES[k] for k in self.takes),
         )
 
     def out_dtype(self, *dtypes: DType) -> DType:

@@ -45,12 +45,10 @@ UNARY: dict[str, Op] = {"neg": e.neg, "abs": e.abs_, "invert": e.not_}
 OPERANDS = (Value, float, int, np.ndarray, np.generic, complex)  # the commonest first; bool is an int
 
 
-def _binary(
-    op: Callable[..., Any], swap: bool = False, refused: tuple[type, ...] = (list, tuple)
-) -> Callable[[Any, Any], Any]:
+def _binary(op: Callable[..., Any], swap: bool = False) -> Callable[[Any, Any], Any]:
     def operator(self: Any, other: Any, /) -> Any:
         if not isinstance(other, OPERANDS):
-            if isinstance(other, refused):  # Python would go on to repeat or extend the list
+            if isinstance(other, (list, tuple)):  # Python would go on to repeat the list, or call it unequal
                 raise ValueTypeError(
                     f"{getattr(op, 'label', '@')}: a {type(other).__name__} is not a tensor",
                     hint="make one of it first: asarray([...])",
@@ -85,7 +83,7 @@ def install(cls: type) -> None:
         setattr(cls, f"__{name}__", _binary(op))
         setattr(cls, f"__r{name}__", _binary(op, swap=True))
     for name, op in COMPARE.items():
-        setattr(cls, f"__{name}__", _binary(op, refused=()))
+        setattr(cls, f"__{name}__", _binary(op))
     for name, op in UNARY.items():
         setattr(cls, f"__{name}__", _unary(op))
     for name, method in (MORE | INDEXING).items():

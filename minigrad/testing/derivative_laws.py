@@ -43,8 +43,11 @@ def differentiable(op: Op) -> bool:
     return op.no_gradient is None
 
 
-def active(op: Op, xs: Sequence[ndarray]) -> list[bool]:
-    """The operands the op can be differentiated by: floats, minus those for which its rule refuses."""
+def active(op: Op, xs: Sequence[ndarray], moving: Sequence[bool] | None = None) -> list[bool]:
+    """The operands the op can be differentiated by: floats, minus those for which its rule refuses.
+
+    `moving` (all unless given) are those that are asked about; the others are held fixed.
+    """
 
     def welcomes(i: int) -> bool:
         def part(x: Any) -> list[Any]:
@@ -57,7 +60,7 @@ def active(op: Op, xs: Sequence[ndarray]) -> list[bool]:
             return False
         return True
 
-    return [carries(x) and welcomes(i) for i, x in enumerate(xs)]
+    return [carries(x) and (moving is None or moving[i]) and welcomes(i) for i, x in enumerate(xs)]
 
 
 def forward_exists(op: Op, xs: Sequence[ndarray], rng: Rng) -> bool:
@@ -75,11 +78,11 @@ def subsets(chosen: Sequence[bool]) -> list[list[bool]]:
     return [list(chosen), *(alone if sum(chosen) > 1 else [])] if any(chosen) else []
 
 
-def forward_is_difference(op: Op, operands: Operands, rng: Rng) -> None:
+def forward_is_difference(op: Op, operands: Operands, rng: Rng, moving: Sequence[bool] | None = None) -> None:
     """Forward mode is the difference quotient's limit, for all operands at once and for each alone."""
     xs = operands(rng)
     if differentiable(op) and forward_exists(op, xs, rng):
-        require_forward(op, xs, flat(op), active(op, xs), "forward", rng)
+        require_forward(op, xs, flat(op), active(op, xs, moving), "forward", rng)
 
 
 def require_forward(op: Op, xs: Sequence[ndarray], f: Flat, by: Sequence[bool], what: str, rng: Rng) -> None:
@@ -90,12 +93,12 @@ def require_forward(op: Op, xs: Sequence[ndarray], f: Flat, by: Sequence[bool], 
         require_near(op, xs, what, directional(numbers(f), xs, dots), y_dots)
 
 
-def reverse_is_adjoint(op: Op, operands: Operands, rng: Rng) -> None:
+def reverse_is_adjoint(op: Op, operands: Operands, rng: Rng, moving: Sequence[bool] | None = None) -> None:
     """⟨ȳ, Jẋ⟩ = ⟨Jᵀȳ, ẋ⟩; J by forward mode, or by differences where there is no rule for it."""
     xs = operands(rng)
     if differentiable(op):
-        by = active(op, xs)
-        if any(map(carries, xs)) and gives_floats(op, xs) and not any(by):
+        by = active(op, xs, moving)
+        if moving is None and any(map(carries, xs)) and gives_floats(op, xs) and not any(by):
             raise broken(op, xs, "differentiable in no operand, but it gives no reason (no_gradient)")
         require_adjoint(op, xs, flat(op), by, "adjoint", rng, forward_exists(op, xs, rng))
 
@@ -135,9 +138,11 @@ def require_adjoint(
             raise broken(op, xs, f"{what}: ⟨ȳ, Jẋ⟩ = {left} but ⟨Jᵀȳ, ẋ⟩ = {right} (allowed {allowed:.1g})")
 
 
-def pullback_of(op: Op, xs: Sequence[ndarray], rng: Rng) -> tuple[Flat, list[ndarray], list[bool]]:
+def pullback_of(
+    op: Op, xs: Sequence[ndarray], rng: Rng, moving: Sequence[bool] | None = None
+) -> tuple[Flat, list[ndarray], list[bool]]:
     """((xs, ȳ) ↦ x̄ as a function, its operands, by which to differentiate it): what second derivatives are of."""
-    n, by = len(xs), active(op, xs)
+    n, by = len(xs), active(op, xs, moving)
     ys = flat(op)(*values(xs))
     bars = [b for b in direction_like(ys, rng) if b is not None]
 
@@ -155,12 +160,12 @@ def pullback_of(op: Op, xs: Sequence[ndarray], rng: Rng) -> tuple[Flat, list[nda
     return pull, [*xs, *bars], [*by, *[True] * len(bars)]
 
 
-def second_order(op: Op, operands: Operands, rng: Rng) -> None:
+def second_order(op: Op, operands: Operands, rng: Rng, moving: Sequence[bool] | None = None) -> None:
     """Forward over reverse is the difference of the reverse; reverse over reverse its adjoint; forward twice too."""
     xs = operands(rng)
     if not differentiable(op) or not gives_floats(op, xs):
         return
-    pull, both, by = pullback_of(op, xs, rng)
+    pull, both, by = pullback_of(op, xs, rng, moving)
     if forward_exists(op, xs, rng):
         require_forward(op, both, pull, by, "forward over reverse", rng)
         require_adjoint(op, both, pull, by, "reverse over reverse", rng)

@@ -18,14 +18,16 @@ from minigrad.interpreters.forward import jvp
 from minigrad.op import Array, Op, ndarray
 from minigrad.source import Line
 from minigrad.testing import laws
-from minigrad.testing.comparing import direction_like, flat, inner, lifted
-from minigrad.testing.derivative_laws import forward_exists
-from minigrad.testing.finite_differences import ROUNDING, Function, one_sided
+from minigrad.testing.comparing import direction_like, flat, inner, lifted, precision, some
+from minigrad.testing.derivative_laws import forward_exists, forward_is_difference, reverse_is_adjoint, second_order
+from minigrad.testing.finite_differences import ROUNDING, SAFETY, Function, one_sided
 from minigrad.testing.problem import Applied, Problem, applied_inside
 from minigrad.types import is_differentiable, real_of
 
-# Two steps for the one-sided slopes: between them those at a jump grow 64 times over.
-NEAR, NEARER = 2.0**-12, 2.0**-18
+# Two steps for the one-sided slopes: between them those at a jump grow 64 times over. And one far below those of the
+# differences, where rounding of 1 weighs 2e-6: it sees what those stepped over.
+NEAR, NEARER, TINY = 2.0**-12, 2.0**-18, 2.0**-30
+LAWS = {"forward": forward_is_difference, "adjoint": reverse_is_adjoint, "second": second_order}
 OF_WHAT = " (as abs, max, sort, rounding and comparisons make it)"
 
 
@@ -81,9 +83,9 @@ def likely_cause(
     p: Problem, dots: list[ndarray], bars: list[ndarray], got: complex, expected: complex, rng: np.random.Generator
 ) -> Cause:
     """What explains that ⟨bars, derivative of p along dots⟩ is wrong."""
-    kink = _kink(p.numbers, p.xs, dots, bars)
-    if kink is not None:
-        return kink
+    found = _kink(p.numbers, p.xs, dots, bars, float(np.real(got)), float(np.real(expected)))
+    if found is not None:
+        return found
     applied = p.applied()
     if not np.isfinite(got):
         return _first_not_finite(applied, rng)
@@ -101,8 +103,13 @@ def likely_cause(
     return Cause(p.otherwise)
 
 
-def _kink(numbers: Function, xs: list[ndarray], dots: list[ndarray], bars: list[ndarray]) -> Cause | None:
-    """The edge of a domain, or one-sided slopes that grow as the step shrinks. (Mere kinks `check` has looked for.)"""
+def _kink(
+    numbers: Function, xs: list[ndarray], dots: list[ndarray], bars: list[ndarray], got: float, expected: float
+) -> Cause | None:
+    """The edge of a domain, one-sided slopes that grow as the step shrinks, or what only tiny steps see.
+
+    (Mere kinks `check` has looked for.)
+    """
 
     def slopes(h: float) -> tuple[float, float]:
         sides = one_sided(numbers, xs, dots, h)
@@ -110,15 +117,25 @@ def _kink(numbers: Function, xs: list[ndarray], dots: list[ndarray], bars: list[
             total = [sum(float(np.sum(np.real(b * s)[b != 0])) for b, s in zip(bars, side)) for side in sides]
         return total[0], total[1]
 
-    (left, right), (nearer_left, nearer_right) = slopes(NEAR), slopes(NEARER)
+    (left, right), (nearer_left, nearer_right), tiny = slopes(NEAR), slopes(NEARER), slopes(TINY)
     if not np.isfinite([nearer_left, nearer_right]).all():
         side = "below" if not np.isfinite(nearer_left) else "above"
         return Cause(f"not differentiable: just {side} this point the function has no finite value")
-    size = sum(float(np.sum(np.abs(b * y))) for b, y in zip(bars, numbers(xs)))
-    noise = ROUNDING * max(float(np.finfo(real_of(y.dtype)).eps) for y in numbers(xs)) * (size + 1.0) / NEARER
+    here = numbers(xs)
+    size = sum(float(np.sum(np.abs(b * y))) for b, y in zip(bars, here)) + 1.0
+    noise = SAFETY * ROUNDING * precision([*xs, *here]) * size
     steep, steeper = abs(left) + abs(right), abs(nearer_left) + abs(nearer_right)
-    if steeper > 16 * steep + 10 * noise:
+    if steeper > 16 * steep + noise / NEARER:
         return Cause(f"not differentiable here: it jumps{OF_WHAT}; move the argument away from it")
+    if abs(sum(tiny) / 2 - got) < noise / TINY < abs(got - expected) / 2:
+        return Cause(
+            f"a kink{OF_WHAT} or another feature closer than the steps of the differences: tiny ones agree with the "
+            "derivative; move the argument away from it, or pass eps"
+        )
+    if tiny == (0, 0) and noise / TINY < abs(expected - got):
+        return Cause(
+            "f does not change over steps of 1e-9: it computes in float32 inside, or rounds (round, floor, integers)"
+        )
     return None
 
 
@@ -128,33 +145,38 @@ def _rounding(p: Problem, dots: list[ndarray], bars: list[ndarray]) -> float:
     for k in range(-3, 4):
         moved = [(x * (1 + k * max(2.0**-34, float(np.finfo(x.dtype).eps)))).astype(x.dtype) for x in p.xs]
         found.append(inner(list(zip(p.at(moved).pull(bars), dots)))[0])
-    return max(found) - min(found)
+    places = np.arange(-3, 4)
+    wander = found - np.polyval(np.polyfit(places, found, 1), places)  # a smooth derivative moves along a line
+    return float(np.ptp(wander))
 
 
 def _wrong_among(applied: list[Applied], rng: np.random.Generator) -> Cause | None:
     """The first op whose own derivative, at the operands it had, breaks a law."""
     for names in (("forward", "adjoint"), ("second",)):
         seen = set()
-        for op, operands, line in applied:
-            key = (op, tuple((x.shape, x.dtype, x.tobytes()) for x in operands))
-            if key in seen or not any(is_differentiable(x.dtype) for x in operands):
+        for op, operands, line, moving in applied:
+            key = (op, tuple((x.shape, x.dtype, x.tobytes()) for x in operands), tuple(moving))
+            if key in seen or not any(m and is_differentiable(x.dtype) for m, x in zip(moving, operands)):
                 continue
             seen.add(key)
             wide = [x.astype(np.float64) if x.dtype == np.float32 else x for x in operands]
             wide = wide if laws.takes(op, wide) else operands
-            wrong = _broken_law(op, wide, names, rng)
+            wrong = _broken_law(op, wide, moving, names, rng)
             if wrong is not None:
                 # a wrong op inside a compiled or checkpointed function explains that function's derivative
-                return _wrong_among(applied_inside(op, operands), rng) or Cause(
+                return _wrong_among(applied_inside(op, operands, moving), rng) or Cause(
                     wrong, ((f"{op.label} applied at", line),)
                 )
     return None
 
 
-def _broken_law(op: Op, operands: list[ndarray], names: Sequence[str], rng: np.random.Generator) -> str | None:
+def _broken_law(
+    op: Op, operands: list[ndarray], moving: Sequence[bool], names: Sequence[str], rng: np.random.Generator
+) -> str | None:
+    """What a derivative by the operands that move breaks. By the constants there may be none: x**2 at a negative x."""
     for name in names:
         try:
-            laws.LAWS[name](op, lambda _: operands, rng)
+            LAWS[name](op, lambda _: operands, rng, moving)
         except CheckFailedError as error:
             if "do not settle" not in error.what:
                 which = "second derivative" if name == "second" else "derivative rule"
@@ -167,10 +189,10 @@ def _broken_law(op: Op, operands: list[ndarray], names: Sequence[str], rng: np.r
 
 
 def _first_not_finite(applied: list[Applied], rng: np.random.Generator) -> Cause:
-    for op, operands, line in applied:
-        if op.no_gradient is not None or not any(is_differentiable(x.dtype) for x in operands):
+    for op, operands, line, moving in applied:
+        if op.no_gradient is not None or not any(m and is_differentiable(x.dtype) for m, x in zip(moving, operands)):
             continue
-        dots = lifted(direction_like(operands, rng))
+        dots = lifted(some(direction_like(operands, rng), moving))
         if not forward_exists(op, operands, rng):
             continue
         _, y_dots = jvp(flat(op), [Array(x) for x in operands], dots)

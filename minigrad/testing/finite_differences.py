@@ -51,11 +51,13 @@ def directional(f: Function, xs: Arrays, dots: Sequence[ndarray | None], step: f
     """d/dt f(xs + t·dots) at t = 0, for each output of f. `step` scales the steps; a dot of None holds its x."""
     line = _Line(f, xs, dots)
     best = _exact(line, step)
-    for table in range(TABLES):
+    scales = [FINER**table for table in range(TABLES)]
+    # at arguments this large such steps drown in rounding, and so does what lies between them
+    for scale in [*scales, line.reach] if line.reach > 1 / FINER else scales:
         if all(np.all(e.settled(1e-7)) for e in best):
             break
-        found = _extrapolated(line, [h * step * FINER**table for h in STEPS])
-        best = [_nearer(a, b) for a, b in zip(best, found)]
+        found = _extrapolated(line, [h * step * scale for h in STEPS])
+        best = [_better(a, b) if scale > 1 else _nearer(a, b) for a, b in zip(best, found)]
     return best
 
 

@@ -47,7 +47,10 @@ class TapeProblem(Problem):
 
     def applied(self) -> list[Applied]:
         keys = [key for key in map(node_of, self.f(*leaves(self.xs))) if key is not None]
-        return [(r.op, list(r.xs), line_at(r.place)) for r in reversed(autograd.reachable(keys)[0])]
+        return [
+            Applied(r.op, list(r.xs), line_at(r.place), [key is not None for key in r.ins])
+            for r in reversed(autograd.reachable(keys)[0])
+        ]
 
 
 def leaves(xs: Sequence[ndarray]) -> list[Tensor]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
@@ -24,7 +24,14 @@ from minigrad.testing.comparing import types
 from minigrad.tracer.arguments import positional_names
 from minigrad.types import is_differentiable
 
-Applied: TypeAlias = "tuple[Op, list[ndarray], Line]"  # an op, the operands it had, the user's line
+
+class Applied(NamedTuple):
+    """An op, the operands it had, the user's line, and which of the operands depend on the function's arguments."""
+
+    op: Op
+    operands: list[ndarray]
+    line: Line
+    moving: list[bool]
 
 
 @dataclass(frozen=True)
@@ -129,39 +136,46 @@ def concrete(found: Sequence[Any]) -> list[ndarray | None]:
 class Watch(Interpreter):
     """Applies ops as the interpreter below does, and keeps what was applied to what, and on which line."""
 
-    def __init__(self, below: Interpreter) -> None:
+    def __init__(self, below: Interpreter, xs: Sequence[Value]) -> None:
         self.below = below
-        self.applied: list[tuple[Op, list[Any], Line]] = []
+        self.moving = {id(x): x for x in xs}  # what depends on xs; kept, so that no id is used twice
+        self.applied: list[tuple[Op, list[Any], Line, list[bool]]] = []
 
     def apply(self, op: Op, xs: Sequence[Operand]) -> Any:
-        values = list(op.coerce(xs))
-        self.applied.append((op, values, user_line()))
-        return self.below.apply(op, values)
+        values, moving = list(op.coerce(xs)), [id(x) in self.moving for x in xs]
+        self.applied.append((op, values, user_line(), moving))
+        y = self.below.apply(op, values)
+        if any(moving):
+            self.moving.update((id(v), v) for v in (y if op.many else [y]))
+        return y
 
 
-def watched(f: Callable[..., list[Any]], xs: Sequence[ndarray]) -> list[Applied]:
-    """Every op f applies at xs, in order, with its operands."""
-    watch = Watch(interpreter.get())
+def watched(f: Callable[..., list[Any]], xs: Sequence[ndarray], moving: Sequence[bool] | None = None) -> list[Applied]:
+    """Every op f applies at xs, in order, with its operands. `moving`: which xs are not constants (None: all)."""
+    given = values(xs)
+    watch = Watch(interpreter.get(), given if moving is None else [x for x, m in zip(given, moving) if m])
     with using(watch):
-        f(*[Array(x) for x in xs])
+        f(*given)
     return [
-        (op, [v.array for v in vs], line) for op, vs, line in watch.applied if all(isinstance(v, Array) for v in vs)
+        Applied(op, [v.array for v in vs], line, moving)
+        for op, vs, line, moving in watch.applied
+        if all(isinstance(v, Array) for v in vs)
     ]
 
 
-def applied_inside(op: Op, operands: list[ndarray]) -> list[Applied]:
+def applied_inside(op: Op, operands: list[ndarray], moving: Sequence[bool]) -> list[Applied]:
     """What an op that simply applies the one graph it holds applies, with the lines that made the graph."""
     graphs = list(subgraphs(op))
     if len(graphs) != 1 or graphs[0].in_types != tuple(types(operands)):
         return []
-    return applied_in(graphs[0], operands)
+    return applied_in(graphs[0], operands, moving)
 
 
-def applied_in(graph: Graph, arrays: list[ndarray]) -> list[Applied]:
+def applied_in(graph: Graph, arrays: list[ndarray], moving: Sequence[bool] | None = None) -> list[Applied]:
     """What a graph applies when it runs on these, with the lines that made its nodes."""
-    applied = watched(lambda *zs: run(graph, zs), arrays)
+    applied = watched(lambda *zs: run(graph, zs), arrays, moving)
     lines = [n.line for n in graph.nodes]
-    return [(op, xs, line) for (op, xs, _), line in zip(applied, lines)] if len(lines) == len(applied) else applied
+    return [a._replace(line=line) for a, line in zip(applied, lines)] if len(lines) == len(applied) else applied
 
 
 # ── from what the user wrote ─────────────────────────────────────────────────────────────────────

@@ -102,7 +102,8 @@ class _Function:
         elif isinstance(s, ast.Assign) and len(s.targets) == 1:
             self.assign(s.targets[0], self.apply(s.value))
         elif isinstance(s, ast.Expr) and isinstance(s.value, ast.Call):
-            if self.apply(s.value) != ():
+            found = self.apply(s.value)
+            if not isinstance(found, tuple) or found:
                 _expected("names for the outputs: v0 = ...", s)
         else:
             _expected("v0 = op(...), a nested @graph function or return", s)

@@ -53,6 +53,7 @@ RIGHT: dict[str, tuple[Callable[..., Any], tuple[Any, ...]]] = {
     "compiled": (mg.jit(lambda x: mnp.sum(mnp.tanh(x) ** 2)), (np.array([0.1, -2.0]),)),
     "batched gradient": (mg.vmap(mg.grad(lambda x: mnp.sin(x) * x)), (np.array([0.1, -2.0]),)),
     "bilinear at large values": (lambda a, b: a @ b, (1e6 * np.eye(2), np.full((2, 2), 1e-3))),
+    "huge argument": (lambda x: mnp.sum(x**2), (np.array([3e11, -1.2e12]),)),
     "tiny argument": (lambda x: mnp.log(x), (1e-7,)),
     "python control flow": (lambda x: x * 2 if x > 0 else mnp.sin(x), (0.7,)),
 }
@@ -188,6 +189,16 @@ CAUSES = {
         lambda x: mnp.exp(x.astype("float32")) + 1e6 - 1e6,
         (1.25,),
         "float32 is too coarse: f computes in float32 even for float64",
+    ),
+    "float32 within": (
+        lambda x: mnp.sum(x.astype("float32").astype("float64") ** 2), (np.array([0.3, -1.2]),), "rounds (round, floor"
+    ),
+    "a kink within the steps": (
+        lambda x: mnp.sum(mnp.abs(x)), (np.array([1.0, 1e-9]),), "closer than the steps of the differences: tiny ones"
+    ),
+    "a feature within the steps": (lambda x: mnp.tanh(1e3 * x), (1e-4,), "closer than the steps of the differences"),
+    "no rule, beside one that is nan by its constant": (
+        lambda x: mnp.sum(x**2 * mg.lax.stop_gradient(x)), (np.array([0.3, -1.2]),), "f hides part of its dependence"
     ),
     "cancellation": (lambda x: (1 - mnp.cos(x)) / (x * x), (1e-3,), "the function cancels there"),
     "float32 cancels": (

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import minigrad.numpy as mnp
+import minigrad.tracer as jax
 from minigrad.errors import (
     ArgumentError,
     ConcretizationError,
@@ -167,6 +168,18 @@ ERRORS: list[tuple[str, type[MinigradError], str]] = [
     ("mnp.sum([[1], [2, 3]])", ShapeError, "sum: the nested lists are not rectangular"),
     ("mnp.asarray([1], copy=False)", ArgumentError, "asarray: a list must be copied, for it may change"),
     ("mnp.from_dlpack(x, copy=False)", ArgumentError, "from_dlpack: the data must be copied"),
+    ("mnp.full_like(mnp.uint8([1]), 300)", ArgumentError, "full_like: 300 does not fit in uint8"),
+    ("mnp.asarray([2**63])", ArgumentError, "asarray: Python int too large"),
+    ("mnp.asarray(300, dtype='uint8')", ArgumentError, "asarray: Python integer 300 out of bounds for uint8"),
+    ("mnp.asarray([-1], dtype='uint8')", ArgumentError, "asarray: Python integer -1 out of bounds for uint8"),
+    ("x == [1, 2, 3]", ValueTypeError, "equal: a list is not a tensor"),
+    ("x < (1, 2, 3)", ValueTypeError, "less: a tuple is not a tensor"),
+    ("mnp.where(x > 0, x)", ArgumentError, "where: one of x1 and x2 is missing"),
+    ("mnp.digitize(x, x)", ShapeError, "digitize: bins are a vector of edges, got f32[2,3]"),
+    ("mnp.bincount([0, -1])", ArgumentError, "bincount: counts from 0 up, got -1"),
+    ("mnp.bincount([0, 1], weights=[1])", ShapeError, "bincount: weights i64[1] for i64[2]"),
+    ("mnp.average(x, axis=(0, 1), weights=[1, 2])", ShapeError, "average: weights i64[2] for f32[2,3]"),
+    ("mnp.arange(3 + 0j)", ArgumentError, "arange: takes real numbers, got 0, (3+0j), 1"),
     ("mnp.arange(0, 1, 0)", ArgumentError, "arange: the step is 0"),
     ("mnp.take(x, x)", DtypeError, "take: positions must be integers, got f32[2,3]"),
     ("mnp.quantile(x, 2)", ArgumentError, "quantile: q must be a number in [0, 1], or an array"),
@@ -215,6 +228,33 @@ def test_a_given_size_makes_them_possible() -> None:
             assert ours.tolist() == [*theirs, -7, -7, -7][:size]
         assert values.tolist() == [0, 1, 3, 3, 3, 3][:size]
     assert mnp.bincount(mnp.asarray([1, 1, 5]), mnp.asarray([0.5, 1, 2]), length=3).tolist() == [0, 1.5, 0]
+
+
+def test_distinct_elements_of_a_given_size() -> None:
+    """In a graph as eagerly: the numbers of NumPy, then the largest element, 0 times."""
+    x = np.array([[3.0, 1.0, 3.0], [2.0, 1.0, 3.0]])
+    values, indices, inverse, counts = np.unique(x, True, True, True)
+    for f in (mnp.unique_all, lambda x, size: mnp.unique(x, True, True, True, size=size)):
+        found = jax.jit(lambda x, f=f: tuple(f(x, size=5)))(x)
+        for ours, theirs, more in zip(found, (values, indices, inverse, counts), ([3, 3], [5, 5], None, [0, 0])):
+            assert ours.tolist() == (theirs.tolist() if more is None else [*theirs, *more])
+    assert jax.jit(lambda x: mnp.unique_counts(x, size=2))(x).counts.tolist() == [2, 1]
+    assert jax.jit(lambda x: mnp.unique_inverse(x, size=3))(x).inverse_indices.tolist() == inverse.tolist()
+    assert jax.grad(lambda x: mnp.unique_all(x, size=3).values @ np.array([1.0, 2, 4]))(x).tolist() == [
+        [4, 1, 0],
+        [2, 0, 0],
+    ]
+    assert jax.jit(lambda x: mnp.argwhere(x > 2, size=4, fill_value=-1))(x).tolist() == [
+        [0, 0], [0, 2], [1, 2], [-1, -1],
+    ]  # fmt: skip
+    assert mnp.argwhere(np.float64(3), size=2).shape == (2, 0)
+    assert [axis.tolist() for axis in jax.jit(lambda x: mnp.where(x > 2, size=2))(x)] == [[0, 0], [0, 2]]
+
+
+def test_a_shape_may_be_an_array() -> None:
+    for shape in (np.array([3, 2]), mnp.asarray([3, 2])):
+        assert mnp.zeros(shape).shape == mnp.reshape(mnp.arange(6), shape).shape == (3, 2)
+        assert mnp.broadcast_to(1, shape).shape == mnp.arange(6).reshape(shape).shape == (3, 2)
 
 
 def test_unknown_sizes_pass_through() -> None:

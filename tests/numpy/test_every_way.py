@@ -79,10 +79,11 @@ def from_function(fn: Function) -> Program:
 
 # of complex numbers they say that they do not take them
 REAL_ONLY = {
-    "cbrt", "floor", "ceil", "trunc", "rint", "signbit", "maximum", "minimum", "hypot", "arctan2", "atan2", "logaddexp",
+    "cbrt", "floor", "ceil", "trunc", "signbit", "maximum", "minimum", "hypot", "arctan2", "atan2", "logaddexp",
     "copysign", "floor_divide", "remainder", "mod", "less", "less_equal", "greater", "greater_equal", "nextafter",
     "heaviside", "ptp", "cummax", "cummin", "amax", "amin", "clip", "clip-low", "clip-names", "max-where", "min-where",
     "max-initial", "all-where", "interp-ends", "searchsorted", "searchsorted-r", "digitize",
+    "interp-number", "interp-point", "digitize-down", "digitize-down-right",
     "interp", *[f"{name}-{axis}" for name in ("max", "min") for axis in (None, 1, -1, (0, 2))],
     *[f"{name}-{axis}" for name in ("argmax", "argmin") for axis in (None, 0, -1)],
 }  # fmt: skip

@@ -11,9 +11,10 @@ import pytest
 
 import minigrad.numpy as mnp
 import minigrad.tracer as jax
-from minigrad.errors import ArgumentError, DtypeError, MinigradError, ShapeError, ValueTypeError
+from minigrad.errors import ArgumentError, ConcretizationError, DtypeError, MinigradError, ShapeError, ValueTypeError
 from minigrad.op import Array
 from minigrad.ops.kinds import Draw
+from minigrad.testing import check_grads
 from tests.numpy.functions import Function
 
 HERE = ("arranging", "calculus", "everyday", "missing", "selecting", "statistics")
@@ -324,6 +325,32 @@ def test_the_largest_of_nothing_is_the_initial_value() -> None:
     assert mnp.max(np.zeros((0, 2)), axis=0, initial=3).tolist() == [3, 3]
     with pytest.raises(ArgumentError, match="max: where= may leave nothing over, which has no max"):
         mnp.max(np.ones(2), where=np.array([True, False]))
+
+
+def test_sinc_is_smooth_at_0() -> None:
+    slope = jax.grad(mnp.sinc)
+    x = np.array([0.0, 1e-9, 0.318, 0.319, 1e200])
+    first = jax.vmap(slope)(x)
+    np.testing.assert_allclose(first[:2], -(np.pi**2) * x[:2] / 3, rtol=1e-15)
+    assert np.isfinite(first).all()
+    np.testing.assert_allclose(jax.grad(slope)(np.float64(0)), -(np.pi**2) / 3, rtol=1e-15)
+    check_grads(mnp.sinc, (np.array([0.0, 0.318, 0.319, -2.5]),), order=3)
+
+
+def test_what_is_float64_stays_so_beside_float32() -> None:
+    narrow, wide = np.float32(0.3), np.array([0.1, 1.0])
+    np.testing.assert_allclose(mnp.logaddexp2(narrow, wide), np.logaddexp2(narrow, wide), rtol=1e-15)
+
+
+def test_edges_keep_their_dtype() -> None:
+    assert [t.dtype for t in mnp.histogram([1, 2, 1], bins=[0, 1, 2, 3])] == [mnp.int64, mnp.int64]
+
+
+def test_quantiles_may_be_an_array() -> None:
+    x = mnp.asarray([3.0, 1.0, 2.0])
+    assert mnp.quantile(x, q=mnp.asarray([0.5, 1.0])).tolist() == [2, 3]
+    with pytest.raises(ConcretizationError):
+        jax.grad(lambda q: mnp.quantile(x, q))(0.5)
 
 
 def test_nan_is_one_element_or_many() -> None:

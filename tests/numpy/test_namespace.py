@@ -8,6 +8,7 @@ import inspect
 import pkgutil
 import re
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from minigrad.errors import MinigradError, SymbolicSizeError
 from minigrad.graph import check, run, specialize
 from minigrad.interpreters.batch import batched
 from minigrad.interpreters.build import trace
+from minigrad.numpy.families import FAMILIES
 from minigrad.op import Array
+from minigrad.ops.table import KINKS
 from minigrad.types import Dim, TensorType
 from tests.numpy.cases import CASES, DTYPES, Case, draw
 
@@ -148,13 +151,46 @@ def test_every_function_has_a_case() -> None:
     assert [n for n in mnp.__all__ if inspect.isfunction(getattr(mnp, n)) and n not in names] == []
 
 
+# what is not about arrays of numbers, and the two of several results, which their docstrings tell apart
+APART = (
+    "__array_namespace_info__", "astype", "broadcast_shapes", "can_cast", "finfo", "from_dlpack", "histogram",
+    "histogram_bin_edges", "iinfo", "iscomplexobj", "isdtype", "isrealobj", "ndim", "result_type", "round", "shape",
+    "size", "vectorize", "writable",
+)  # fmt: skip
+
+
+def public(module: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name in module.__all__:
+        f = getattr(module, name)
+        if inspect.ismodule(f):
+            yield from public(f, f"{prefix}{name}.")
+        elif inspect.isfunction(f):
+            yield prefix + name, f
+
+
+def test_every_docstring_says_dtypes_derivative_and_errors() -> None:
+    """A function is a row of the table of ops, of a family of families.py, or apart; and it shows an example."""
+    apart = [getattr(mnp, name) for name in APART]
+    for name, f in public(mnp):
+        text = inspect.getdoc(f) or ""
+        said = [s for s in FAMILIES if s in text.replace("\n", " ")]
+        of_row = re.search(r"(Of any shape, element by element|Shapes broadcast, or are a ShapeError)\. Takes ", text)
+        assert bool(of_row) + len(said) == (f not in apart), name
+        assert ">>> import" in text, name
+
+
+@pytest.mark.parametrize(("name", "op"), [("maximum", "max"), ("abs", "abs"), ("atan2", "atan2"), ("hypot", "hypot")])
+def test_a_kink_is_in_the_docstring(name: str, op: str) -> None:
+    assert all(k.why in getattr(mnp, name).__doc__ for k in KINKS if k.op == op)
+
+
 PROTOCOLS = ("methods", "numpy_calls")  # put on values, not into the namespace
 
 
 def test_the_namespace_lists_what_its_files_define() -> None:
     """Every public function of the files, under every name it has there."""
     internal = {"named", "unary", "binary", "accumulator", "truth", "shape_of", "check_device", "known", "from_list"}
-    internal |= {"fractions", "rows_over", "for_each_fraction"}
+    internal |= {"tell", "facts", "sizes_of", "fractions", "rows_over", "for_each_fraction"}
     for file in (f.name for f in pkgutil.iter_modules(mnp.__path__) if f.name not in PROTOCOLS):
         module = importlib.import_module(f"minigrad.numpy.{file}")
         home = getattr(mnp, file) if file in ("fft", "linalg", "special") else mnp

@@ -206,6 +206,8 @@ def test_dlpack_refusals() -> None:
         jax.jit(lambda x: np.from_dlpack(x))(mnp.ones(2))
     with pytest.raises(ArgumentError, match="from_dlpack: the data must be copied"):
         mnp.from_dlpack(np.ones(2), copy=False)
+    with pytest.raises(ValueTypeError, match="from_dlpack: cannot read a ndarray: DLPack only supports native"):
+        mnp.from_dlpack(np.arange(3, dtype=">i4"))
     with pytest.raises(ArgumentError, match="unknown device 'gpu'"):
         mnp.from_dlpack(np.ones(2), device="gpu")
 

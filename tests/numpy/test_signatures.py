@@ -352,6 +352,17 @@ def test_as_numpy(name: str, theirs: Any, ours: Any) -> None:
     assert not {p.name for p in parameters(ours)} & NOWHERE.keys()
 
 
+def by_position(function: Any, first: int, kind: Any) -> set[str]:
+    return {p.name for p in parameters(function)[first:] if p.kind is kind}
+
+
+@pytest.mark.parametrize(("name", "theirs", "ours"), SHARED, ids=[name for name, *_ in SHARED])
+def test_what_numpy_takes_by_name(name: str, theirs: Any, ours: Any) -> None:
+    """quantile(x, q=0.5): what has NumPy's name, and is not by position only in the standard, is taken by it."""
+    if name not in {line.partition("(")[0] for line in LINES}:
+        assert not by_position(ours, 1, POSITIONAL_ONLY) & by_position(theirs, 1, POSITIONAL)
+
+
 def missing(theirs: Any, ours: Any) -> set[str]:
     names = {p.name for p in parameters(ours)}
     operands = sum(p.kind is POSITIONAL_ONLY for p in parameters(ours))
