@@ -109,7 +109,7 @@ def _show(options: argparse.Namespace) -> int:
 def _cache(options: argparse.Namespace) -> int:
     store = cache.configured()
     entries = store.entries()
-    kinds = Counter(path.stem.rpartition("-")[0] for path, _ in entries)  # a key begins with its backend
+    kinds = Counter(path.stem.rpartition("-")[0] or "older" for path, _ in entries)  # a key begins with its backend
     each = ", ".join(f"{count} {backend}" for backend, count in sorted(kinds.items()))
     programs = f"{len(entries)} program{'s' * (len(entries) != 1)}{f' ({each})' * bool(each)}"
     if options.action == "clear":

@@ -67,7 +67,7 @@ class NumbaExecutable:
         self.jit = compiles()
         self.images: dict[str, bytes] = {}
         for name, kernel in made.kernels.items() if self.jit else ():
-            found = _native(*kernel) if images is None else Native(images[named(*kernel)])
+            found = _native(*kernel) if images is None else NativeKernel(images[named(*kernel)])
             self.namespace[name] = found.call
             self.images[named(*kernel)] = found.image
         self._run = self.namespace["run"]
@@ -148,7 +148,7 @@ _method = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.POINTER(_Method), ctypes.py
 )
 
 
-class Native:
+class NativeKernel:
     """A linked kernel. `call(*arrays)` runs it without the GIL; it trusts its arguments. `image` is its object code."""
 
     def __init__(self, image: bytes) -> None:
@@ -160,7 +160,7 @@ class Native:
 
 
 @lru_cache(maxsize=1024)
-def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> Native:
+def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> NativeKernel:
     """A kernel compiled for flat arrays of these dtypes.
 
     numba's own dispatcher would ask for the types of all arrays at every call, would refuse those that are read-only,
@@ -186,7 +186,7 @@ def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> Native:
         )
         made.library.add_llvm_module(llvm.parse_assembly(_entry(made.fndesc.llvm_func_name, len(dtypes))))
         made.library.finalize()
-        return Native(made.library._get_compiled_object())
+        return NativeKernel(made.library._get_compiled_object())
 
 
 def _entry(kernel: str, count: int) -> str:
