@@ -9,6 +9,7 @@ import argparse
 import inspect
 import pkgutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -108,7 +109,9 @@ def _show(options: argparse.Namespace) -> int:
 def _cache(options: argparse.Namespace) -> int:
     store = cache.configured()
     entries = store.entries()
-    programs = f"{len(entries)} program{'s' * (len(entries) != 1)}"
+    kinds = Counter(path.stem.rpartition("-")[0] or "older" for path, _ in entries)  # a key begins with its backend
+    each = ", ".join(f"{count} {backend}" for backend, count in sorted(kinds.items()))
+    programs = f"{len(entries)} program{'s' * (len(entries) != 1)}{f' ({each})' * bool(each)}"
     if options.action == "clear":
         print(f"deleted {store.clear()} of {programs} in {store.folder}")
         return 0

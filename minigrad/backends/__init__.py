@@ -43,7 +43,7 @@ _COMPILERS: dict[str, Callable[..., Any] | None] = {
     "numba": numba.NumbaExecutable,
     "llvm": llvm.Compiled,
 }
-_KEPT = frozenset({"llvm"})  # whose programs are kept on disk
+_KEPT = frozenset({"llvm", "numba"})  # whose programs are kept on disk, if they are compiled at all
 _REUSE = frozenset({"llvm"})  # whose outputs may take over the memory of donated inputs
 
 
@@ -75,7 +75,8 @@ def compile(
             hint="fix them first: specialize(graph, {name: size})",
         )
     start = time.perf_counter()
-    key = identity.key(graph, name, optimize, donated) if name in _KEPT and cache.store() else None
+    keeps = name in _KEPT and cache.store() and (name != "numba" or numba.compiles())
+    key = identity.key(graph, name, optimize, donated) if keeps else None
     executable: Any = kept.load(key, graph, optimize) if key else None
     if executable is None:
         with collector_paused():

@@ -39,8 +39,9 @@ def key(graph: Graph, backend: str, optimize: bool, donated: Collection[int] = (
     text = to_text(graph, lines=False, names=False, rules=False, spell=_spell)
     if "host(" in text:
         return None
-    settings = (backend, optimize, sorted(donated), config.check_graphs.get())
-    return hashlib.blake2b(repr((text, settings, surroundings())).encode(), digest_size=20).hexdigest()
+    settings = (backend, optimize, sorted(donated), config.check_graphs.get(), _numba() if backend == "numba" else ())
+    digest = hashlib.blake2b(repr((text, settings, surroundings())).encode(), digest_size=20)
+    return f"{backend}-{digest.hexdigest()}"
 
 
 def _spell(array: ndarray) -> str:
@@ -54,6 +55,18 @@ def _spell(array: ndarray) -> str:
 def surroundings() -> tuple[Any, ...]:
     """Everything but the graph and the settings. LLVM itself is not asked: its library takes long to load."""
     return (_sources(), versions(), native.layout(), platform.machine(), sys.platform, processor())
+
+
+def _numba() -> tuple[Any, ...]:
+    """numba's version, and the environment it takes settings from."""
+    settings = sorted([(name, x) for name, x in os.environ.items() if name.startswith("NUMBA_")])
+    return (_numba_version(), settings)
+
+
+@cache
+def _numba_version() -> bytes:
+    found = find_spec("numba")
+    return (Path(found.origin).parent / "_version.py").read_bytes() if found and found.origin else b""
 
 
 def versions() -> tuple[Any, ...]:

@@ -1,9 +1,12 @@
-"""Between the llvm backend and the cache: a compiled program as an entry, and back.
+"""Between the compiling backends and the cache: a compiled program as an entry, and back.
 
-Floor 4. An entry holds object code and constants. The nodes of foreign kernels are not in it: they are taken from the
-graph that is being compiled, which has equal ones. So a program comes back without a pass being run, unless a pass has
-made such a node (by simplifying a graph it holds); otherwise the graph after the passes is made again only when
-somebody asks for it.
+Floor 4. An entry of llvm's holds object code and constants. The nodes of foreign kernels are not in it: they are taken
+from the graph that is being compiled, which has equal ones. So a program comes back without a pass being run, unless a
+pass has made such a node (by simplifying a graph it holds); otherwise the graph after the passes is made again only
+when somebody asks for it.
+
+An entry of numba's holds the object code of the kernels. The Python around them is not in it: it is written again from
+the graph, passes and all, and of each kernel it must say what was compiled.
 """
 
 from __future__ import annotations
@@ -18,7 +21,9 @@ from minigrad import passes
 from minigrad.backends import cache, native
 from minigrad.backends.cache import Entry
 from minigrad.backends.llvm import CALLBACK, Compiled, LlvmExecutable, Program
+from minigrad.backends.numba import NumbaExecutable
 from minigrad.graph import Const, Graph, Node, subgraphs
+from minigrad.interpreters.build import collector_paused
 from minigrad.op import ndarray
 from minigrad.passes.inline import inline
 from minigrad.passes.schedule import Schedule, schedule
@@ -52,13 +57,32 @@ class Restored(LlvmExecutable):
         return schedule(inline(self.graph))
 
 
-def load(key: str, graph: Graph, optimize: bool) -> Restored | None:
+def load(key: str, graph: Graph, optimize: bool) -> Restored | NumbaExecutable | None:
     """The executable for a graph, if the cache has it."""
     store = cache.store()
     entry = store.load(key) if store else None
     if entry is None:
         return None
-    about, payload = entry.description, entry.payload
+    restore = _numba if "images" in entry.description else _llvm
+    return restore(entry.description, entry.payload, graph, optimize)
+
+
+def _numba(about: dict[str, Any], payload: bytes, graph: Graph, optimize: bool) -> NumbaExecutable | None:
+    images, start = {}, 0
+    for name, size in about["images"].items():
+        images[name] = payload[start : start + size]
+        start += size
+    with collector_paused():
+        optimized, history = passes.run(graph) if optimize else (graph, [])
+        try:
+            executable = NumbaExecutable(optimized, images)
+        except (KeyError, RuntimeError):  # a pass that gives other graphs at times; a function that numba has to load
+            return None
+    executable.history = history
+    return executable
+
+
+def _llvm(about: dict[str, Any], payload: bytes, graph: Graph, optimize: bool) -> Restored | None:
     given = _constants(graph) if any("given" in c for c in about["constants"]) else []
     constants = []
     start = about["code"]
@@ -82,10 +106,14 @@ def load(key: str, graph: Graph, optimize: bool) -> Restored | None:
     return Restored(graph, optimize, Program(constants, about["arena"], foreign, about["kernels"], reused), code)
 
 
-def save(key: str, graph: Graph, executable: Compiled) -> None:
+def save(key: str, graph: Graph, executable: Compiled | NumbaExecutable) -> None:
     """Keep an executable that was compiled for a graph."""
     store = cache.store()
     if store is None:
+        return
+    if isinstance(executable, NumbaExecutable):
+        sizes = {name: len(image) for name, image in executable.images.items()}
+        store.save(key, Entry({"images": sizes}, b"".join(executable.images.values())))
         return
     program, code = executable.program, executable.native
     numbers, passed = _numbers(program, graph), False

@@ -50,9 +50,7 @@ class Native:
         given = {signals.FOREIGN: foreign, pool.POOL: POOL.address, THREADS: threads_setter()}
         given.update({name: address(getattr(ctypes.pythonapi, name)) for name in signals.SYMBOLS})
         known = {name: given[name] if name in given else blas(name)[0] for name in symbols}
-        self._code = loader.load(image, lambda name: known.get(name) or loader.process_symbol(name))
-        if self._code is None:
-            self._code = _link(image, known)
+        self._code = linked(image, known, (ENTRY, pool.WORKER) if pool.POOL in symbols else (ENTRY,))
         self.threaded = pool.POOL in symbols or any(name in BLAS for name in symbols)
         if pool.POOL in symbols:
             POOL.adopt(self._code[pool.WORKER], self._code)
@@ -60,12 +58,19 @@ class Native:
         self.run = Entry(self._code[ENTRY])
 
 
-def _link(image: bytes, known: dict[str, int]) -> Any:
+def linked(image: bytes, known: dict[str, int], exported: tuple[str, ...]) -> Any:
+    """Object code in memory: `[name]` is where an exported function begins. `known` are the addresses of what it calls,
+    functions of C's libraries aside."""
+    code = loader.load(image, lambda name: known.get(name) or loader.process_symbol(name))
+    return _link(image, known, exported) if code is None else code
+
+
+def _link(image: bytes, known: dict[str, int], exported: tuple[str, ...]) -> Any:
     """The same by LLVM's linker."""
     with _lock:
-        builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process().export_symbol(ENTRY)
-        if pool.POOL in known:
-            builder.export_symbol(pool.WORKER)
+        builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
+        for name in exported:
+            builder.export_symbol(name)
         for name, place in known.items():
             builder.import_symbol(name, place)
         return builder.link(_linker(), f"minigrad{next(_serial)}")

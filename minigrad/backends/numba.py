@@ -1,29 +1,31 @@
 """The numba backend: a graph as Python that can be read and stepped through, its kernels compiled by numba.
 
 Floor 4. `exe.source` is the text; tracebacks and debuggers show it. With the setting `jit` off (MINIGRAD_JIT=0) the
-kernels run as the Python they are: slow, but a breakpoint can stand in the innermost loop. numba is loaded when the
-first kernel is compiled.
+kernels run as the Python they are: slow, but a breakpoint can stand in the innermost loop. A compiled kernel is object
+code that knows nothing of numba: `kept` puts it into the cache, and numba is loaded when a kernel is not there.
 """
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import linecache
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import lru_cache
-from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from minigrad import config
+from minigrad.backends import native
 from minigrad.backends.inputs import Inputs
 from minigrad.backends.outputs import Outputs
 from minigrad.control.plan import explain
 from minigrad.errors import BackendError
 from minigrad.graph import Graph, Node
 from minigrad.lazy import lazy_module
+from minigrad.loops import signals
 from minigrad.loops.prelude import PythonFunction
 from minigrad.loops.python_program import program
 from minigrad.op import ndarray
@@ -32,19 +34,27 @@ from minigrad.passes.plan import ALIGNMENT, plan
 from minigrad.passes.schedule import ForeignKernel, schedule
 from minigrad.types import SHORT, DType
 
+llvm: Any = lazy_module("llvmlite.binding")
 llvm_ir: Any = lazy_module("llvmlite.ir")
 numba: Any = lazy_module("numba")
 numba_compiler: Any = lazy_module("numba.core.compiler")
 numba_registry: Any = lazy_module("numba.core.registry")
 numba_extending: Any = lazy_module("numba.extending")
 
-_lock = RLock()  # numba's contexts are shared by the process
+
+def compiles() -> bool:
+    """Are kernels compiled, as the settings have it, or run as Python?"""
+    return config.jit.get() and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
 
 
 class NumbaExecutable:
-    """A graph as Python. Safe to call from several threads at once."""
+    """A graph as Python. Safe to call from several threads at once.
 
-    def __init__(self, graph: Graph) -> None:
+    `images` is the object code of its kernels, by what they are (see `named`), if they were compiled before; KeyError
+    if it lacks one.
+    """
+
+    def __init__(self, graph: Graph, images: Mapping[str, bytes] | None = None) -> None:
         self.graph = graph
         self.history: list[Any] = []
         self.seconds = 0.0
@@ -54,10 +64,12 @@ class NumbaExecutable:
         self.source = made.text
         self.filename = _remember(graph.name, made.text)
         self.namespace = _defined(made.text, self.filename)
-        self.jit = config.jit.get() and os.environ.get("NUMBA_DISABLE_JIT", "0") in ("", "0")
-        if self.jit:
-            self._compiled = {name: _native(f, dtypes) for name, (f, dtypes) in made.kernels.items()}
-            self.namespace.update({name: found.entry_point for name, found in self._compiled.items()})
+        self.jit = compiles()
+        self.images: dict[str, bytes] = {}
+        for name, kernel in made.kernels.items() if self.jit else ():
+            found = _native(*kernel) if images is None else NativeKernel(images[named(*kernel)])
+            self.namespace[name] = found.call
+            self.images[named(*kernel)] = found.image
         self._run = self.namespace["run"]
         self._places = made.work
         self._inputs = Inputs(graph)
@@ -117,29 +129,90 @@ def _defined(text: str, filename: str) -> dict[str, Any]:
     return namespace
 
 
+def named(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> str:
+    """What tells a kernel from all others: a digest of its text, of all it calls, and of its arrays' dtypes."""
+    return hashlib.blake2b(repr((kernel, dtypes)).encode(), digest_size=20).hexdigest()
+
+
+# ── kernels as native code ───────────────────────────────────────────────────────────────────────
+class _Method(ctypes.Structure):
+    """CPython's PyMethodDef."""
+
+    _fields_ = (("name", ctypes.c_char_p), ("at", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
+
+
+_FASTCALL = 0x80  # METH_FASTCALL: called with an array of objects and their number
+_ENTRY, _ZERO = "minigrad_kernel", "PyLong_FromLong"
+_method = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.POINTER(_Method), ctypes.py_object, ctypes.c_void_p)(
+    ("PyCFunction_NewEx", ctypes.pythonapi)
+)
+
+
+class NativeKernel:
+    """A linked kernel. `call(*arrays)` runs it without the GIL; it trusts its arguments. `image` is its object code."""
+
+    def __init__(self, image: bytes) -> None:
+        known = {n: native.address(getattr(ctypes.pythonapi, n)) for n in (*signals.SYMBOLS, _ZERO)}
+        code = native.linked(image, known, (_ENTRY,))
+        method = _Method(b"kernel", code[_ENTRY], _FASTCALL, None)
+        self.image = image
+        self.call = _method(method, (method, code), None)  # lives as long as those must
+
+
 @lru_cache(maxsize=1024)
-def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> Any:
-    """A kernel compiled for flat arrays of these dtypes. Its `entry_point` trusts its arguments.
+def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> NativeKernel:
+    """A kernel compiled for flat arrays of these dtypes.
 
     numba's own dispatcher would ask for the types of all arrays at every call, would refuse those that are read-only,
     and cannot be told that no array overlaps with one that is written, without which most loops are not vectorised.
+    Its wrappers call its runtime. So the kernel takes pointers, and our own text stands between it and Python.
     """
-    with _lock:
-        try:
-            function = _prepared(kernel)
-            array = [numba.types.Array(numba.from_dtype(d), 1, "C") for d in dtypes]
-        except ImportError as missing:
-            hint = "pip install numba; or set MINIGRAD_JIT=0, and the kernels run as Python"
-            raise BackendError(f"the numba backend needs numba: {missing}", hint=hint) from missing
+    try:
+        lock = numba.core.compiler_lock.global_compiler_lock  # numba's contexts are shared by the process
+    except ImportError as missing:
+        hint = "pip install numba; or set MINIGRAD_JIT=0, and the kernels run as Python"
+        raise BackendError(f"the numba backend needs numba: {missing}", hint=hint) from missing
+    with lock:
+        # bools are bytes, 0 or 1: numba cannot read bools through a pointer
+        pointers = [numba.types.CPointer(numba.from_dtype(np.uint8 if d.kind == "b" else d)) for d in dtypes]
         flags = numba_compiler.Flags()
-        flags.nrt = flags.release_gil = flags.noalias = flags.no_cfunc_wrapper = True
+        flags.noalias = flags.no_compile = flags.no_cpython_wrapper = flags.no_cfunc_wrapper = True
         flags.error_model = "numpy"
         target = numba_registry.cpu_target
         target.typing_context.refresh()
         target.target_context.refresh()
-        return numba_compiler.compile_extra(
-            target.typing_context, target.target_context, function, array, numba.types.void, flags, {}
+        made = numba_compiler.compile_extra(
+            target.typing_context, target.target_context, _prepared(kernel), pointers, numba.types.void, flags, {}
         )
+        made.library.add_llvm_module(llvm.parse_assembly(_entry(made.fndesc.llvm_func_name, len(dtypes))))
+        made.library.finalize()
+        return NativeKernel(made.library._get_compiled_object())
+
+
+def _entry(kernel: str, count: int) -> str:
+    """LLVM's text of a function CPython can call with `count` arrays. numba's takes places for a result and an error
+    (there are none), and where the elements are."""
+    found = ""
+    for k in range(count):
+        found += f"  %at{k} = getelementptr ptr, ptr %arrays, i64 {k}\n  %array{k} = load ptr, ptr %at{k}\n"
+        found += f"  %data{k} = getelementptr i8, ptr %array{k}, i64 {native.layout().data}\n"
+        found += f"  %p{k} = load ptr, ptr %data{k}\n"
+    pointers = "".join([f", ptr %p{k}" for k in range(count)])
+    return f"""\
+{signals.text(long=True)}
+declare i32 @"{kernel}"(ptr, ptr{", ptr" * count})
+declare ptr @{_ZERO}(i64)
+define ptr @{_ENTRY}(ptr %self, ptr %arrays, i64 %count) nounwind {{
+  %state = alloca ptr
+  %result = alloca ptr
+  %error = alloca ptr
+{found}\
+  call void @{signals.ENTER}(ptr %state)
+  %status = call i32 @"{kernel}"(ptr %result, ptr %error{pointers})
+  call void @{signals.LEAVE}(ptr %state)
+  %zero = call ptr @{_ZERO}(i64 0)
+  ret ptr %zero
+}}"""
 
 
 @lru_cache(maxsize=1024)

@@ -5,6 +5,8 @@ import linecache
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
+from time import perf_counter
 
 import numpy as np
 import pytest
@@ -63,7 +65,7 @@ def test_models_print(name: str) -> None:
 
 
 # ── compiled ─────────────────────────────────────────────────────────────────────────────────────
-SOME = {"log1p", "tanh", "erfc", "cos", "floor_div", "rem", "max", "shift_right", "sign", "not"}
+SOME = {"log1p", "tanh", "erfc", "cos", "floor_div", "rem", "max", "shift_right", "sign", "not", "nextafter"}
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "int8", "uint64", "bool"])
@@ -110,6 +112,29 @@ def test_compiled_programs(compiled: None) -> None:
     g = graph_of(f, "f32[4,6]", "f32[6,5]")
     exe = agrees(g, draw_inputs(g, special=False), "numba", ulps=2**8, optimize=True)
     assert exe.jit
+
+
+def test_other_threads_run_meanwhile(compiled: None) -> None:
+    """Kernels run without the GIL: in the middle of one, this thread sees the clock."""
+    exe = backends.compile(graph_of(lambda x: [Sum((0,))(e.sin(x))], "f64[3000000]"), "numba")
+    assert exe.source.count("def kernel") == 1
+    x, times = np.ones(3_000_000), list[float]()
+
+    def run() -> None:
+        times.append(perf_counter())
+        exe([x])
+        times.append(perf_counter())
+
+    def seen() -> bool:
+        times.clear()
+        thread, looks = Thread(target=run), list[float]()
+        thread.start()
+        while len(times) < 2:
+            looks.append(perf_counter())
+        quarter = (times[1] - times[0]) / 4
+        return any(times[0] + quarter < t < times[1] - quarter for t in looks)
+
+    assert any(seen() for _ in range(10))
 
 
 def test_jit_on_numba(compiled: None) -> None:
