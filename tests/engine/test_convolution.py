@@ -10,7 +10,7 @@ from minigrad import config, passes, tracer
 from minigrad.ops.convolve import conv
 from minigrad.ops.pool import avg_pool, max_pool
 from minigrad.passes.inline import inline
-from minigrad.passes.schedule import ForeignKernel, PatchKernel, schedule
+from minigrad.passes.schedule import ForeignKernel, LoopKernel, PatchKernel, direct, schedule, winograd
 
 BACKENDS = ("llvm", "numba")
 
@@ -55,6 +55,88 @@ def test_convolutions(seed):
     f = lambda x, w: conv(x, w, stride, padding, lhs_dilation=lhs, rhs_dilation=rhs, groups=groups)
     rng = np.random.default_rng(seed)
     check(with_gradients(f), [rng.normal(size=s) for s in (x, w)], np.float64, 1e-10)
+
+
+def ways(program, *xs):
+    """How the convolutions of a program are done, in order."""
+    graph, _ = passes.run(inline(tracer.make_graph(program)(*map(mnp.asarray, xs))))
+    labels = [n.op.label for n in schedule(graph).graph.nodes]
+    return [label for label in labels if label in ("winograd", "patchproduct")]
+
+
+@pytest.fixture
+def wherever_possible(monkeypatch):
+    """Winograd's way and the direct one for convolutions of any size."""
+    for name in ("_CHANNELS", "_MANY", "_TILES", "_USED"):
+        monkeypatch.setattr(winograd, name, 0)
+    monkeypatch.setattr(direct, "_OUTPUTS", 100)
+    with config.cache.using(False):
+        yield
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
+@pytest.mark.parametrize("seed", range(6))
+def test_any_3x3_convolution_as_winograd_does_it(seed, dtype, tolerance, wherever_possible):
+    rng = np.random.default_rng(seed)
+    (n, c, o), sizes = rng.integers(1, 5, 3), rng.integers(4, 25, 2)
+    padding = tuple((int(low), int(high)) for low, high in rng.integers(-1 if seed % 2 else 0, 4, (2, 2)))
+    program = with_gradients(lambda x, w: conv(x, w, padding=padding))
+    xs = [rng.normal(size=s).astype(dtype) for s in ((n, c, *sizes), (o, c, 3, 3))]
+    assert ways(program, *xs) == ["winograd"] * 3
+    check(program, xs, dtype, tolerance)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("seed", range(6))
+def test_any_convolution_of_one_channel_a_group_without_patches(seed, dtype, wherever_possible):
+    rng = np.random.default_rng(seed)
+    rank, groups, outputs, n = 1 + seed % 3, *(int(k) for k in rng.integers(1, 4, 3))
+    window, gap = rng.integers(1, 4, rank), int(rng.integers(1, 3))
+    sizes = (window - 1) * gap + rng.integers(4, 8, rank)
+    f = lambda x, w: conv(x, w, padding=int(seed > 2), rhs_dilation=gap, groups=groups)
+    xs = [rng.normal(size=s).astype(dtype) for s in ((n, groups, *sizes), (groups * outputs, 1, *window))]
+    assert "patchproduct" not in ways(f, *xs)
+    check(with_gradients(f), xs, dtype, 1e-5 if dtype == "float32" else 1e-12)
+
+
+def test_the_way_is_chosen_by_shape():
+    def of(x, w, **how):
+        program = with_gradients(lambda x, w: conv(x, w, padding=1, **how))
+        return ways(program, np.zeros(x, np.float32), np.zeros(w, np.float32))
+
+    assert of((8, 64, 56, 56), (64, 64, 3, 3)) == ["winograd"] * 3
+    assert of((8, 64, 56, 56), (64, 64, 3, 3), stride=2) == ["patchproduct"] * 5  # by the input: by phases
+    assert of((8, 64, 56, 56), (64, 64, 5, 5)) == ["patchproduct"] * 3
+    assert of((1, 64, 14, 14), (64, 64, 3, 3)) == ["patchproduct"] * 3  # few tiles
+    assert of((8, 3, 56, 56), (64, 3, 3, 3)) == ["patchproduct"] * 3  # few channels
+    assert of((8, 64, 56, 56), (64, 1, 3, 3), groups=64) == []
+    assert of((8, 64, 56, 56), (64, 2, 3, 3), groups=32) == ["patchproduct"] * 3
+    assert of((8, 64, 56, 56), (64, 1, 3, 3), groups=64, stride=2) == ["patchproduct"] * 2  # no slices side by side
+
+
+def test_the_derivative_by_a_depthwise_kernel_is_one_pass_over_the_images():
+    x, y_bar = np.zeros((2, 8, 30, 30), np.float32), np.zeros((2, 8, 28, 28), np.float32)
+    program = lambda x, w, y_bar: tracer.vjp(lambda w: conv(x, w, groups=8), w)[1](y_bar)
+    graph, _ = passes.run(inline(tracer.make_graph(program)(x, np.zeros((8, 1, 3, 3), np.float32), y_bar)))
+    sums = [sum(r.kind == "reduce" for r in k.roots) for k in schedule(graph).kernels if isinstance(k, LoopKernel)]
+    assert max(sums) == sum(sums) == 9
+
+
+def test_winograd_is_as_exact_in_float32_as_it_says():
+    """Up to 9 times the errors of patches, which are 2.5e-6 of the standard deviation for 9·64 products."""
+    rng = np.random.default_rng(0)
+    x, w = rng.normal(size=(2, 64, 30, 30)), rng.normal(size=(64, 64, 3, 3))
+    wanted = np.asarray(tracer.jit(conv, backend="numpy")(mnp.asarray(x), mnp.asarray(w)))
+    xs = [mnp.asarray(a.astype("float32")) for a in (x, w)]
+    assert ways(conv, *xs) == ["winograd"]
+    assert np.abs(np.asarray(tracer.jit(conv, backend="llvm")(*xs)) - wanted).max() < 2.2e-5 * wanted.std()
+
+
+def test_explain_names_winograd_and_its_products():
+    xs = [mnp.asarray(np.zeros(s, np.float32)) for s in ((8, 64, 56, 56), (64, 64, 3, 3))]
+    text = tracer.jit(lambda x, w: conv(x, w, padding=1)).explain(*xs)
+    assert "library call 36×[64,64]·[64,1568]" in text
+    assert "# winograd" in text
 
 
 @pytest.mark.parametrize("pool", [max_pool, avg_pool])
@@ -103,13 +185,16 @@ def test_nothing_of_a_network_is_left_to_the_reference_or_copied_to_be_turned():
     assert not [k for k in kernels if str(k) == "loops: permute"]
 
 
-@pytest.mark.parametrize("groups", [1, 4])
-def test_large_convolutions_are_the_same_on_any_number_of_threads(groups):
+@pytest.mark.parametrize(
+    ("size", "groups", "way"), [(5, 1, PatchKernel), (3, 4, PatchKernel), (3, 1, None), (3, 32, None)]
+)
+def test_large_convolutions_are_the_same_on_any_number_of_threads(size, groups, way):
     rng = np.random.default_rng(0)
-    xs = [mnp.asarray(rng.normal(size=s).astype("float32")) for s in ((6, 32, 20, 20), (64, 32 // groups, 3, 3))]
+    shapes = (6, 32, 24, 24), (64, 32 // groups, size, size)
+    xs = [mnp.asarray(rng.normal(size=s).astype("float32")) for s in shapes]
     program = with_gradients(lambda x, w: conv(x, w, padding=1, groups=groups))
     graph, _ = passes.run(inline(tracer.make_graph(program)(*xs)))
-    assert any(k.call.blocks[0] > 1 for k in schedule(graph).kernels if isinstance(k, PatchKernel))
+    assert way is None or any(k.call.blocks[0] > 1 for k in schedule(graph).kernels if isinstance(k, way))
     check(program, xs, "float32", 1e-5)
     found = []
     for threads in (1, 2):

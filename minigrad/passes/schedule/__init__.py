@@ -1,9 +1,9 @@
 """schedule: which kernels a graph becomes. What is computed together, what is stored, what the library does.
 
 Floor 4. Elementwise and movement ops join their readers by index substitution (`inline`), stored values of one loop
-space share a kernel (`group`), contractions are calls of BLAS (`matmul`), convolutions too (`channels`,
-`convolve`, `patches`), reductions take what they sum in, and what
-has no lowering runs through its NumPy implementation. A loop or a branch is a kernel that holds schedules.
+space share a kernel (`group`), contractions are calls of BLAS (`matmul`), most convolutions too (`channels`,
+`convolve`, `winograd`, `patches`; `direct` ones are elementwise), reductions take what they sum in, and what has no
+lowering runs through its NumPy implementation. A loop or a branch is a kernel that holds schedules.
 """
 
 from __future__ import annotations

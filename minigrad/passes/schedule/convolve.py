@@ -1,8 +1,8 @@
-"""Convolutions as products of matrices: without patches where there need be none, or as a `PatchProduct`.
+"""Convolutions by the best of four ways: one product of matrices, Winograd's, elementwise, or as a `PatchProduct`.
 
-Floor 4. Everything has the channels outermost, [C, N, ...]. The convolutions that are derivatives come through here,
-too: that by the kernel has a window as large as an image and few places, that by the input of a strided convolution
-has steps between the elements of its input.
+Floor 4. The shape decides (see `winograd.pays` and `direct.pays`). Everything has the channels outermost, [C, N, ...].
+The convolutions that are derivatives come through here, too: that by the kernel has a window as large as an image and
+few places, that by the input of a strided convolution has steps between the elements of its input.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from minigrad.ops.convolve import Conv, dilated
 from minigrad.ops.movement import Permute, Reshape
 from minigrad.ops.pieces import Pad, Slice
 from minigrad.passes.rewrite import Sweep, uniform_const
+from minigrad.passes.schedule import direct, winograd
 from minigrad.passes.schedule.windows import Interleave, PatchProduct, meeting, of_phase, phases
 from minigrad.types import TensorType
 
@@ -30,7 +31,12 @@ def convolution(s: Sweep, op: Conv, x: Atom, w: Atom) -> Atom:
         return _spread(s, op, x, w)
     rank, window = len(op.stride), w.type.shape[2:]
     (n, _, *places) = op.out_type(_outermost(x.type), w.type).shape
-    x = _bordered(s, op, x, [dilated(k, r) for k, r in zip(window, op.rhs_dilation, strict=True)], places)
+    if winograd.pays(op, x.type, w.type, places):
+        if winograd.is_by_kernel(w.type, places):
+            return winograd.by_kernel(s, _bordered(s, op, x, winograd.reach(window)), w)
+        return winograd.filtered(s, _bordered(s, op, x, winograd.reach(places)), w, places)
+    spans = (dilated(k, r) for k, r in zip(window, op.rhs_dilation, strict=True))
+    x = _bordered(s, op, x, [(k - 1) * step + span for k, step, span in zip(places, op.stride, spans, strict=True)])
     if op.groups == 1 and math.prod(window) == 1:  # a matrix for each place
         x = _every(s, x, places, op.stride)
         y = s.emit(DotGeneral(((1,), (0,))), w, x)
@@ -40,12 +46,14 @@ def convolution(s: Sweep, op: Conv, x: Atom, w: Atom) -> Atom:
         axes = tuple(range(2, rank + 2))
         y = s.emit(DotGeneral(((1, *axes), (0, *axes))), w, x)
         return s.emit(Reshape((w.type.shape[0], n, *places)), y)
+    if direct.pays(op, x.type, w.type, places):
+        by_kernel = math.prod(window) > math.prod(places)
+        return direct.by_kernel(s, op, x, w, places) if by_kernel else direct.filtered(s, op, x, w)
     return s.emit(PatchProduct(op.stride, op.rhs_dilation, op.groups), x, w)
 
 
-def _bordered(s: Sweep, op: Conv, x: Atom, spans: list[Any], places: list[Any]) -> Atom:
+def _bordered(s: Sweep, op: Conv, x: Atom, sizes: list[Any]) -> Atom:
     """x with as much of its border, and of itself, as the windows reach."""
-    sizes = [(m - 1) * step + span for m, step, span in zip(places, op.stride, spans, strict=True)]
     low = [lo for lo, _ in op.padding]
     high = [
         size - lo - dilated(n, step)

@@ -80,7 +80,7 @@ class Groups:
         root.level = self.levels[root.out] = level
         for a in reads if not root.alone else ():
             beside = self.beside.setdefault((level, a, root.extents), root)
-            if beside is not root and root.kind == "map":
+            if beside is not root and root.kind in ("map", "reduce"):
                 united = self._united(joined, self.group[beside.out])
                 joined = joined if isinstance(united, str) else united
         for r in joined.roots:

@@ -116,7 +116,7 @@ def patches(n: Node, makers: Makers) -> tuple[Patches, Atom, Atom]:
     fixed, cut = (spots, taps) if summed else (taps, spots)
     whole = not summed or lie[1] == math.prod(window)
     rest = _size(fixed[1:])
-    chunk = _divisor(fixed[0][0], max(-(-fixed[0][0] // _PARTS), -(-_NARROW // rest))) if summed else fixed[0][0]
+    chunk = divisor(fixed[0][0], max(-(-fixed[0][0] // _PARTS), -(-_NARROW // rest))) if summed else fixed[0][0]
     tile = _tile(chunk * rest, [size for size, _ in cut], whole)
     found = Patches(
         n.out.type.dtype, op.groups, o // op.groups, c // op.groups * steps[0], fixed, cut, chunk, tile, summed, *lie
@@ -149,9 +149,9 @@ def _tile(rows: int, cut: Sequence[int], whole: bool) -> tuple[int, int]:
     outer, first, inner = cut[0], cut[1], math.prod(cut[2:])
     most = max(_PANEL // rows, _NARROW)
     if most >= first * inner:
-        return (_divisor(outer, most // (first * inner)) if whole else 1), first
-    return 1, _divisor(first, max(most // inner, 1))
+        return (divisor(outer, most // (first * inner)) if whole else 1), first
+    return 1, divisor(first, max(most // inner, 1))
 
 
-def _divisor(n: int, most: int) -> int:
+def divisor(n: int, most: int) -> int:
     return next(k for k in range(min(n, most), 0, -1) if n % k == 0)

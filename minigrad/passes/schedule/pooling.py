@@ -24,14 +24,14 @@ from minigrad.passes.rewrite import Sweep, uniform_const
 from minigrad.passes.schedule.windows import Interleave, meeting, of_phase, phases
 from minigrad.types import INT32, TensorType
 
-_MOST = 64  # taps that are written out: of a window, or of one of its axes where each can be done by itself
+MOST = 64  # taps that are written out: of a window, or of one of its axes where each can be done by itself
 _TOGETHER = 16  # taps of a window done at once
 
 
 def is_small(op: Windowing, t: TensorType, by_axis: bool = False) -> bool:
     """Can the windows be written out, tap by tap?"""
     taps = max((*op.window, 1)) if by_axis else math.prod(op.window)
-    return math.prod(op.window) > 0 and taps <= _MOST and t.size > 0 and math.prod(op.places(t)) > 0
+    return math.prod(op.window) > 0 and taps <= MOST and t.size > 0 and math.prod(op.places(t)) > 0
 
 
 def window_sum(s: Sweep, op: Windowing, x: Atom) -> Atom:
@@ -45,16 +45,16 @@ def window_max(s: Sweep, op: Windowing, x: Atom) -> Atom:
 def _combined(s: Sweep, row: Row, op: Windowing, x: Atom) -> Atom:
     """The elements of each window combined; large windows axis by axis."""
     if math.prod(op.window) <= _TOGETHER:
-        return reduce(lambda a, b: s.emit(row, a, b), _taps(s, op, x))
+        return reduce(lambda a, b: s.emit(row, a, b), each_tap(s, op, x))
     for d in range(len(op.window)):
         alone = [tuple(p[k] if k == d else 1 for k in range(len(p))) for p in (op.window, op.stride, op.dilation)]
-        x = reduce(lambda a, b: s.emit(row, a, b), _taps(s, type(op)(*alone), x))
+        x = reduce(lambda a, b: s.emit(row, a, b), each_tap(s, type(op)(*alone), x))
     return x
 
 
 def first_largest(s: Sweep, op: Windowing, x: Atom) -> Atom:
     """The number (int32) of the tap with each window's first largest element; NaN wins."""
-    taps = _taps(s, op, x)
+    taps = each_tap(s, op, x)
     largest = reduce(lambda a, b: s.emit(e.max_, a, b), taps)
     found: Atom = uniform_const(s, len(taps) - 1, largest.type.with_dtype(INT32))
     for k in reversed(range(len(taps) - 1)):
@@ -107,7 +107,7 @@ def _windows_of(op: Windowing, f: Sequence[int]) -> list[tuple[int, tuple[int, .
     return found
 
 
-def _taps(s: Sweep, op: Windowing, x: Atom) -> list[Var]:
+def each_tap(s: Sweep, op: Windowing, x: Atom) -> list[Var]:
     """For each element of the window, that element of every window."""
     rank = len(op.window)
     places = op.places(x.type)[x.type.ndim - rank :]
