@@ -19,11 +19,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import reduce
 
 import numpy as np
 
+from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Const
 from minigrad.op import ndarray
 from minigrad.ops import elementwise as e
