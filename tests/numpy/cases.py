@@ -234,6 +234,8 @@ CASES: list[Case] = [
     same("tensordot", lambda xp, x, y: xp.tensordot(x, y, axes=2), "dab abc"),
     same("tensordot-pairs", lambda xp, x, y: xp.tensordot(x, y, axes=((0,), (1,))), "ab ca"),
     same("einsum", lambda xp, x, y: xp.einsum("dab,cb->acd", x, y), "dab cb"),
+    same("einsum-numbers", lambda xp, x, y: xp.einsum(x, [..., 2], y, [1, 2], [1, ...]), "dab cb"),
+    same("einsum-numbers-only", lambda xp, x, y: xp.einsum(x, [3, 0, 1], y, [2, 1]), "dab cb"),
     same("kron", lambda xp, x, y: xp.kron(x, y), "ab c"),
     same("cross", lambda xp, x, y: xp.cross(x, y), "a3 3"),
     same("convolve", lambda xp, x, y: xp.convolve(x, y), "6 3", kinds="if"),

@@ -174,6 +174,7 @@ ERRORS: list[tuple[str, type[MinigradError], str]] = [
     ("mnp.asarray([-1], dtype='uint8')", ArgumentError, "asarray: Python integer -1 out of bounds for uint8"),
     ("x == [1, 2, 3]", ValueTypeError, "equal: a list is not a tensor"),
     ("x < (1, 2, 3)", ValueTypeError, "less: a tuple is not a tensor"),
+    ("mnp.einsum(x, 3)", ArgumentError, "einsum: 3 are no numbers of axes below 52"),
     ("mnp.where(x > 0, x)", ArgumentError, "where: one of x1 and x2 is missing"),
     ("mnp.digitize(x, x)", ShapeError, "digitize: bins are a vector of edges, got f32[2,3]"),
     ("mnp.bincount([0, -1])", ArgumentError, "bincount: counts from 0 up, got -1"),
