@@ -210,6 +210,7 @@ CASES: list[Case] = [
     same("repeat-flat", lambda xp, x: xp.repeat(x, 2)),
     same("repeat-each", lambda xp, x: xp.repeat(x, np.array([2, 0, 1]), axis=1), "a3"),
     same("pad", lambda xp, x: xp.pad(x, ((1, 2), (0, 1)), constant_values=3)),
+    same("pad-array", lambda xp, x: xp.pad(x, xp.asarray([[1, 2], [0, 1]]))),
     same("pad-pairs", lambda xp, x: xp.pad(x, ((1, 2), (0, 1)), constant_values=((1, 2), (3, 4)))),
     *[
         same(f"pad-{mode}", lambda xp, x, m=mode: xp.pad(x, (2, 3), mode=m), operands)

@@ -252,6 +252,24 @@ def test_distinct_elements_of_a_given_size() -> None:
     assert [axis.tolist() for axis in jax.jit(lambda x: mnp.where(x > 2, size=2))(x)] == [[0, 0], [0, 2]]
 
 
+INTEGERS = """
+    mnp.top_k(x, n)[0]; mnp.linalg.matrix_power(m, n); mnp.round(x, n); mnp.roll(x, n); mnp.split(m, n)[0]
+    mnp.hsplit(m, n)[0]; mnp.array_split(x, n)[0]; mnp.repeat(x, n); mnp.tile(x, n); mnp.diff(x, n); mnp.eye(n, k=n)
+    mnp.tri(n); mnp.tril(m, n); mnp.vander(x, n); mnp.fft.fft(x, n); mnp.fft.fftfreq(n); mnp.rollaxis(m, 1, n)
+    mnp.unique(x, size=n); mnp.bincount([0, 1], length=n); mnp.histogram(x, n)[0]; mnp.partition(x, n); mnp.pad(x, n)
+    mnp.percentile(x, n); mnp.special.polygamma(n, x); mnp.special.multigammaln(x + 2, n); mnp.tensordot(m, m, n)
+    mnp.linalg.norm(x, n); mnp.linspace(0, 1, n); mnp.arange(n); mnp.zeros((n, n)); mnp.cov(m, ddof=n)
+"""
+
+
+@pytest.mark.parametrize("call", [call.strip() for call in INTEGERS.strip().replace("\n", ";").split(";")])
+def test_numpys_integers_are_integers(call: str) -> None:
+    """Where a parameter is an integer, one of NumPy's does as well."""
+    given = {"mnp": mnp, "x": mnp.asarray([1.0, 2.0, 3.0]), "m": mnp.eye(2)}
+    for n in (np.int64(2), np.uint8(2)):
+        np.testing.assert_array_equal(eval(call, {**given, "n": n}), eval(call, {**given, "n": 2}))
+
+
 def test_a_shape_may_be_an_array() -> None:
     for shape in (np.array([3, 2]), mnp.asarray([3, 2])):
         assert mnp.zeros(shape).shape == mnp.reshape(mnp.arange(6), shape).shape == (3, 2)
