@@ -14,7 +14,7 @@ from minigrad.numpy.linear_algebra import diag
 from minigrad.numpy.manipulation import atleast_1d, flip, moveaxis, ravel, swapaxes
 from minigrad.numpy.named import named
 from minigrad.op import Operand, lift
-from minigrad.ops.axes import axis_of
+from minigrad.ops.axes import axis_of, python_number
 from minigrad.ops.cumulative import CumProd
 from minigrad.ops.movement import Reshape, expand_to, full
 from minigrad.ops.pieces import Concatenate
@@ -70,7 +70,7 @@ def rollaxis(x: Operand, /, axis: int, start: int = 0) -> Any:
     (4, 2, 3)
     """
     x = lift(x, "rollaxis")
-    place = axis_of("rollaxis", axis, x)
+    place, start = axis_of("rollaxis", axis, x), python_number(start)
     if not isinstance(start, int) or not -x.ndim <= start <= x.ndim:
         raise ArgumentError(f"rollaxis: start {start!r} is out of range for {x.type} (rank {x.ndim})")
     start = start + x.ndim if start < 0 else start

@@ -33,9 +33,9 @@ def shape_of(who: str, shape: Any) -> tuple[Any, ...]:
 
 
 def sizes_of(shape: Any) -> Any:
-    """A shape that is an array as a list."""
+    """A shape that is a vector as a list of integers."""
     found: Any = shape
-    return found.tolist() if isinstance(shape, (np.ndarray, Value)) else shape
+    return [n.__index__() for n in found] if isinstance(shape, (np.ndarray, Value)) and shape.ndim else shape
 
 
 def _size(who: str, n: Any, shape: Any) -> Any:
@@ -232,7 +232,7 @@ def _triangle(name: str, lower: bool, doc: str, example: str) -> Callable[..., A
     """The public function of one triangle of a matrix."""
 
     def function(x: Operand, /, k: int = 0) -> Any:
-        x = lift(x, name)
+        x, k = lift(x, name), axes.python_number(k)
         if x.ndim < 2:
             raise ShapeError(f"{name}: needs at least 2 axes, got {x.type}")
         zero = movement.zero(x.dtype)

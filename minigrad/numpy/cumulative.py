@@ -15,7 +15,7 @@ from minigrad.numpy.reductions import accumulator
 from minigrad.op import Op, Operand, lift
 from minigrad.ops import cumulative as c
 from minigrad.ops import running
-from minigrad.ops.axes import axis_of
+from minigrad.ops.axes import axis_of, python_number
 from minigrad.ops.elementwise import convert, not_equal, sub
 from minigrad.ops.movement import expand_to, full, keep_axes
 from minigrad.ops.pieces import Concatenate, slice_axis
@@ -82,7 +82,7 @@ def diff(
     [3, 5]
     """
     x = lift(x, "diff")
-    place = axis_of("diff", axis, x)
+    place, n = axis_of("diff", axis, x), python_number(n)
     if not isinstance(n, int) or n < 0:
         raise ArgumentError(f"diff: n must be a count, got {n!r}")
     ends = keep_axes(x.shape, {place})

@@ -19,7 +19,7 @@ from minigrad.numpy.dtypes import check_device
 from minigrad.numpy.manipulation import roll
 from minigrad.numpy.named import named
 from minigrad.op import Array, Operand, lift
-from minigrad.ops.axes import axes_of, axis_of
+from minigrad.ops.axes import axes_of, axis_of, python_number
 from minigrad.ops.complex import conj
 from minigrad.ops.composite import floating
 from minigrad.ops.elementwise import mul
@@ -232,6 +232,7 @@ def _frequencies(name: str, of_numpy: Callable[..., Any], doc: str, example: str
 
     def function(n: int, /, d: float = 1.0, *, dtype: Any = None, device: Any = None) -> Any:
         check_device(name, device)
+        n = python_number(n)
         if not isinstance(n, int) or n < 1:
             raise ArgumentError(f"{name}: n must be a positive integer, got {n!r}")
         return Array(of_numpy(n, d).astype(FLOAT32 if dtype is None else as_dtype(dtype)))

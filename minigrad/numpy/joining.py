@@ -17,7 +17,7 @@ from minigrad.numpy.creation import shape_of
 from minigrad.numpy.known import known
 from minigrad.numpy.manipulation import atleast_1d, atleast_2d, atleast_3d, expand_dims, ravel
 from minigrad.op import Array, Operand, Value, lift
-from minigrad.ops.axes import axis_of
+from minigrad.ops.axes import axis_of, python_number
 from minigrad.ops.elementwise import convert
 from minigrad.ops.gather import taken
 from minigrad.ops.movement import Expand, Flip, Reshape, expand_to, without
@@ -140,7 +140,7 @@ def split(x: Operand, /, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     [[0, 1], [2], [3, 4]]
     """
     x = lift(x, "split")
-    d = axis_of("split", axis, x)
+    d, indices_or_sections = axis_of("split", axis, x), python_number(indices_or_sections)
     if not isinstance(indices_or_sections, int) or indices_or_sections < 1:
         return array_split(x, indices_or_sections, axis)
     if isinstance(x.shape[d], int) and x.shape[d] % indices_or_sections:
@@ -160,7 +160,7 @@ def array_split(x: Operand, /, indices_or_sections: Any, axis: int = 0) -> list[
     [(3,), (2,)]
     """
     x = lift(x, "array_split")
-    d = axis_of("array_split", axis, x)
+    d, indices_or_sections = axis_of("array_split", axis, x), python_number(indices_or_sections)
     n = operator.index(x.shape[d])  # where to cut depends on it
     if isinstance(indices_or_sections, int):
         if indices_or_sections < 1:
@@ -276,6 +276,8 @@ def _picked(x: Any, places: Any, axis: int) -> Any:
 
 def _pad_widths(x: Value, pad_width: Any) -> list[tuple[int, int]]:
     widths: Any = pad_width
+    if isinstance(pad_width, (np.ndarray, Value)):
+        widths = widths.tolist()
     if not isinstance(widths, Sequence):
         widths = [(widths, widths)] * x.ndim
     elif len(widths) == 2 and not any(isinstance(w, Sequence) for w in widths):

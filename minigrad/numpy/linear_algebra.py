@@ -5,6 +5,8 @@ Floor 5. All products are contractions (`ops.contract`); diagonals are strided s
 
 from __future__ import annotations
 
+import operator
+import string
 from typing import Any
 
 from minigrad.errors import ArgumentError, ShapeError
@@ -93,8 +95,10 @@ def tensordot(x1: Operand, x2: Operand, /, axes: Any = 2) -> Any:
     return contract.tensordot(x1, x2, axes)
 
 
-def einsum(subscripts: str, /, *operands: Operand, optimize: Any = True) -> Any:
+def einsum(subscripts: Any, /, *operands: Any, optimize: Any = True) -> Any:
     """Einstein's sums: letters name axes, those missing on the right of -> are summed over.
+
+    NumPy's other spelling is read too: operands, each followed by the numbers of its axes, then those of the result.
 
     The pairs are multiplied in the order that shrinks the work most, whatever NumPy's `optimize` says.
 
@@ -102,7 +106,26 @@ def einsum(subscripts: str, /, *operands: Operand, optimize: Any = True) -> Any:
     >>> mnp.einsum("ij,ij->i", mnp.ones((2, 3)), mnp.ones((2, 3))).tolist()
     [3.0, 3.0]
     """
+    if not isinstance(subscripts, str):
+        subscripts, operands = _lettered(subscripts, *operands)
     return contraction.einsum(subscripts, *operands)
+
+
+def _lettered(*args: Any) -> tuple[str, tuple[Any, ...]]:
+    """einsum(x, [0, 1], y, [1, 2], [0, 2]) as ("AB,BC->AC", (x, y)): numbers as letters, in their order."""
+    letters = string.ascii_uppercase + string.ascii_lowercase
+
+    def word(axes: Any) -> str:
+        try:
+            return "".join("..." if a is Ellipsis else letters[operator.index(a)] for a in axes)
+        except (IndexError, TypeError):
+            raise ArgumentError(
+                f"einsum: {axes!r} are no numbers of axes below {len(letters)}",
+                hint="write einsum('ij,jk->ik', x, y), or einsum(x, [0, 1], y, [1, 2], [0, 2])",
+            ) from None
+
+    text = ",".join([word(axes) for axes in args[1::2]])
+    return text + (f"->{word(args[-1])}" if len(args) % 2 else ""), args[: len(args) // 2 * 2 : 2]
 
 
 def kron(x1: Operand, x2: Operand, /) -> Any:

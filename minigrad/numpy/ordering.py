@@ -119,7 +119,7 @@ def percentile(x: Operand, /, q: Any, axis: Any = None, *, method: str = "linear
 def fractions(who: str, q: Any, whole: float = 1) -> Any:
     """q / whole as an array of numbers in [0, 1]."""
     q = np.asarray(q) if isinstance(q, Value) else q
-    numbers = isinstance(q, (int, float, list, tuple, np.ndarray, np.floating)) and np.asarray(q).dtype.kind in "iuf"
+    numbers = isinstance(q, (int, float, list, tuple, np.ndarray, np.number)) and np.asarray(q).dtype.kind in "iuf"
     if not numbers or not np.all((np.asarray(q) >= 0) & (np.asarray(q) <= whole)):
         raise ArgumentError(f"{who}: q must be a number in [0, {whole}], or an array of them, got {q!r}")
     return np.asarray(q) / whole

@@ -106,8 +106,8 @@ def _partition(name: str, whole: Callable[..., Any], doc: str, example: str) -> 
     def function(x: Operand, /, kth: Any, axis: int | None = -1) -> Any:
         x = lift(x, name)
         n = x.size if axis is None else x.shape[axis_of(name, axis, x)]
-        for k in kth if isinstance(kth, (list, tuple)) else (kth,):
-            if not isinstance(k, int) or not -n <= k < n:
+        for k in kth if isinstance(kth, (list, tuple, np.ndarray)) else (kth,):
+            if not isinstance(k, (int, np.integer)) or not -n <= k < n:
                 raise ArgumentError(f"{name}: element {k!r} is out of range for {n} elements")
         return whole(x, axis=axis)
 

@@ -15,6 +15,7 @@ from minigrad.numpy.named import binary, unary
 from minigrad.op import Operand
 from minigrad.ops import composite
 from minigrad.ops import special as s
+from minigrad.ops.axes import python_number
 from minigrad.ops.composite import floating
 from minigrad.ops.elementwise import add, logistic, mul, sub
 
@@ -77,6 +78,7 @@ def polygamma(n: int, x: Operand, /) -> Any:
     >>> mnp.special.polygamma(1, 1.0).round(4).tolist()
     1.6448999643325806
     """
+    n = python_number(n)
     if not isinstance(n, int) or n < 0:
         raise ArgumentError(f"polygamma: the order must be an integer, 0 or more, got {n!r}")
     return s.Polygamma(n)(x) if n else s.digamma(x)
@@ -89,6 +91,7 @@ def multigammaln(a: Operand, d: int, /) -> Any:
     >>> mnp.special.multigammaln(3.0, 1).round(4).tolist()
     0.6930999755859375
     """
+    d = python_number(d)
     if not isinstance(d, int) or d < 1:
         raise ArgumentError(f"multigammaln: the dimension must be a positive integer, got {d!r}")
     y = s.lgamma(a)

@@ -17,6 +17,7 @@ from minigrad.numpy.manipulation import atleast_2d, flip, ravel
 from minigrad.numpy.searching import searchsorted
 from minigrad.op import Operand, lift
 from minigrad.ops import elementwise as e
+from minigrad.ops.axes import python_number
 from minigrad.ops.composite import floating
 from minigrad.ops.gather import Scatter
 from minigrad.ops.matrices import adjoint, column, row
@@ -119,6 +120,7 @@ def histogram_bin_edges(a: Operand, /, bins: Any = 10, range: tuple[Any, Any] | 
     >>> mnp.histogram_bin_edges(mnp.asarray([0.0, 4.0]), bins=2).tolist()
     [0.0, 2.0, 4.0]
     """
+    bins = python_number(bins)
     if not isinstance(bins, int):
         edges = lift(bins, "histogram")
         if edges.ndim != 1:

@@ -37,6 +37,11 @@ def axis_of(who: str, axis: Any, x: Value) -> int:
     return axis % rank if type(axis) is int and -rank <= axis < rank else normal_axis(who, axis, x.type)
 
 
+def python_number(n: Any) -> Any:
+    """A NumPy scalar as Python's own number, where one is a parameter; anything else as it is."""
+    return n.item() if isinstance(n, np.generic) else n
+
+
 def kept(y: Value, shape: tuple[Any, ...], axes: Sequence[int]) -> Any:
     """A reduction's result with the reduced axes put back, of size 1; `shape` is what was reduced."""
     return Reshape(keep_axes(shape, axes))(y) if axes else y

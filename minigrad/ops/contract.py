@@ -178,12 +178,12 @@ def _expanded(x: Value, lanes: tuple[Any, ...]) -> Any:
 def tensordot(a: Operand, b: Operand, axes: Any = 2) -> Any:
     """Σ a·b over `axes`: a number (that many last axes of a with the first of b) or a pair of axes or of sequences."""
     a, b = lift(a, "tensordot"), lift(b, "tensordot")
-    if isinstance(axes, int):
+    if isinstance(axes, (int, np.integer)):
         if not 0 <= axes <= min(a.ndim, b.ndim):
             raise ArgumentError(f"tensordot: cannot sum over {axes} axes of {a.type} and {b.type}")
         left, right = range(a.ndim - axes, a.ndim), range(axes)
     else:
-        left, right = ([x] if isinstance(x, int) else list(x) for x in axes)  # type: ignore[assignment]
+        left, right = ([x] if isinstance(x, (int, np.integer)) else list(x) for x in axes)  # type: ignore[assignment]
     pairs = _normal("tensordot", a, left), _normal("tensordot", b, right)
     if len(pairs[0]) != len(pairs[1]):
         raise ArgumentError(

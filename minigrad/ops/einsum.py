@@ -40,8 +40,6 @@ def einsum(subscripts: str, *operands: Operand) -> Any:
     >>> einsum("ij,kj->ik", np.ones((2, 3)), np.ones((4, 3))).shape
     (2, 4)
     """
-    if not isinstance(subscripts, str):
-        raise ArgumentError(f"einsum: the first argument must be text like 'ij,jk->ik', got {subscripts!r}")
     if not operands:
         raise ArgumentError("einsum: no operands")
     values = common_dtype("einsum", *operands)

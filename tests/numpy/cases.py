@@ -210,6 +210,7 @@ CASES: list[Case] = [
     same("repeat-flat", lambda xp, x: xp.repeat(x, 2)),
     same("repeat-each", lambda xp, x: xp.repeat(x, np.array([2, 0, 1]), axis=1), "a3"),
     same("pad", lambda xp, x: xp.pad(x, ((1, 2), (0, 1)), constant_values=3)),
+    same("pad-array", lambda xp, x: xp.pad(x, xp.asarray([[1, 2], [0, 1]]))),
     same("pad-pairs", lambda xp, x: xp.pad(x, ((1, 2), (0, 1)), constant_values=((1, 2), (3, 4)))),
     *[
         same(f"pad-{mode}", lambda xp, x, m=mode: xp.pad(x, (2, 3), mode=m), operands)
@@ -234,6 +235,8 @@ CASES: list[Case] = [
     same("tensordot", lambda xp, x, y: xp.tensordot(x, y, axes=2), "dab abc"),
     same("tensordot-pairs", lambda xp, x, y: xp.tensordot(x, y, axes=((0,), (1,))), "ab ca"),
     same("einsum", lambda xp, x, y: xp.einsum("dab,cb->acd", x, y), "dab cb"),
+    same("einsum-numbers", lambda xp, x, y: xp.einsum(x, [..., 2], y, [1, 2], [1, ...]), "dab cb"),
+    same("einsum-numbers-only", lambda xp, x, y: xp.einsum(x, [3, 0, 1], y, [2, 1]), "dab cb"),
     same("kron", lambda xp, x, y: xp.kron(x, y), "ab c"),
     same("cross", lambda xp, x, y: xp.cross(x, y), "a3 3"),
     same("convolve", lambda xp, x, y: xp.convolve(x, y), "6 3", kinds="if"),

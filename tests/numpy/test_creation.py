@@ -174,6 +174,7 @@ ERRORS: list[tuple[str, type[MinigradError], str]] = [
     ("mnp.asarray([-1], dtype='uint8')", ArgumentError, "asarray: Python integer -1 out of bounds for uint8"),
     ("x == [1, 2, 3]", ValueTypeError, "equal: a list is not a tensor"),
     ("x < (1, 2, 3)", ValueTypeError, "less: a tuple is not a tensor"),
+    ("mnp.einsum(x, 3)", ArgumentError, "einsum: 3 are no numbers of axes below 52"),
     ("mnp.where(x > 0, x)", ArgumentError, "where: one of x1 and x2 is missing"),
     ("mnp.digitize(x, x)", ShapeError, "digitize: bins are a vector of edges, got f32[2,3]"),
     ("mnp.bincount([0, -1])", ArgumentError, "bincount: counts from 0 up, got -1"),
@@ -249,6 +250,24 @@ def test_distinct_elements_of_a_given_size() -> None:
     ]  # fmt: skip
     assert mnp.argwhere(np.float64(3), size=2).shape == (2, 0)
     assert [axis.tolist() for axis in jax.jit(lambda x: mnp.where(x > 2, size=2))(x)] == [[0, 0], [0, 2]]
+
+
+INTEGERS = """
+    mnp.top_k(x, n)[0]; mnp.linalg.matrix_power(m, n); mnp.round(x, n); mnp.roll(x, n); mnp.split(m, n)[0]
+    mnp.hsplit(m, n)[0]; mnp.array_split(x, n)[0]; mnp.repeat(x, n); mnp.tile(x, n); mnp.diff(x, n); mnp.eye(n, k=n)
+    mnp.tri(n); mnp.tril(m, n); mnp.vander(x, n); mnp.fft.fft(x, n); mnp.fft.fftfreq(n); mnp.rollaxis(m, 1, n)
+    mnp.unique(x, size=n); mnp.bincount([0, 1], length=n); mnp.histogram(x, n)[0]; mnp.partition(x, n); mnp.pad(x, n)
+    mnp.percentile(x, n); mnp.special.polygamma(n, x); mnp.special.multigammaln(x + 2, n); mnp.tensordot(m, m, n)
+    mnp.linalg.norm(x, n); mnp.linspace(0, 1, n); mnp.arange(n); mnp.zeros((n, n)); mnp.cov(m, ddof=n)
+"""
+
+
+@pytest.mark.parametrize("call", [call.strip() for call in INTEGERS.strip().replace("\n", ";").split(";")])
+def test_numpys_integers_are_integers(call: str) -> None:
+    """Where a parameter is an integer, one of NumPy's does as well."""
+    given = {"mnp": mnp, "x": mnp.asarray([1.0, 2.0, 3.0]), "m": mnp.eye(2)}
+    for n in (np.int64(2), np.uint8(2)):
+        np.testing.assert_array_equal(eval(call, {**given, "n": n}), eval(call, {**given, "n": 2}))
 
 
 def test_a_shape_may_be_an_array() -> None:

@@ -197,7 +197,7 @@ REAL = {
         amax amin clip cummax cummin fmax fmin histogram_bin_edges interp maximum min minimum nanmax nanmin ptp
         unwrap""",
     "they step from integer to integer, or from sign to sign": """
-        ceil copysign divmod floor floor_divide heaviside mod remainder rint trunc""",
+        ceil copysign divmod floor floor_divide heaviside mod remainder trunc""",
     "NumPy's are of real numbers, too": """
         arctan2 atan2 cbrt fabs hypot logaddexp logaddexp2 top_k""",
     "the transforms of real numbers": "fft.ihfft fft.rfft fft.rfft2 fft.rfftn",

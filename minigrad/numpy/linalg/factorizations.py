@@ -13,6 +13,7 @@ from minigrad.errors import ArgumentError
 from minigrad.numpy import reductions
 from minigrad.op import Operand
 from minigrad.ops import factor
+from minigrad.ops.axes import python_number
 from minigrad.ops.composite import floating
 from minigrad.ops.contract import matmul
 from minigrad.ops.elementwise import greater, mul
@@ -142,6 +143,7 @@ def matrix_rank(x: Operand, /, *, rtol: float | None = None, tol: float | None =
 
 
 def tolerance(who: str, rtol: Any) -> float:
+    rtol = python_number(rtol)
     if not isinstance(rtol, (int, float)) or not rtol >= 0:
         raise ArgumentError(f"{who}: a tolerance must be a number, 0 or more, got {rtol!r}")
     return float(rtol)

@@ -13,7 +13,7 @@ from minigrad.numpy.linalg.factorizations import svdvals
 from minigrad.numpy.linalg.systems import inv
 from minigrad.numpy.manipulation import moveaxis
 from minigrad.op import Operand
-from minigrad.ops.axes import axes_of, kept
+from minigrad.ops.axes import axes_of, kept, python_number
 from minigrad.ops.composite import floating
 from minigrad.ops.elementwise import abs_, add, convert, div, equal, imag, mul, not_equal, pow_, real, sqrt, where
 from minigrad.ops.matrices import matrix_type
@@ -33,6 +33,7 @@ def vector_norm(x: Operand, /, *, axis: Any = None, keepdims: bool = False, ord:
     """
     x = floating(x, "vector_norm")
     axes = axes_of("vector_norm", axis, x)
+    ord = python_number(ord)
     if not isinstance(ord, (int, float)):
         raise ArgumentError(f"vector_norm: ord must be a number, got {ord!r}", hint="matrix_norm knows fro and nuc")
     y = _vector_norm(x, axes, ord)

@@ -14,6 +14,7 @@ from minigrad.numpy import linear_algebra
 from minigrad.numpy.linalg.systems import inv, unit_matrices
 from minigrad.op import Operand, lift
 from minigrad.ops import factor
+from minigrad.ops.axes import python_number
 from minigrad.ops.contract import matmul
 from minigrad.ops.matrices import matrix_type
 
@@ -27,6 +28,7 @@ def matrix_power(x: Operand, n: int, /) -> Any:
     """
     x = lift(x, "matrix_power")
     matrix_type("matrix_power", x.type, square=True)
+    n = python_number(n)
     if not isinstance(n, int):
         raise ArgumentError(f"matrix_power: the power must be an integer, got {n!r}")
     if n < 0:
