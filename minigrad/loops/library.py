@@ -1,4 +1,4 @@
-"""Contractions and convolutions printed as LLVM IR: functions that call BLAS.
+"""Contractions and convolutions printed as LLVM IR: functions that call BLAS, and their tails part by part.
 
 Floor 4. BLAS stores columns, we rows: it is asked for cᵀ = bᵀ·aᵀ, and reads our rows as its columns.
 """
@@ -6,13 +6,15 @@ Floor 4. BLAS stores columns, we rows: it is asked for cᵀ = bᵀ·aᵀ, and re
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 from minigrad.loops import pool
 from minigrad.loops.llvm_scalars import Module, literal, register
 from minigrad.loops.parallel import AVAILABLE, defined
-from minigrad.passes.schedule.matmul import MatMul
+from minigrad.loops.tails import Tail
+from minigrad.passes.schedule.matmul import Cut, MatMul
 from minigrad.passes.schedule.patches import Patches
 from minigrad.types import FLOAT32, DType
 
@@ -39,55 +41,133 @@ entry:
   ret void
 }}"""
 Lanes = Sequence[tuple[Any, ...]]  # how many, and the strides of what moves
+_NONE: Mapping[int, int] = MappingProxyType({})
 
 
-def matmul(call: MatMul, module: Module, bits: int) -> str:
-    """A function c, a, b -> nothing that calls BLAS, once per lane."""
-    lanes = [(count, c, a, b) for count, a, b, c in call.lanes]
+def matmul(call: MatMul, module: Module, bits: int, cut: Cut | None = None, tail: Tail | None = None) -> str:
+    """A function c, a, b, those of the tail -> nothing that calls BLAS, once per lane; in parts, each with its tail."""
+    if cut is None or not AVAILABLE:
+        return _function(3, _products(call, module, bits, call.lanes))
+    lines, buffers = _part(call, module, bits, cut), 3
+    if tail is not None:
+        for end in ("low", "high"):
+            lines += [f"  %{end}.at = mul nuw nsw i64 %{end}, {call.elements // cut.count}"]
+            lines += [f"  %{end}.pass = udiv exact i64 %{end}.at, {tail.each}"]
+        lines.append(tail.call({"passes": ("%low.pass", "%high.pass")}, buffers))
+        buffers += tail.buffers
+    return _function(buffers, _in_blocks(module, buffers, cut.count, cut.step, lines))
+
+
+def _products(call: MatMul, module: Module, bits: int, lanes: Lanes, start: int | str = 0) -> list[str]:
     inner = lambda pointers: [_gemm(call, module, bits, pointers, call.n)]
-    lines = _each_lane(call.dtype, lanes, ["%b0", "%b1", "%b2"], inner)
-    return _function(3, lines)
+    lanes = [(count, c, a, b) for count, a, b, c in lanes]
+    return _each_lane(call.dtype, lanes, ["%b0", "%b1", "%b2"], inner, start)
 
 
-def patches(p: Patches, module: Module, bits: int, fill: str, clear: str | None) -> str:
-    """A function y, panel, x, w -> nothing that calls `fill` and then BLAS, once per panel; before that, `clear`."""
+def _part(call: MatMul, module: Module, bits: int, cut: Cut) -> list[str]:
+    """The passes %low .. %high − 1 of a product that is cut."""
+    if cut.axis == "lanes":
+        (_, *steps), *others = call.lanes
+        return _products(call, module, bits, [("%high", *steps), *others], "%low")
+    t = register(call.dtype)
+    lines = [f"  %rows.at = alloca i{bits}", "  %rows = sub i64 %high, %low"]
+    lines += [f"  %rows.cut = trunc i64 %rows to i{bits}"] * (bits < 64)
+    lines += [f"  store i{bits} %rows{'.cut' * (bits < 64)}, ptr %rows.at"]
+    for k, step in ((0, call.n), (1, 1 if call.a.transposed else call.a.leading)):
+        lines += [f"  %o{k} = mul nuw nsw i64 %low, {step}", f"  %p{k} = getelementptr {t}, ptr %b{k}, i64 %o{k}"]
+    return [*lines, _gemm(call, module, bits, ["%p0", "%p1", "%b2"], call.n, rows="%rows.at")]
+
+
+def patches(p: Patches, module: Module, bits: int, fill: str, clear: str | None, tail: Tail | None = None) -> str:
+    """A function y, panel, x, w, those of the tail -> nothing: it calls `fill`, BLAS and the tail, once per panel.
+
+    Before that, `clear`.
+    """
     start = [f"  call void @{clear}(ptr %b0)"] if clear else []
     blocks, step = p.blocks
+    count, buffers, own = p.lanes[0][0], 4, {1: math.prod(p.panel) * p.dtype.itemsize}
+    if tail is not None:
+        buffers += tail.buffers
+        if tail.leading:
+            own[buffers] = p.outputs * tail.leading * p.dtype.itemsize
+            buffers += 1
     if blocks == 1 or not AVAILABLE:
-        return _function(4, [*start, *_panels(p, module, bits, fill, p.lanes[0][0])])
+        return _function(buffers, [*start, *_panels(p, module, bits, fill, tail, count)])
+    lines = _panels(p, module, bits, fill, tail, "%high", "%low")
+    return _function(buffers, [*start, *_in_blocks(module, buffers, count, step, lines, own)])
+
+
+def _in_blocks(
+    module: Module, buffers: int, count: int, step: int, lines: Sequence[str], own: Mapping[int, int] = _NONE
+) -> list[str]:
+    """Lines that have the pool run `lines` for all passes %low .. %high − 1 of `count`, a block being `step` of them.
+
+    `own`: buffers of which each block has so many bytes of its own.
+    """
     module.declarations[pool.WORKER] = pool.text()
     module.declarations[THREADS] = _ALONE
     module.declarations["@llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
-    size = math.prod(p.panel) * p.dtype.itemsize
-    lines = [f"  %at{k} = getelementptr ptr, ptr %frame, i64 {k}\n  %b{k} = load ptr, ptr %at{k}" for k in (0, 2, 3)]
-    lines += [
-        "  %at1 = getelementptr ptr, ptr %frame, i64 1", "  %all = load ptr, ptr %at1",
-        f"  %mine = mul nuw nsw i64 %number, {size}", "  %b1 = getelementptr i8, ptr %all, i64 %mine",
+    head = ["entry:"]
+    for k in range(buffers):
+        name = "all" if k in own else "b"
+        head += [f"  %at{k} = getelementptr ptr, ptr %frame, i64 {k}", f"  %{name}{k} = load ptr, ptr %at{k}"]
+        if k in own:
+            head += [f"  %mine{k} = mul nuw nsw i64 %number, {own[k]}"]
+            head += [f"  %b{k} = getelementptr i8, ptr %all{k}, i64 %mine{k}"]
+    head += [
         f"  %low = mul nuw nsw i64 %number, {step}", f"  %end = add nuw nsw i64 %low, {step}",
-        f"  %high = call i64 @llvm.umin.i64(i64 %end, i64 {p.lanes[0][0]})",
+        f"  %high = call i64 @llvm.umin.i64(i64 %end, i64 {count})",
     ]  # fmt: skip
-    lines += _panels(p, module, bits, fill, "%high", "%low")
-    block = defined("(ptr %frame, i64 %number) #0 {\n" + "\n".join(["entry:", *lines, "  ret void"]) + "\n}", module)
-    frame = ["  %frame = alloca [4 x ptr]"]
-    for k in range(4):
+    block = defined("(ptr %frame, i64 %number) #0 {\n" + "\n".join([*head, *lines, "  ret void"]) + "\n}", module)
+    frame = [f"  %frame = alloca [{buffers} x ptr]"]
+    for k in range(buffers):
         frame.append(f"  %at{k} = getelementptr ptr, ptr %frame, i64 {k}\n  store ptr %b{k}, ptr %at{k}")
-    run = [
-        "  call void @minigrad_blas_alone(i64 1)", f"  call void @{pool.RUN}(ptr @{block}, ptr %frame, i64 {blocks})",
+    return [
+        *frame, "  call void @minigrad_blas_alone(i64 1)",
+        f"  call void @{pool.RUN}(ptr @{block}, ptr %frame, i64 {-(-count // step)})",
         "  call void @minigrad_blas_alone(i64 -1)",
     ]  # fmt: skip
-    return _function(4, [*start, *frame, *run])
 
 
-def _panels(p: Patches, module: Module, bits: int, fill: str, end: int | str, start: int | str = 0) -> list[str]:
+def _panels(
+    p: Patches, module: Module, bits: int, fill: str, tail: Tail | None, end: int | str, start: int | str = 0
+) -> list[str]:
     """Loops that fill panel %b1 and multiply it; of the first of them, the passes from `start` to `end`."""
 
     def panel(pointers: Sequence[str]) -> list[str]:
-        y, w, x = pointers
-        product = _gemm(p.product, module, bits, [y, w, "%b1"], p.columns, added=p.summed)
-        return [f"  call void @{fill}(ptr %b1, ptr {x})", product]
+        (y, w, x), leading = pointers, p.columns
+        if tail is not None and tail.leading:
+            y, leading = f"%b{4 + tail.buffers}", tail.leading
+        product = _gemm(p.product, module, bits, [y, w, "%b1"], leading, added=p.summed)
+        behind = _behind(p, tail) if tail is not None else []
+        return [f"  call void @{fill}(ptr %b1, ptr {x})", product, *behind]
 
     (_, *steps), *others = p.lanes
     return _each_lane(p.dtype, [(end, *steps), *others], ["%b0", "%b3", "%b2"], panel, start)
+
+
+def _behind(p: Patches, tail: Tail) -> list[str]:
+    """The tail over the rows and columns of a panel's product."""
+    lines, row = _sum("rows", [step // p.columns for _, step, *_ in p.lanes], p.outputs)
+    more, column = _sum("columns", [step % p.columns for _, step, *_ in p.lanes], p.product.n)
+    lines, ranges = [*lines, *more], {"rows": row, "columns": column}
+    if tail.leading:  # so that the elements of the panel's product are counted as in the whole
+        lines += [
+            f"  %room.row = mul nuw nsw i64 {row[0]}, {tail.leading}",
+            f"  %room.at = add nuw nsw i64 %room.row, {column[0]}", "  %room.back = sub i64 0, %room.at",
+            f"  %room = getelementptr {register(p.dtype)}, ptr %b{4 + tail.buffers}, i64 %room.back",
+        ]  # fmt: skip
+    return [*lines, tail.call(ranges, 4, "%room")]
+
+
+def _sum(what: str, steps: Sequence[int], size: int) -> tuple[list[str], tuple[str, str]]:
+    """Lines for the range that begins at the sum of the lanes' numbers times these steps."""
+    lines, at = list[str](), "0"
+    for k, step in enumerate(steps):
+        lines += [f"  %{what}.by{k} = mul nuw nsw i64 %i{k}, {step}"]
+        lines += [f"  %{what}{k} = add nuw nsw i64 {at}, %{what}.by{k}"]
+        at = f"%{what}{k}"
+    return [*lines, f"  %{what}.end = add nuw nsw i64 {at}, {size}"], (at, f"%{what}.end")
 
 
 def _function(buffers: int, lines: list[str]) -> str:
@@ -121,8 +201,13 @@ def _each_lane(
     return [*lines, *inner(pointers), *close]
 
 
-def _gemm(call: MatMul, module: Module, bits: int, pointers: Sequence[str], leading: int, added: bool = False) -> str:
-    """One product; `pointers` to c, a and b. `leading` is the stride of c's rows; `added`: to what is there."""
+def _gemm(
+    call: MatMul, module: Module, bits: int, pointers: Sequence[str], leading: int, added: bool = False, rows: str = ""
+) -> str:
+    """One product; `pointers` to c, a and b. `leading` is the stride of c's rows; `added`: to what is there.
+
+    `rows`: where their number stands, if it is not the call's.
+    """
     t = register(call.dtype)
     gemm = "sgemm" if call.dtype == FLOAT32 else "dgemm"
     module.declarations[gemm] = f"declare void @{gemm}({', '.join(['ptr'] * 13)})"
@@ -142,8 +227,9 @@ def _gemm(call: MatMul, module: Module, bits: int, pointers: Sequence[str], lead
         return f"ptr {name}"
 
     c, a, b = (f"ptr {p}" for p in pointers)
+    m = f"ptr {rows}" if rows else number(call.m)
     arguments = [
-        letter(call.b.transposed), letter(call.a.transposed), number(call.n), number(call.m), number(call.k), real(1),
+        letter(call.b.transposed), letter(call.a.transposed), number(call.n), m, number(call.k), real(1),
         b, number(call.b.leading), a, number(call.a.leading), real(int(added)), c, number(leading),
     ]  # fmt: skip
     return f"  call void @{gemm}({', '.join(arguments)})"

@@ -25,20 +25,24 @@ from minigrad.passes.schedule.counted import Numbers
 from minigrad.passes.schedule.moves import broadcast, moved
 from minigrad.passes.schedule.parts import LoopKernel, Part, Root, Schedule, Spot
 from minigrad.passes.schedule.places import TAKES, spot
+from minigrad.passes.schedule.tails import within_rows
 from minigrad.passes.schedule.windows import Interleave
 from minigrad.types import INT64, DType, real_of
 
 Meaning: TypeAlias = Callable[[Any, Sequence[Scalar]], Scalar]
 
 
-def lower(kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body) -> tuple[Nest, list[Atom]]:
+def lower(
+    kernel: LoopKernel, schedule: Schedule, meaning: Meaning = bodies.body, columns: int = 0
+) -> tuple[Nest, list[Atom]]:
     """The loops of a kernel, and which value stands behind each of their buffers, those written first.
 
-    `meaning`: an elementwise op and its operands' elements -> its element.
+    `meaning`: an elementwise op and its operands' elements -> its element. With `columns` no loop goes across rows of
+    so many elements.
     """
     body = _Body(schedule, {schedule.base(v): k for k, v in enumerate(kernel.writes())}, meaning)
     if len(kernel.roots) > 1 or kernel.roots[0].kind == "map":
-        statements = _Rows(body, kernel).statements()
+        statements = _Rows(body, kernel).statements(columns)
     elif kernel.roots[0].kind == "reduce":
         statements = body.reduce(kernel.roots[0])
     elif kernel.roots[0].kind == "running":
@@ -221,11 +225,12 @@ class _Rows:
         body.scratch = {r.out for r in kernel.scratch}
         self.target = {r: k for k, r in enumerate((*kernel.stored, *kernel.scratch))}
 
-    def statements(self) -> list[Statement]:
+    def statements(self, columns: int) -> list[Statement]:
         """First what is added up over the rows is cleared; then the rows."""
         rows = self.kernel.rows
         stages = [stage for k in range(max(self.stages.values()) + 1) for stage in self.loops(k)]
-        runs = merged([a for stage in stages for a in stage.addresses()], range(len(rows)), rows)
+        apart = [within_rows(rows, columns)] if columns else []
+        runs = merged([*apart, *(a for stage in stages for a in stage.addresses())], range(len(rows)), rows)
         cleared = [s for r in self.kernel.roots if r.across for s in self.cleared(r)]
         inside = [s for stage in stages for s in stage.statements(runs, self.rows)]
         return [*cleared, *around(inside, range(len(runs)), extents_of(runs, rows))]

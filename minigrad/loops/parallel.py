@@ -69,7 +69,7 @@ def _driver(nest: Nest, how: Split, module: Module, d: str) -> list[str]:
 
 def _block(nest: Nest, how: Split, module: Module) -> str:
     """A function (frame, number) that runs one block."""
-    name = defined(to_llvm.function(nest, module, how.loop, how.step), module)
+    name = defined(to_llvm.function(nest, module, [(how.loop, how.step)]), module)
     module.declarations["@llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
     lines = [
         f"  %low = mul nuw nsw i64 %number, {how.step}",

@@ -22,8 +22,9 @@ from minigrad.loops.blocks import Blocks, leave
 from minigrad.loops.library import matmul, patches
 from minigrad.loops.llvm_scalars import register
 from minigrad.loops.lower import lower, signature
-from minigrad.loops.parallel import function
+from minigrad.loops.parallel import AVAILABLE, function
 from minigrad.loops.patches import clear, fill
+from minigrad.loops.tails import Tail, tail
 from minigrad.passes.plan import Place, Plan
 from minigrad.passes.schedule.parts import (
     ControlKernel,
@@ -73,6 +74,7 @@ class _Program(Blocks):
         self.calls: list[str] = []  # and the lines that call them
         self.slots: list[str] = []  # memory the function keeps on the stack
         self.lowered: dict[Any, tuple[str, int, list[int]]] = {}  # by signature
+        self.tails: dict[Any, tuple[Tail, list[int]]] = {}
         self.foreign = 0
         constants, graph = len(plan.constants), plan.schedule.graph
         self.arena = constants + len(graph.inputs) + len(graph.outputs)
@@ -129,10 +131,7 @@ class _Program(Blocks):
                 if any(v.type.size for v in kernel.writes()):
                     self.loops(kernel)
             case LibraryKernel():
-                self.call(matmul(kernel.call, self.module, self.layout.integer), [kernel.node.out, *kernel.operands])
-                self.worked(2 * kernel.call.m * kernel.call.n * kernel.call.k)
-            case PatchKernel():
-                self.convolution(kernel)
+                self.library(kernel)
             case ForeignKernel():
                 self.call_back(kernel)
             case CopyKernel():
@@ -149,13 +148,39 @@ class _Program(Blocks):
         """The name of the function of this text."""
         return self.functions.setdefault(text, f"kernel{len(self.functions)}")
 
-    def convolution(self, kernel: PatchKernel) -> None:
-        call = kernel.call
-        filling = self.named(to_llvm.function(fill(call), self.module))
-        clearing = self.named(to_llvm.function(clear(call), self.module)) if call.summed else None
-        text = patches(call, self.module, self.layout.integer, filling, clearing)
-        self.call(text, [*kernel.writes(), *kernel.operands])
-        self.worked(call.work)
+    def library(self, kernel: LibraryKernel) -> None:
+        """Call the function of a product; then that of its tail, if the product does not call it for each of its parts.
+
+        Without threads a product that is not a convolution has no parts.
+        """
+        along = kernel.tail is not None and not kernel.whole and (AVAILABLE or isinstance(kernel, PatchKernel))
+        tail, buffers = self.tail(kernel) if along else (None, [])
+        product, module, bits = [kernel.node.out], self.module, self.layout.integer
+        if isinstance(kernel, PatchKernel):
+            filling = self.named(to_llvm.function(fill(kernel.call), module))
+            clearing = self.named(to_llvm.function(clear(kernel.call), module)) if kernel.call.summed else None
+            text = patches(kernel.call, module, bits, filling, clearing, tail)
+            product.append(kernel.panel)
+            buffers += [kernel.room] if kernel.room is not None else []
+        else:
+            text = matmul(kernel.call, module, bits, kernel.cut, tail)
+        self.call(text, [*product, *kernel.operands, *buffers])
+        self.worked(kernel.call.work + (tail.work if tail else 0))
+        if kernel.tail is not None and not along:
+            self.loops(kernel.tail)
+
+    def tail(self, kernel: LibraryKernel) -> tuple[Tail, list[Atom]]:
+        """The function of a tail that runs over a part of the product at a time, and its buffers."""
+        assert kernel.tail is not None
+        schedule = self.scope.plan.schedule
+        signed, values = signature(kernel.tail, schedule)
+        key = signed, kernel.call, kernel.cut, isinstance(kernel, PatchKernel) and kernel.room is not None
+        if key not in self.tails:
+            place = {a: k for k, a in enumerate(values)}
+            made, buffers = tail(kernel, schedule, self.module)
+            self.tails[key] = made, [place[a] for a in buffers]
+        found, places = self.tails[key]
+        return found, [values[k] for k in places]
 
     def loops(self, kernel: LoopKernel) -> None:
         """Call the function of a kernel; a kernel like an earlier one is not lowered again."""

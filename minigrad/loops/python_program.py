@@ -144,10 +144,7 @@ class _Function:
                 if any(v.type.size for v in kernel.writes()):
                     self.loops(kernel)
             case LibraryKernel():
-                names = [self.name(a) for a in (kernel.node.out, *kernel.operands)]
-                self.line(kernel.node, matmul(kernel.call, kernel.operands, *names))
-            case PatchKernel():
-                self.convolution(kernel)
+                self.library(kernel)
             case ForeignKernel():
                 self.call_back(kernel.node)
             case ControlKernel():
@@ -155,10 +152,17 @@ class _Function:
             case CopyKernel():
                 self.lines.append(f"out{kernel.output}[:] = {self.name(kernel.source)}")
 
-    def convolution(self, kernel: PatchKernel) -> None:
-        filling = self.function(fill(kernel.call), [kernel.panel, kernel.operands[0]], [kernel.node])
-        names = [self.name(a) for a in (*kernel.writes(), *kernel.operands)]
-        self.lines += [*self.cited([kernel.node]), *patches(kernel.call, filling, *names)]
+    def library(self, kernel: LibraryKernel) -> None:
+        """A product, then the loops of its tail."""
+        out, a, b = (self.name(x) for x in (kernel.node.out, *kernel.operands))
+        if isinstance(kernel, PatchKernel):
+            filling = self.function(fill(kernel.call), [kernel.panel, kernel.operands[0]], [kernel.node])
+            lines = patches(kernel.call, filling, out, self.name(kernel.panel), a, b)
+        else:
+            lines = [matmul(kernel.call, kernel.operands, out, a, b)]
+        self.lines += [*self.cited([kernel.node]), *lines]
+        if kernel.tail is not None:
+            self.loops(kernel.tail)
 
     def loops(self, kernel: LoopKernel) -> None:
         """Call the function of a kernel; a kernel like an earlier one is not lowered again."""

@@ -17,20 +17,20 @@ from minigrad.loops.scalar import needed
 from minigrad.loops.vectors import Vectors, vectors
 
 
-def function(nest: Nest, module: Module, span: Loop | None = None, step: int = 1) -> str:
+def function(nest: Nest, module: Module, spans: Sequence[tuple[Loop, int]] = ()) -> str:
     """`(ptr noalias %b0, ...) { ... }`: the parameters and the body of the function for a nest.
 
-    Of the loop `span` only the passes %low .. %high − 1 are run: two more parameters, which come first. They are
-    multiples of `step`, or the loop's end.
+    Of the loops in `spans` only the passes %low0 .. %high0 − 1 (of the first) are run: two more parameters each, which
+    come first. They are multiples of the step that stands with the loop, or its end.
 
     Buffers that are written are not reached by any other parameter (the plan sees to it), and what is only read may
     be reached twice without harm: so all may be `noalias`.
     """
-    printer = _Printer(nest, module, span, step)
+    printer = _Printer(nest, module, spans)
     printer.block_of(nest.body)
     attributes = ("noalias nocapture" if k < nest.outputs else "noalias nocapture readonly" for k in range(1 << 30))
     parameters = ", ".join([f"ptr {a} %b{k}" for a, k in zip(attributes, range(len(nest.buffers)))])
-    parameters = f"i64 %low, i64 %high, {parameters}" if span else parameters
+    parameters = "".join([f"i64 %low{k}, i64 %high{k}, " for k in range(len(spans))]) + parameters
     end = ["  fence seq_cst"] if printer.streams else []  # before another thread hears that this is done
     lines = ["entry:", *printer.slots, *printer.lines, *end, "  ret void"]
     return f"({parameters}) #0 {{\n" + "\n".join(lines) + "\n}"
@@ -39,9 +39,9 @@ def function(nest: Nest, module: Module, span: Loop | None = None, step: int = 1
 class _Printer(Lanes):
     """One function being written."""
 
-    def __init__(self, nest: Nest, module: Module, span: Loop | None, step: int) -> None:
+    def __init__(self, nest: Nest, module: Module, spans: Sequence[tuple[Loop, int]]) -> None:
         super().__init__(module)
-        self.nest, self.span, self.step = nest, span, step
+        self.nest, self.spans = nest, spans
         self.slots: list[str] = []  # where accumulators live, until LLVM finds them registers
         self.block = "entry"
         self.streams = False  # are there stores past the caches?
@@ -79,7 +79,8 @@ class _Printer(Lanes):
     def loop(self, s: Loop) -> None:
         if s.extent == 0:
             return
-        low, high = ("%low", "%high") if s is self.span else ("0", str(s.extent))
+        spans = (k for k, (loop, _) in enumerate(self.spans) if loop is s)
+        low, high = next(((f"%low{k}", f"%high{k}") for k in spans), ("0", str(s.extent)))
         how = vectors(s, self.module.vector)
         if how is not None and self.halves(s, how.lanes):
             how = vectors(s, self.module.vector // 2)
@@ -148,7 +149,7 @@ class _Printer(Lanes):
     def is_aligned(self, s: Store) -> bool:
         """Do vectors stored here begin at multiples of their size, as the memory of large outputs does?"""
         steps = [s.address.const, *(k for v, k in s.address.terms if v != self.moving)]
-        starts = self.span is None or self.moving != self.span.variable or self.step % self.lanes == 0
+        starts = all(self.moving != loop.variable or step % self.lanes == 0 for loop, step in self.spans)
         return self.lanes > 1 and starts and not s.at and all(k % self.lanes == 0 for k in steps)
 
     def update(self, s: Update) -> None:
@@ -176,11 +177,12 @@ class _Printer(Lanes):
     def stretches(self, s: Loop, how: Vectors, known: dict[int, str], low: str, high: str) -> None:
         """Full vectors as long as there are any, then what is left, masked."""
         step = how.lanes * how.unroll
-        if s.extent % step == 0 and (s is not self.span or self.step % step == 0):
+        passes = next((n for loop, n in self.spans if loop is s), None)
+        if s.extent % step == 0 and (passes is None or passes % step == 0):
             self.full(s, how, known, low, high, how.unroll)
         elif how.long or 2 * how.lanes < s.extent < 4 * how.lanes:  # a mask costs less than a second loop
             self.full(s, how, known, low, high, how.unroll, masked=True)
-        elif s is self.span:
+        elif passes is not None:
             size = self.emit(f"sub nuw nsw i64 {high}, {low}")
             middle = self.emit(f"and i64 {size}, {-step}")
             middle = self.emit(f"add nuw nsw i64 {low}, {middle}")

@@ -75,10 +75,11 @@ def _fill(plan: Plan, last: dict[Atom, int], arena: _Arena) -> None:
     dying: dict[int, list[tuple[int, int]]] = {}
     for k, kernel in enumerate(plan.schedule.kernels):
         for v in kernel.writes():
-            if plan.schedule.base(v) not in plan.places:
+            base = plan.schedule.base(v)
+            if base not in plan.places:
                 gap = arena.take(_size(v, kernel))
-                plan.places[v] = Place("arena", gap[0])
-                dying.setdefault(last[v], []).append(gap)
+                plan.places[base] = Place("arena", gap[0])
+                dying.setdefault(last[base], []).append(gap)
         if isinstance(kernel, ControlKernel):
             spares = [arena.take(_bytes(t.size, t)) for t in kernel.spares()]
             inside = [_plan(held, plan.constants, arena) for held in kernel.held]

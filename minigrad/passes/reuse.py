@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from minigrad.graph import Var
-from minigrad.loops.index import address, identity
-from minigrad.passes.schedule.parts import CopyKernel, Kernel, LoopKernel, Schedule
+from minigrad.passes.schedule.in_place import reads_where_it_writes
+from minigrad.passes.schedule.parts import CopyKernel, Kernel, LibraryKernel, LoopKernel, Schedule
 
 STREAM = 1 << 22  # bytes; who reads so much later finds little of it in a cache
 
@@ -48,21 +48,12 @@ def _may_lie_there(schedule: Schedule, old: Var, out: Var) -> bool:
     at = next(k for k, kernel in kernels if any(v is out for v in kernel.writes()))
     readers = [k for k, kernel in kernels if any(schedule.base(a) is old for a in kernel.reads())]
     last = max(readers, default=-1)
-    return last < at or (last == at and _reads_what_it_writes(schedule, schedule.kernels[at], old, out))
+    return last < at or (last == at and _as_it_writes(schedule, schedule.kernels[at], old, out))
 
 
-def _reads_what_it_writes(schedule: Schedule, kernel: Kernel, old: Var, out: Var) -> bool:
-    """Does a kernel with one point for each element read `old` only where it writes `out`, and never after that?"""
-    if not isinstance(kernel, LoopKernel) or any(r.kind != "map" or r.extents != kernel.rows for r in kernel.roots):
-        return False
-    here = address(identity(out.type.shape), out.type.shape)
-    written = known = False
-    for root in kernel.roots:
-        reads = [(a, view) for a, view in root.parts[0].reads if schedule.base(a) is old]
-        if any(a is not old or not view or address(view, old.type.shape) != here for a, view in reads):
-            return False
-        if reads and written and not known:
-            return False
-        known = known or bool(reads)  # it is loaded once
-        written = written or root.out is out
-    return True
+def _as_it_writes(schedule: Schedule, kernel: Kernel, old: Var, out: Var) -> bool:
+    """Can a kernel write `out` where `old` stands, although it reads it?"""
+    if isinstance(kernel, LibraryKernel):
+        read = any(schedule.base(a) is old for a in kernel.operands) or out is kernel.node.out
+        return kernel.tail is not None and not read and reads_where_it_writes(schedule, kernel.tail, old, out)
+    return isinstance(kernel, LoopKernel) and reads_where_it_writes(schedule, kernel, old, out)

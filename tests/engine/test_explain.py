@@ -7,6 +7,7 @@ import pytest
 
 import minigrad.numpy as mnp
 from minigrad.tracer import grad, jit, value_and_grad
+from minigrad.tracer.lax import conv_general_dilated
 
 
 def cross_entropy(logits, labels):
@@ -76,14 +77,33 @@ def test_a_training_step_of_an_mlp_names_its_library_calls():
     shapes = [(64, 128), (128,), (128, 10), (10,)]
     params = [np.zeros(s, np.float32) for s in shapes]
     head, kernels = explained(step, params, np.zeros((32, 64), np.float32), np.zeros((32, 10), np.float32))
-    assert head.startswith("step: 24 ops in 12 kernels (5 library calls, 0 calls of the reference)")
+    assert head.startswith("step: 24 ops in 9 kernels (5 library calls, 0 calls of the reference)")
     assert [k.splitlines()[0][5:] for k in kernels if "library call" in k][:2] == [
-        "library call [32,64]·[64,128]: 41 KB read, 16.4 KB written",
+        "library call [32,64]·[64,128], loops over 4096 elements: 41.5 KB read, 16.4 KB written",
         "library call [32,128]·[128,10]: 21.5 KB read, 1.28 KB written",
     ]
-    assert "hidden = mnp.tanh(x @ w1 + b1)  # add tanh" in kernels[1]
+    assert "hidden = mnp.tanh(x @ w1 + b1)  # dot_general add tanh" in kernels[0]
+    assert "- its loops run when all of the product is there: it is small" in kernels[0]
     assert re.search(
-        r"- stores tanh f32\[32,128\] .*, for kernels 2, 5, 6: dot_general reads it from memory", kernels[1]
+        r"- stores tanh f32\[32,128\] .*, for kernels 1, 4, 5: dot_general reads it from memory", kernels[0]
+    )
+
+
+def test_loops_behind_a_product_in_parts():
+    images, w, v = (np.zeros(s, np.float32) for s in ((8, 16, 32, 32), (32, 16, 3, 3), (8, 32, 1, 1)))
+
+    def f(images, w, v):
+        x = mnp.maximum(conv_general_dilated(images, w, (1, 1), "SAME"), 0)
+        return mnp.sum(conv_general_dilated(x, v, (1, 1), "SAME"), axis=(2, 3))
+
+    _, kernels = explained(f, images, w, v)
+    assert kernels[1].startswith("  1  library call [32,144]·patches[144,256], loops over 262144 elements")
+    assert "its loops run when" not in kernels[1]
+    assert re.search(r"not fused behind kernel 2, a product it reads: not all of it is computed element", kernels[3])
+    tall, wide = np.zeros((4096, 32), np.float32), np.zeros((32, 256), np.float32)
+    _, (kernel,) = explained(lambda x, w: mnp.tanh(x @ w), tall, wide)
+    assert kernel.startswith(
+        "  0  library call [4096,32]·[32,256] in 8 parts of 512 rows, loops over 1048576 elements:"
     )
 
 

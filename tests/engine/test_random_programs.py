@@ -12,6 +12,7 @@ from minigrad import tree
 from minigrad.loops import parallel, split
 from minigrad.tracer import jit
 from tests.engine.random_programs import Program, draw
+from tests.engine.test_tails import cut_small
 
 # Roundings may differ by this many ulps of the largest magnitude that was met on the way: the steps do not let errors
 # grow, but sums of many terms add some. Derivatives have them times the magnitudes once more. Where many updates are
@@ -54,6 +55,7 @@ def divided(request, monkeypatch) -> None:
         monkeypatch.setattr(parallel, "WORTH", 64)
         monkeypatch.setattr(split, "WORTH", 64)
         monkeypatch.setattr(split, "_GRAIN", 16)
+        cut_small(monkeypatch)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[*QUIET, HealthCheck.function_scoped_fixture])

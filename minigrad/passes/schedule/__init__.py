@@ -2,8 +2,9 @@
 
 Floor 4. Elementwise and movement ops join their readers by index substitution (`inline`), stored values of one loop
 space share a kernel (`group`), contractions are calls of BLAS (`matmul`), most convolutions too (`channels`,
-`convolve`, `winograd`, `patches`; `direct` ones are elementwise), reductions take what they sum in, and what has no
-lowering runs through its NumPy implementation. A loop or a branch is a kernel that holds schedules.
+`convolve`, `winograd`, `patches`; `direct` ones are elementwise), both with the elementwise loops behind them
+(`tails`), reductions take what they sum in, and what has no lowering runs through its NumPy implementation. A loop or
+a branch is a kernel that holds schedules.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ from minigrad.passes.schedule.parts import (
 )
 from minigrad.passes.schedule.places import compared, taken_early
 from minigrad.passes.schedule.sorting import by_position
+from minigrad.passes.schedule.tails import behind
 
 __all__ = [
     "ControlKernel",
@@ -58,6 +60,7 @@ def schedule(graph: Graph, carries: Mapping[Var, int] = _NONE) -> Schedule:
     """The kernels for a graph. `carries`: inputs that may be overwritten by the outputs of these numbers."""
     graph = layout(compared(taken_early(counted(by_position(as_pairs(channels_outermost(graph)))))))
     result = group.schedule(graph, Inliner(graph))
+    behind(result)
     result.kernels = [_holding(kernel) for kernel in result.kernels]
     in_place(result, carries)
     return result

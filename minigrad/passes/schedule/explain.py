@@ -16,7 +16,7 @@ from minigrad.passes.schedule.parts import (
     Kernel,
     LibraryKernel,
     LoopKernel,
-    PatchKernel,
+    Root,
     Schedule,
 )
 from minigrad.types import TensorType
@@ -40,22 +40,22 @@ class _Explained:
                 self.readers.setdefault(a, []).append(k)
 
     def loaded(self, kernel: Kernel) -> list[Atom]:
-        return list(dict.fromkeys(map(self.schedule.base, kernel.reads())))
+        own = {self.schedule.base(v) for v in kernel.writes()} if isinstance(kernel, LibraryKernel) else ()
+        return [a for a in dict.fromkeys(map(self.schedule.base, kernel.reads())) if a not in own]
 
     def stored(self, kernel: Kernel) -> list[TensorType]:
         if isinstance(kernel, CopyKernel):
             return [kernel.source.type]
-        if isinstance(kernel, LoopKernel):
-            return [r.out.type for r in kernel.stored]
-        if isinstance(kernel, PatchKernel):
-            return [kernel.node.out.type]
-        return [v.type for v in kernel.writes()]
+        stored = [r.out.type for r in _stored(kernel)]
+        if isinstance(kernel, LibraryKernel):
+            return [*stored, *[kernel.node.out.type] * (kernel.node.out not in self.schedule.alias)]
+        return stored if isinstance(kernel, LoopKernel) else [v.type for v in kernel.writes()]
 
     def lines(self) -> Iterator[str]:
         graph = self.schedule.graph
         read = [a.type for kernel in self.kernels for a in self.loaded(kernel)]
         written = [t for kernel in self.kernels for t in self.stored(kernel)]
-        calls = sum(isinstance(kernel, LibraryKernel | PatchKernel) for kernel in self.kernels)
+        calls = sum(isinstance(kernel, LibraryKernel) for kernel in self.kernels)
         foreign = sum(isinstance(kernel, ForeignKernel) for kernel in self.kernels)
         yield (
             f"{graph.name}: {_many(len(graph.nodes), 'op')} in {_many(len(self.kernels), 'kernel')} "
@@ -75,7 +75,7 @@ class _Explained:
         wide = max(map(len, by_place), default=0)
         for place, (text, labels) in by_place.items():
             yield f"{place:<{wide}}  {_short(text)}  # {' '.join(dict.fromkeys(labels))}"
-        for root in kernel.stored if isinstance(kernel, LoopKernel) else ():
+        for root in _stored(kernel):
             readers = ", ".join(str(r) for r in self.readers.get(self.schedule.base(root.out), ()) if r > k)
             why = self.schedule.why.get(root.out)
             if root.kind == "reduce" and why != "it is an output":
@@ -84,6 +84,8 @@ class _Explained:
                 why = "pads and concatenations are put together in memory"
             to = f", for {'kernels' if ',' in readers else 'kernel'} {readers}" if readers else ""
             yield f"- stores {_named(root.node)}{to}: {why or 'it is an output'}"
+        if isinstance(kernel, LibraryKernel) and kernel.tail is not None and kernel.whole:
+            yield f"- its loops run when all of the product is there: {kernel.whole}"
         if isinstance(kernel, ControlKernel):
             for held in kernel.held:
                 yield from _Explained(held).lines()
@@ -92,10 +94,16 @@ class _Explained:
             for reader, mate, reason in self.schedule.apart:
                 if reader in roots and self.writer.get(mate.out, k) != k:
                     yield f"- apart from kernel {self.writer[mate.out]}, which stores {_named(mate.node)}: {reason}"
+            for loops, product, reason in self.schedule.behind:
+                if loops is kernel:
+                    yield f"- not fused behind kernel {self.writer[product]}, a product it reads: {reason}"
 
 
 def _title(kernel: Kernel) -> str:
     match kernel:
+        case LibraryKernel(tail=tail, cut=cut):
+            parts = f" in {cut}" if cut is not None else ""
+            return f"library call {kernel.call}{parts}{f', {_title(tail)}' if tail is not None else ''}"
         case LoopKernel(rows=rows, roots=[first, *_] as roots):
             length = max(map(kernel.row_size, roots))
             if kernel.in_place:
@@ -111,8 +119,6 @@ def _title(kernel: Kernel) -> str:
             if rows and length > 1:
                 return f"loops over {_many(math.prod(rows), 'row')} of {length}"
             return f"loops over {_many(math.prod(rows) * length, 'element')}"
-        case LibraryKernel() | PatchKernel():
-            return f"library call {kernel.call}"
         case ForeignKernel():
             return f"call of the reference {kernel.node.op.label}"
         case ControlKernel():
@@ -124,13 +130,20 @@ def _nodes(kernel: Kernel) -> list[Node]:
     """What a kernel computes, in an order that could be run."""
     if isinstance(kernel, CopyKernel):
         return []
-    if not isinstance(kernel, LoopKernel):
+    if not isinstance(kernel, LoopKernel | LibraryKernel):
         return [kernel.node]
-    found: dict[int, Node] = {}
-    for r in kernel.roots:
+    loops = kernel.tail if isinstance(kernel, LibraryKernel) else kernel
+    found: dict[int, Node] = {id(kernel.node): kernel.node} if isinstance(kernel, LibraryKernel) else {}
+    for r in loops.roots if loops is not None else ():
         found.update({id(n): n for part in r.parts for n, _ in reversed(part.steps)})
         found[id(r.node)] = r.node
     return list(found.values())
+
+
+def _stored(kernel: Kernel) -> list[Root]:
+    """What its loops store."""
+    loops = kernel.tail if isinstance(kernel, LibraryKernel) else kernel
+    return loops.stored if isinstance(loops, LoopKernel) else []
 
 
 def _named(n: Node) -> str:

@@ -189,7 +189,7 @@ def schedule(graph: Graph, found: Inliner) -> Schedule:
 def _library(n: Node, call: MatMul | Patches, a: Atom, b: Atom) -> Kernel:
     if isinstance(call, MatMul):
         return LibraryKernel(n, call, (a, b))
-    return PatchKernel(n, call, (a, b), Var(TensorType((call.blocks[0], *call.panel), call.dtype)))
+    return PatchKernel(n, call, (a, b), panel=Var(TensorType((call.blocks[0], *call.panel), call.dtype)))
 
 
 def _keep(s: Schedule) -> None:

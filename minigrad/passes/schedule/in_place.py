@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 
 from minigrad.graph import Atom, Var
-from minigrad.loops.index import identity
+from minigrad.loops.index import address, identity
 from minigrad.passes.schedule.parts import LoopKernel, Schedule
 
 
@@ -52,3 +52,22 @@ def _updated(kernel: LoopKernel, s: Schedule) -> Atom | None:
     x = s.base(a)
     beside = any(s.base(b) is x for b, _ in parts[1].reads)
     return None if beside and math.prod(parts[1].extents) > 1 else x
+
+
+def reads_where_it_writes(s: Schedule, kernel: LoopKernel, old: Var, out: Var) -> bool:
+    """Does a kernel with one point for each element read `old` only where it writes `out`, and never after that?"""
+    if any(r.kind != "map" or r.extents != kernel.rows for r in kernel.roots):
+        return False
+    here = address(identity(out.type.shape), out.type.shape)
+    name: Atom | None = None  # by which it is read: the same throughout, so that it is loaded once
+    written = False
+    for root in kernel.roots:
+        reads = [(a, view) for a, view in root.parts[0].reads if s.base(a) is old]
+        for a, view in reads:
+            if a.type.size != out.type.size or not view or address(view, a.type.shape) != here:
+                return False
+            if (written and name is None) or (name is not None and a is not name):
+                return False
+            name = a
+        written = written or root.out is out
+    return True

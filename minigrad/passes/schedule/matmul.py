@@ -44,9 +44,31 @@ class MatMul:
     b: Matrix
     lanes: tuple[tuple[int, int, int, int], ...]
 
+    @property
+    def elements(self) -> int:
+        """Those of the result."""
+        return math.prod(n for n, *_ in self.lanes) * self.m * self.n
+
+    @property
+    def work(self) -> int:
+        """Scalar operations."""
+        return 2 * self.elements * self.k
+
     def __str__(self) -> str:
         lanes = "".join(f"{n}×" for n, *_ in self.lanes)
         return f"{lanes}[{self.m},{self.k}]{'ᵀ' * self.a.transposed}·[{self.k},{self.n}]{'ᵀ' * self.b.transposed}"
+
+
+@dataclass(frozen=True)
+class Cut:
+    """A product done in parts of `step` passes each over `count` rows or lanes (the outermost): `axis` says which."""
+
+    axis: str
+    count: int
+    step: int
+
+    def __str__(self) -> str:
+        return f"{-(-self.count // self.step)} parts of {self.step} {self.axis}"
 
 
 def is_library_call(n: Node) -> bool:

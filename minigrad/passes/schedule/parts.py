@@ -13,7 +13,7 @@ from typing import TypeAlias
 from minigrad.control import Scan, While
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.loops.index import Affine, Indices, identity
-from minigrad.passes.schedule.matmul import MatMul
+from minigrad.passes.schedule.matmul import Cut, MatMul
 from minigrad.passes.schedule.patches import Patches
 from minigrad.types import TensorType
 
@@ -150,39 +150,43 @@ class LoopKernel:
 
 @dataclass(eq=False)
 class LibraryKernel:
-    """A contraction done by BLAS."""
+    """A contraction done by BLAS, in parts if there is a `cut`, and the elementwise loops behind it (see `tails`).
+
+    `whole` is why the loops begin when all of the product is there, not behind each part; nothing if they do not.
+    """
 
     node: Node
     call: MatMul
     operands: tuple[Atom, Atom]
+    tail: LoopKernel | None = None
+    cut: Cut | None = None
+    whole: str = ""
 
     def reads(self) -> Iterator[Atom]:
         yield from self.operands
+        yield from self.tail.reads() if self.tail else ()
 
     def writes(self) -> list[Var]:
-        return [self.node.out]
+        return [*(self.tail.writes() if self.tail else ()), self.node.out]
 
     def __str__(self) -> str:
-        return f"library: {self.call}"
+        return f"library: {self.call}" + (f", then {self.tail}" if self.tail else "")
 
 
 @dataclass(eq=False)
-class PatchKernel:
-    """A convolution done by BLAS, panel by panel; `panel` is memory for one."""
+class PatchKernel(LibraryKernel):
+    """A convolution done by BLAS, panel by panel; `panel` is memory for one.
 
-    node: Node
-    call: Patches
-    operands: tuple[Atom, Atom]
-    panel: Var
+    `room` is memory for its product, if nobody but the tail wants that: in the whole its rows lie far apart, and where
+    that is a power of two they drive each other from the cache.
+    """
 
-    def reads(self) -> Iterator[Atom]:
-        yield from self.operands
+    call: Patches  # type: ignore[assignment]
+    panel: Var = field(kw_only=True)
+    room: Var | None = None
 
     def writes(self) -> list[Var]:
-        return [self.node.out, self.panel]
-
-    def __str__(self) -> str:
-        return f"library: {self.call}"
+        return [*super().writes(), self.panel, *([self.room] if self.room is not None else [])]
 
 
 @dataclass(eq=False)
@@ -260,7 +264,7 @@ class CopyKernel:
         return f"copy to output {self.output}"
 
 
-Kernel: TypeAlias = LoopKernel | LibraryKernel | PatchKernel | ForeignKernel | ControlKernel | CopyKernel
+Kernel: TypeAlias = LoopKernel | LibraryKernel | ForeignKernel | ControlKernel | CopyKernel
 
 
 @dataclass(eq=False)
@@ -269,6 +273,7 @@ class Schedule:
 
     `reused`: donated inputs, and the outputs that take over their memory. `streamed`: large outputs that nothing here
     reads. `why`: the reason why a value is stored. `apart`: (what loads, what it loads, why they are not one kernel).
+    `behind`: (loops that load a product, the product, why they are not its tail).
     """
 
     graph: Graph
@@ -278,6 +283,7 @@ class Schedule:
     streamed: set[Atom] = field(default_factory=set)
     why: dict[Atom, str] = field(default_factory=dict)
     apart: list[tuple[Root, Root, str]] = field(default_factory=list)
+    behind: list[tuple[LoopKernel, Var, str]] = field(default_factory=list)
 
     def base(self, a: Atom) -> Atom:
         """The value whose memory this one is."""
