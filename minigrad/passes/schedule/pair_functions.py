@@ -1,7 +1,7 @@
-"""Roots and logarithms of complex numbers, by formulas for their parts.
+"""Roots, logarithms, hyperbolic and circular functions of complex numbers, by formulas for their parts.
 
 Floor 4. See `pairs`. They are computed in float64: so those of complex64 are right to the last bit but one, in each
-part. Infinities, nan and signed zeros are as in C99, annex G.
+part. Infinities, nan and signed zeros are as in C99, annex G; signs that it leaves open are as NumPy has them.
 """
 
 from __future__ import annotations
@@ -91,3 +91,80 @@ def log_to(base: float) -> Rule:
         return do(e.mul, re, factor), do(e.mul, im, factor)
 
     return rule
+
+
+# ── hyperbolic and circular ──────────────────────────────────────────────────────────────────────
+def _growth(do: Emit, a: Atom) -> tuple[Var, Var, Var]:
+    """(sinh a, cosh a, 1), or from 709 on (±½e^(|a|/2), ½e^(|a|/2), e^(|a|/2)): the third times another is the whole,
+    which may overflow where its product with a sine does not."""
+    size = do(e.abs_, a)
+    big, half = do(e.greater, size, _number(709)), do(e.exp, do(e.mul, size, _number(0.5)))
+    rest = do(e.mul, half, _number(0.5))
+    sinh, cosh = do(Where(), big, do(e.copysign, rest, a), do(e.sinh, a)), do(Where(), big, rest, do(e.cosh, a))
+    return sinh, cosh, do(Where(), big, half, _number(1))
+
+
+def _at_the_end(do: Emit, x: Pair) -> tuple[Var, Var]:
+    """(has the second part no sine?, and is the first infinite?)."""
+    lost = do(e.not_, do(e.isfinite, x[1]))
+    return lost, do(e.and_, lost, do(e.equal, do(e.abs_, x[0]), _number(np.inf)))
+
+
+@in_float64
+def sinh(do: Emit, x: Pair) -> Pair:
+    """sinh a·cos b + i·cosh a·sin b; a zero part stays zero, and an infinite a infinite."""
+    a, b = x
+    (s, c, rest), (lost, endless) = _growth(do, a), _at_the_end(do, x)
+    re, im = do(e.mul, do(e.mul, s, do(e.cos, b)), rest), do(e.mul, do(e.mul, c, do(e.sin, b)), rest)
+    flat = do(e.and_, lost, do(e.equal, a, _number(0)))
+    re = do(Where(), endless, _number(np.inf), do(Where(), flat, a, re))
+    return re, do(Where(), do(e.equal, b, _number(0)), b, im)
+
+
+@in_float64
+def cosh(do: Emit, x: Pair) -> Pair:
+    """cosh a·cos b + i·sinh a·sin b; the second is zero where a or b is, and an infinite a gives an infinite number."""
+    a, b = x
+    (s, c, rest), (lost, endless) = _growth(do, a), _at_the_end(do, x)
+    re, im = do(e.mul, do(e.mul, c, do(e.cos, b)), rest), do(e.mul, do(e.mul, s, do(e.sin, b)), rest)
+    flat = do(e.and_, lost, do(e.equal, a, _number(0)))
+    signed = do(e.mul, do(e.copysign, _number(0), a), do(e.copysign, _number(1), b))
+    zero = do(Where(), do(e.isnan, a), b, signed)
+    im = do(Where(), do(e.equal, b, _number(0)), zero, do(Where(), flat, _number(0), im))
+    return do(Where(), endless, _number(np.inf), re), im
+
+
+@in_float64
+def tanh(do: Emit, x: Pair) -> Pair:
+    """(β·ρ·s + i·t)/(1 + β·s²) with s = sinh a, t = tan b, β = 1 + t² and ρ = √(1 + s²) (Kahan 1987); from |a| = 22 on
+    ±1 + i·4·sin b·cos b·e^(−2|a|)."""
+    a, b = x
+    size, (lost, endless) = do(e.abs_, a), _at_the_end(do, x)
+    far = do(e.greater, size, _number(22))
+    s, t = do(e.sinh, do(Where(), far, _number(0), a)), do(e.tan, b)
+    squares = do(e.mul, s, s), do(e.add, _number(1), do(e.mul, t, t))
+    below = do(e.add, _number(1), do(e.mul, *squares))
+    re = do(e.div, do(e.mul, do(e.mul, squares[1], do(e.sqrt, do(e.add, _number(1), squares[0]))), s), below)
+    re, im = (
+        do(Where(), do(e.equal, a, _number(0)), a, re),
+        do(Where(), do(e.equal, b, _number(0)), b, do(e.div, t, below)),
+    )
+    wave = do(Where(), endless, do(e.copysign, _number(0), b), do(e.mul, do(e.sin, b), do(e.cos, b)))
+    little = do(e.mul, do(e.mul, wave, _number(4)), do(e.exp, do(e.mul, size, _number(-2))))
+    one = do(Where(), do(e.and_, lost, do(e.not_, endless)), _number(np.nan), do(e.copysign, _number(1), a))
+    return do(Where(), far, one, re), do(Where(), far, little, im)
+
+
+def odd_turned(rule: Rule) -> Rule:
+    """sin z = i·sinh(−i·z), and tan likewise."""
+
+    def body(do: Emit, x: Pair) -> Pair:
+        re, im = rule(do, (x[1], do(e.neg, x[0])))
+        return do(e.neg, im), re
+
+    return body
+
+
+def cos(do: Emit, x: Pair) -> Pair:
+    """cosh(i·z)."""
+    return cosh(do, (do(e.neg, x[1]), x[0]))

@@ -226,4 +226,10 @@ _RULES: dict[str, Callable[..., Sequence[Atom]]] = {
     "log10": pair_functions.log_to(10),
     "sqrt": pair_functions.sqrt,
     "rsqrt": lambda do, x: _reciprocal(do, pair_functions.sqrt(do, x)),
+    "sinh": pair_functions.sinh,
+    "cosh": pair_functions.cosh,
+    "tanh": pair_functions.tanh,
+    "sin": pair_functions.odd_turned(pair_functions.sinh),
+    "cos": pair_functions.cos,
+    "tan": pair_functions.odd_turned(pair_functions.tanh),
 }
