@@ -1,7 +1,7 @@
 """Roots, logarithms, hyperbolic and circular functions of complex numbers, by formulas for their parts.
 
 Floor 4. See `pairs`. They are computed in float64: so those of complex64 are right to the last bit but one, in each
-part. Infinities, nan and signed zeros are as in C99, annex G.
+part. Infinities, nan and signed zeros are as in C99, annex G; signs that it leaves open are as NumPy has them.
 """
 
 from __future__ import annotations
@@ -117,7 +117,8 @@ def sinh(do: Emit, x: Pair) -> Pair:
     (s, c, rest), (lost, endless) = _growth(do, a), _at_the_end(do, x)
     re, im = do(e.mul, do(e.mul, s, do(e.cos, b)), rest), do(e.mul, do(e.mul, c, do(e.sin, b)), rest)
     flat = do(e.and_, lost, do(e.equal, a, _number(0)))
-    return do(Where(), do(e.or_, endless, flat), a, re), do(Where(), do(e.equal, b, _number(0)), b, im)
+    re = do(Where(), endless, _number(np.inf), do(Where(), flat, a, re))
+    return re, do(Where(), do(e.equal, b, _number(0)), b, im)
 
 
 @in_float64
@@ -126,13 +127,11 @@ def cosh(do: Emit, x: Pair) -> Pair:
     a, b = x
     (s, c, rest), (lost, endless) = _growth(do, a), _at_the_end(do, x)
     re, im = do(e.mul, do(e.mul, c, do(e.cos, b)), rest), do(e.mul, do(e.mul, s, do(e.sin, b)), rest)
-    flat = do(
-        e.or_,
-        do(e.and_, do(e.equal, a, _number(0)), lost),
-        do(e.and_, do(e.equal, b, _number(0)), do(e.not_, do(e.isfinite, a))),
-    )
-    zero = do(e.mul, do(e.copysign, _number(0), a), do(e.copysign, _number(1), b))
-    return do(Where(), endless, _number(np.inf), re), do(Where(), flat, zero, im)
+    flat = do(e.and_, lost, do(e.equal, a, _number(0)))
+    signed = do(e.mul, do(e.copysign, _number(0), a), do(e.copysign, _number(1), b))
+    zero = do(Where(), do(e.isnan, a), b, signed)
+    im = do(Where(), do(e.equal, b, _number(0)), zero, do(Where(), flat, _number(0), im))
+    return do(Where(), endless, _number(np.inf), re), im
 
 
 @in_float64
@@ -150,17 +149,22 @@ def tanh(do: Emit, x: Pair) -> Pair:
         do(Where(), do(e.equal, a, _number(0)), a, re),
         do(Where(), do(e.equal, b, _number(0)), b, do(e.div, t, below)),
     )
-    wave = do(Where(), endless, _number(0), do(e.mul, do(e.sin, b), do(e.cos, b)))
+    wave = do(Where(), endless, do(e.copysign, _number(0), b), do(e.mul, do(e.sin, b), do(e.cos, b)))
     little = do(e.mul, do(e.mul, wave, _number(4)), do(e.exp, do(e.mul, size, _number(-2))))
     one = do(Where(), do(e.and_, lost, do(e.not_, endless)), _number(np.nan), do(e.copysign, _number(1), a))
     return do(Where(), far, one, re), do(Where(), far, little, im)
 
 
-def turned(rule: Rule, back: bool) -> Rule:
-    """The circular function of a hyperbolic one: sin z = −i·sinh(i·z), tan likewise; cos z = cosh(i·z)."""
+def odd_turned(rule: Rule) -> Rule:
+    """sin z = i·sinh(−i·z), and tan likewise."""
 
     def body(do: Emit, x: Pair) -> Pair:
-        re, im = rule(do, (do(e.neg, x[1]), x[0]))
-        return (im, do(e.neg, re)) if back else (re, im)
+        re, im = rule(do, (x[1], do(e.neg, x[0])))
+        return do(e.neg, im), re
 
     return body
+
+
+def cos(do: Emit, x: Pair) -> Pair:
+    """cosh(i·z)."""
+    return cosh(do, (do(e.neg, x[1]), x[0]))

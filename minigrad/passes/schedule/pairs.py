@@ -229,7 +229,7 @@ _RULES: dict[str, Callable[..., Sequence[Atom]]] = {
     "sinh": pair_functions.sinh,
     "cosh": pair_functions.cosh,
     "tanh": pair_functions.tanh,
-    "sin": pair_functions.turned(pair_functions.sinh, back=True),
-    "cos": pair_functions.turned(pair_functions.cosh, back=False),
-    "tan": pair_functions.turned(pair_functions.tanh, back=True),
+    "sin": pair_functions.odd_turned(pair_functions.sinh),
+    "cos": pair_functions.cos,
+    "tan": pair_functions.odd_turned(pair_functions.tanh),
 }
