@@ -90,7 +90,7 @@ def _gather_a_row_each(s: Sweep, n: Node) -> Atom | None:
 def _scatter_a_row_each(s: Sweep, n: Node) -> Atom | None:
     x, updates, where_ = n.ins
     zero = s.uniform(x)
-    if zero is None or zero != 0 or np.signbit(zero) or n.op.mode != "add":  # type: ignore[attr-defined]
+    if zero is None or any(zero.tobytes()) or n.op.mode != "add":  # type: ignore[attr-defined]
         return None
     j = _one_a_row(s, n.op, x.type.shape, where_)
     return None if j is None else s.emit(AddAlongAxis(1, x.type.shape[1]), s.emit(Reshape(j.type.shape), updates), j)
