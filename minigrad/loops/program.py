@@ -141,7 +141,8 @@ class _Program(Blocks):
             case ForeignKernel():
                 self.call_back(kernel)
             case CopyKernel():
-                self.copy(self.array(self.scope.outputs[kernel.output]), self.pointer(kernel.source), kernel.source.type)
+                output = self.array(self.scope.outputs[kernel.output])
+                self.copy(output, self.pointer(kernel.source), kernel.source.type)
             case ControlKernel():
                 self.control(kernel)
 

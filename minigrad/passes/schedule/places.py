@@ -125,7 +125,6 @@ class _Taken:
         return None if None in ins else self.sweep.emit(n.op, *ins)  # type: ignore[arg-type]
 
 
-
 def compared(graph: Graph) -> Graph:
     """The graph with one update a row written as a comparison: no memory is passed over twice, and it can be fused.
 
