@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; the exit code is 1 if something failed or results differ."""
     chosen = parser().parse_args(arguments)
     only = [name for name in chosen.only if name != SCALING]
+    if shutil.which(chosen.peer_python) is None:
+        parser().error(f"argument --peer-python: {chosen.peer_python} is no program that can be run")
     options = Options(chosen.peers, chosen.peer_python, chosen.threads, only, chosen.backend, chosen.quick)
     console = rich_console.Console(width=None if sys.stdout.isatty() else 140)
     rows: list[Row] = []

@@ -55,12 +55,13 @@ class Change:
     @property
     def fix(self) -> str:
         """What the user can do about it."""
+        name = self.path.rpartition(" ")[2]
+        kinds = {part.kind for part in (self.old, self.new) if part}
+        if kinds != {"array"}:
+            return _FIXES[min(kinds)].format(name=name)
         if self.old is None or self.new is None:
             return "pass containers of one structure: the same keys and the same lengths at each call"
-        name = self.path.rpartition(" ")[2]
         old, new = self.old.text, self.new.text
-        if self.new.kind != "array":
-            return _FIXES[self.new.kind].format(name=name)
         was, _, shape = old.partition("[")
         other = new.partition("[")[2]
         if shape == other == "]":
@@ -82,11 +83,15 @@ _FIXES = {
 
 
 def changes(old: Signature, new: Signature) -> list[Change]:
-    """What differs; a difference of containers only where no argument differs, since it says less."""
+    """What differs."""
     paths = [*new, *(path for path in old if path not in new)]
-    found = [Change(p, old.get(p), new.get(p)) for p in paths if old.get(p) != new.get(p)]
-    telling = [c for c in found if c.new is None or c.new.kind != "structure"]
-    return telling or found
+    return [Change(p, old.get(p), new.get(p)) for p in paths if old.get(p) != new.get(p)]
+
+
+def telling(found: list[Change]) -> list[Change]:
+    """What of it to report: that containers differ says less than an argument that is there or not."""
+    arguments = [c for c in found if c.old is None or c.new is None]
+    return [c for c in found if c.new is None or c.new.kind != "structure"] if arguments else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +152,7 @@ class Watch:
         found = [c for c in compared if c]  # none differs: the entry was not kept, or was cleared
         if not found:
             return None
-        nearest = min(map(len, found))
-        return Recompile(self.what, tuple(next(c for c in found if len(c) == nearest)), user_line())
+        return Recompile(self.what, tuple(telling(min(found, key=len))), user_line())
 
     def _report(self, recompile: Recompile) -> None:
         count(recompiles=1)

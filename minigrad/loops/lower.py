@@ -2,7 +2,7 @@
 
 Floor 4. Neighbouring axes over which every address steps evenly become one loop, so a contiguous kernel is a single
 loop whatever its rank. A reduction over the innermost axes accumulates in registers; over outer ones it accumulates
-into rows of its result, which stay in the cache, so that memory is always read in order.
+into rows of its result, which stay in the cache, so that memory is always read in order (see `together`).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from minigrad.loops import bodies, nest, running, sorting
 from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed, strides
 from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, around, read
 from minigrad.loops.scalar import Scalar, binary, const, convert, index, load, needed, place, put, select
+from minigrad.loops.together import together
 from minigrad.ops.cumulative import Cumulative
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.rows import Elementwise
@@ -137,6 +138,7 @@ class _Body:
         inner = [k for k in kept if k > max(reduced, default=-1)]
         rows = around([Store(0, target, start)], inner, sizes)
         old = load(0, target, value.dtype)
+        value, sizes = together(combine, value, reduced, inner, sizes)
         rows += around([Store(0, target, binary(combine, old, value))], [*reduced, *inner], sizes)
         return around(rows, [k for k in kept if k not in inner], sizes)
 

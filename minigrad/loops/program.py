@@ -10,7 +10,6 @@ program supplies.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -73,6 +72,7 @@ class _Program(Blocks):
         self.parts: list[str] = []  # functions that the whole is cut into, if it is long,
         self.calls: list[str] = []  # and the lines that call them
         self.slots: list[str] = []  # memory the function keeps on the stack
+        self.used: set[int] = set()  # the arrays whose addresses are used in it
         self.lowered: dict[Any, tuple[str, int, list[int]]] = {}  # by signature
         self.tails: dict[Any, tuple[Tail, list[int]]] = {}
         self.foreign = 0
@@ -84,23 +84,13 @@ class _Program(Blocks):
     def text(self) -> str:
         for kernel in self.scope.plan.schedule.kernels:
             self.kernel(kernel)
-            if len(self.lines) > PART:
+            if len(self.lines) + 4 * len(self.used) > PART:
                 self.part()
         if self.parts and self.lines:
             self.part()
-        head = [
-            f"  %items.at = getelementptr i8, ptr %values, i64 {self.layout.items}",
-            "  %items = load ptr, ptr %items.at",
-        ]
-        for k in range(self.arena + 1):
-            head += [
-                f"  %object{k}.at = getelementptr i8, ptr %items, i64 {8 * k}",
-                f"  %object{k} = load ptr, ptr %object{k}.at",
-                f"  %data{k}.at = getelementptr i8, ptr %object{k}, i64 {self.layout.data}",
-                f"  %data{k} = load ptr, ptr %data{k}.at",
-            ]
         state = ["  %state = alloca ptr", "  %work = alloca i64", "  store i64 0, ptr %work"]
-        lines = [*self.slots, *head, *state, f"  call void @{signals.ENTER}(ptr %state)", *(self.calls or self.lines)]
+        enter = f"  call void @{signals.ENTER}(ptr %state)"
+        lines = [*self.slots, *self.addresses(), *state, enter, *(self.calls or self.lines)]
         main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *lines, *leave(0), "}"]
         kernels = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
         # inlined into one function, many kernels would take LLVM more than linear time
@@ -108,11 +98,26 @@ class _Program(Blocks):
         between = signals.text(self.work >= signals.LONG)
         return "\n".join([*self.module.declarations.values(), between, *kernels, *self.parts, *main, attributes, ""])
 
+    def addresses(self) -> list[str]:
+        """Lines that look up where the arrays are that were used since the last part."""
+        head = [
+            f"  %items.at = getelementptr i8, ptr %values, i64 {self.layout.items}",
+            "  %items = load ptr, ptr %items.at",
+        ]
+        for k in sorted(self.used):
+            head += [
+                f"  %object{k}.at = getelementptr i8, ptr %items, i64 {8 * k}",
+                f"  %object{k} = load ptr, ptr %object{k}.at",
+                f"  %data{k}.at = getelementptr i8, ptr %object{k}, i64 {self.layout.data}",
+                f"  %data{k} = load ptr, ptr %data{k}.at",
+            ]
+        self.used.clear()
+        return head
+
     def part(self) -> None:
         """Make what is written so far a function of its own, which the whole calls."""
-        whole = "\n".join(["entry:", *self.slots, *self.lines])
-        name, given = f"part{len(self.parts)}", sorted({"%values", "%state", "%work", *re.findall(r"%data\d+", whole)})
-        parameters = ", ".join([f"ptr {x}" for x in given])
+        whole = "\n".join(["entry:", *self.slots, *self.addresses(), *self.lines])
+        name, parameters = f"part{len(self.parts)}", "ptr %values, ptr %state, ptr %work"
         self.parts.append(f"define internal i32 @{name}({parameters}) #0 {{\n{whole}\n  ret i32 0\n}}")
         self.slots, self.lines = [], self.calls
         self.unless(self.emit(f"call i32 @{name}({parameters})"), left=True)
@@ -135,7 +140,8 @@ class _Program(Blocks):
             case ForeignKernel():
                 self.call_back(kernel)
             case CopyKernel():
-                self.copy(self.scope.outputs[kernel.output], self.pointer(kernel.source), kernel.source.type)
+                output = self.array(self.scope.outputs[kernel.output])
+                self.copy(output, self.pointer(kernel.source), kernel.source.type)
             case ControlKernel():
                 self.control(kernel)
 
@@ -285,9 +291,15 @@ class _Program(Blocks):
     def address(self, place: Place) -> str:
         match place.kind:
             case "constant":
-                return f"%data{place.at}"
+                return self.array(f"%data{place.at}")
             case "input":
-                return self.scope.inputs[place.at]
+                return self.array(self.scope.inputs[place.at])
             case "output":
-                return self.scope.outputs[place.at]
-        return self.emit(f"getelementptr i8, ptr %data{self.arena}, i64 {place.at}")
+                return self.array(self.scope.outputs[place.at])
+        return self.emit(f"getelementptr i8, ptr {self.array(f'%data{self.arena}')}, i64 {place.at}")
+
+    def array(self, address: str) -> str:
+        """The address, of which is remembered that it is used."""
+        if address.startswith("%data"):
+            self.used.add(int(address[5:]))
+        return address

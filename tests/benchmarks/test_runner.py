@@ -29,6 +29,12 @@ def test_two_workloads_are_measured_and_written(tmp_path: Path, capsys: pytest.C
     assert all(WORKLOADS[name].title in shown for name in names)
 
 
+def test_an_interpreter_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main(["--quick", "--only", "scalar-call", "--peers", "jax", "--peer-python", "/nowhere/python"])
+    assert "--peer-python: /nowhere/python is no program that can be run" in capsys.readouterr().err
+
+
 def test_a_failing_process_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(runner, "TIME_LIMIT", 1e-3)
     (row,) = runner.measured("scalar-call", runner.Options(quick=True), lambda text: None)

@@ -261,7 +261,9 @@ class _Draw:
         if k is None or j is None:
             return
         axis, how = self.random.randrange(self.values[k].ndim), self.random.randrange(3)
-        n = self.values[k].shape[axis]
+        n = self.values[k].shape[axis if how == 0 else 0]
+        if how < 2 and self.values[k].size // n * self.values[j].size > max(_LARGEST, self.values[k].size):
+            return  # a long array at as many places would not fit into memory
         if how == 0:
             self.add(f"take({{}}, {{}} % {n}, {axis})", lambda v, at: mnp.take(v, at % n, axis=axis), k, j)
         elif how == 1:

@@ -1,5 +1,6 @@
 """The llvm backend: which kernels it makes, long programs, whole models. What it computes is in test_reference.py."""
 
+import re
 import time
 
 import llvmlite.binding as llvm
@@ -24,6 +25,16 @@ from minigrad.tracer import checkpoint, jit, value_and_grad
 from tests.engine.agreement import agrees, moves, same
 from tests.graph.programs import HOLDING, draw_inputs, graph_of
 from tests.graph.test_backends import Fail
+
+
+def test_a_part_takes_few_arrays(n: int = 1000) -> None:
+    """However many the program has: what is alive at once costs LLVM quadratic time."""
+    exe = backends.compile(graph_of(lambda *xs: [x * 3.0 for x in xs], *["f32[8]"] * n), "llvm")
+    functions = [set(re.findall(r"%data\d+", f)) for f in exe.text.split("\ndefine ")]
+    assert max(map(len, functions)) <= program.PART / 4 + 2
+    assert len(set().union(*functions)) == 2 * n
+    for k, y in enumerate(exe([np.full(8, k, "f4") for k in range(n)])):
+        np.testing.assert_array_equal(y, np.full(8, 3 * k, "f4"))
 
 
 @pytest.mark.parametrize("name", HOLDING)

@@ -71,6 +71,18 @@ def test_a_static_argument_is_named_with_its_values() -> None:
     )
 
 
+def test_the_nearest_of_the_earlier_calls_is_compared_containers_counted() -> None:
+    """The call before differs in two things, n and the containers; the first in one."""
+    f = jit(lambda x, n=1: x[0] * n, static_argnames="n")
+    with minigrad.log_recompiles() as found:
+        f([1.0])
+        f([1.0], n=2)
+        f((1.0,))
+    (default, advice), (containers, _) = [(r.reason, r.fix) for r in found]
+    assert default == "static argument n: none -> 2 (int)" and advice.startswith("every new value of a static argument")
+    assert containers == "the arguments' containers: (([*],), {}) -> (((*,),), {})"
+
+
 def test_the_setting_is_a_reason() -> None:
     f = jit(lambda x: x)
     with minigrad.log_recompiles() as found:

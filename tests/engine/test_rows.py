@@ -9,10 +9,15 @@ import pytest
 import minigrad.numpy as mnp
 from minigrad import backends
 from minigrad.interpreters.build import trace
+from minigrad.loops.index import variable
+from minigrad.loops.scalar import load, needed
+from minigrad.loops.together import together
 from minigrad.ops.table import ROWS
 from minigrad.testing.inventory import row_case
 from minigrad.testing.laws import compiled_is_eager
-from minigrad.types import TensorType
+from minigrad.types import FLOAT32, TensorType
+from tests.engine.agreement import agrees
+from tests.graph.programs import draw_inputs, graph_of
 
 SHAPES = [((2, 1), (2, 0), ()), ((2, 0), (1, 1), (2, 1)), ((0,), (1,), ()), ((3, 1), (1, 0), (3, 1))]
 
@@ -49,3 +54,25 @@ def test_rows_of_several_lengths(f: Callable[..., Any], backend: str) -> None:
     found = backends.compile(graph, backend)([x.copy() for x in given])
     for y, wanted in zip(found, expected, strict=True):
         np.testing.assert_allclose(y, wanted, rtol=1e-12)
+
+
+# ── several rows at once ─────────────────────────────────────────────────────────────────────────
+@pytest.mark.parametrize("shape", [(24, 5), (7, 5), (12, 1), (6, 4, 3), (1, 3), (2, 0), (0, 3), (22, 6, 2, 3)])
+@pytest.mark.parametrize("backend", [b for b in backends.available() if b != "numpy"])
+def test_reductions_over_outer_axes(shape: tuple[int, ...], backend: str) -> None:
+    for dtype in ("f32", "i8", "bool"):
+        g = graph_of(lambda x: (mnp.sum(x, 0), mnp.any(x > 0, 0)), f"{dtype}[{','.join(map(str, shape))}]")
+        agrees(g, draw_inputs(g, special=False), backend)
+    if len(shape) > 2:
+        g = graph_of(lambda x: (mnp.max(x * x[:1], (0, -2)), mnp.sum(x, (0, -2))), f"f64[{','.join(map(str, shape))}]")
+        agrees(g, draw_inputs(g, special=False), backend)
+
+
+def test_eight_rows_are_loaded_for_one_store() -> None:
+    row, other = variable(1), variable(0).scaled(5)
+    value, sizes = together("add", load(1, other + row, FLOAT32) * load(2, row, FLOAT32), [0], [1], (24, 5))
+    places = [str(x.what[1]) for x in needed([value]) if x.op == "load" and x.what[0] == 1]
+    assert (sizes, places) == ((3, 5), ["40*i0 + i1", *(f"40*i0 + i1 + {5 * k}" for k in range(1, 8))])
+    assert sum(x.op == "load" and x.what[0] == 2 for x in needed([value])) == 1  # the same for all of them
+    assert together("add", load(1, other + row, FLOAT32), [0], [1], (23, 5))[1] == (23, 5)
+    assert together("add", load(1, other + row, FLOAT32), [0], [1], (1 << 20, 100))[1] == (1 << 20, 100)
