@@ -189,10 +189,10 @@ def _attempt(row: Row, seconds: float, options: Options, scratch: str, *results:
 def _make_memory_ready() -> None:
     """Use and free as much memory as the process to be measured will take.
 
-    A virtual machine may have given memory that was idle back to its host. Taking it anew costs seconds a GB, which
-    whoever is measured first would pay for all.
+    A virtual machine may have given memory that was idle back to its host, and what is free may lie in pieces. Taking
+    it anew costs seconds a GB, which whoever is measured first would pay for all. NumPy asks for large pages.
     """
-    subprocess.run([sys.executable, "-c", f"b'1' * {MEMORY}"], check=False)
+    subprocess.run([sys.executable, "-c", f"import numpy; numpy.ones({MEMORY}, numpy.int8)"], check=False)
 
 
 def machine() -> dict[str, Any]:
