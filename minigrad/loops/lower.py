@@ -233,7 +233,7 @@ class _Rows:
         stages = [stage for k in range(max(self.stages.values()) + 1) for stage in self.loops(k)]
         apart = [within_rows(rows, columns)] if columns else []
         runs = merged([*apart, *(a for stage in stages for a in stage.addresses())], range(len(rows)), rows)
-        cleared = [s for r in self.kernel.roots if r.across for s in self.cleared(r)]
+        cleared = [s for r in self.kernel.roots if self.adds_to(r) for s in self.cleared(r)]
         inside = [s for stage in stages for s in stage.statements(runs, self.rows)]
         return [*cleared, *around(inside, range(len(runs)), extents_of(runs, rows))]
 
@@ -274,19 +274,30 @@ class _Rows:
                     block.append(Store(self.target[root], place, value))
                 continue
             combine, start = _combination(root.node.op, value.dtype)
-            if root.across:
-                old = load(self.target[root], to, value.dtype)
-                stage.loads.append(old)
-                stage.inside.append(Store(self.target[root], to, binary(combine, old, value)))
+            if self.adds_to(root) and not root.total:
+                stage.inside.append(self.added(root, stage, combine, value))
                 continue
             result = Scalar("accumulator", (), value.dtype, root)
             stage.before.append(Start(root, start))
             stage.inside.append(Update(root, combine, value))
+            if self.adds_to(root):
+                stage.after.append(self.added(root, stage, combine, result))
+                continue
             stage.after.append(Let(result))
             body.values[root.out, identity(root.out.type.shape)] = result
             if root in self.target:
                 stage.after.append(Store(self.target[root], to, result))
         return stage
+
+    def adds_to(self, root: Root) -> bool:
+        """Does each row, or element, add to what stands in memory?"""
+        return root.across and not (root.total and not self.rows)
+
+    def added(self, root: Root, stage: _Stage, combine: str, value: Scalar) -> Store:
+        to = root.parts[0].target
+        old = load(self.target[root], to, value.dtype)
+        stage.loads.append(old)
+        return Store(self.target[root], to, binary(combine, old, value))
 
     def is_long(self, root: Root) -> bool:
         return root.kind == "reduce" or self.kernel.row_size(root) != 1  # 0 too: its loop runs not at all

@@ -56,6 +56,30 @@ def test_rows_of_several_lengths(f: Callable[..., Any], backend: str) -> None:
         np.testing.assert_allclose(y, wanted, rtol=1e-12)
 
 
+# ── sums over everything ─────────────────────────────────────────────────────────────────────────
+def beside_rows(x: Any) -> Any:
+    """Each row adds what it comes to."""
+    y = mnp.exp(x - mnp.max(x, axis=-1, keepdims=True, initial=-9.0))
+    share = y / mnp.sum(y, axis=-1, keepdims=True)
+    whole = mnp.sum(share * x), mnp.max(share, initial=0.0), mnp.prod(1 + x / 100), mnp.all(share > 0)
+    return share, mnp.sum(x, axis=0), *whole
+
+
+def beside_elements(x: Any) -> Any:
+    """There are no rows: one loop over all, with the sums in registers."""
+    y = mnp.tanh(x)
+    return y, mnp.sum(y * x), mnp.min(y, initial=9.0), mnp.any(y > 1), mnp.sum(mnp.sum(x, axis=-1)), mnp.sum(y * 2)
+
+
+@pytest.mark.parametrize("backend", [b for b in backends.available() if b != "numpy"])
+@pytest.mark.parametrize("shape", [(7,), (3, 40), (1, 17), (40, 1), (2, 3, 20), (1,), (0,), (5, 0), (0, 5)])
+@pytest.mark.parametrize("f", [beside_rows, beside_elements])
+def test_sums_over_everything_beside_others(f: Callable[..., Any], shape: tuple[int, ...], backend: str) -> None:
+    x = np.random.default_rng(0).standard_normal(shape)
+    graph, _ = trace(f, [TensorType(x.shape, x.dtype)])
+    agrees(graph, [x], backend, ulps=2**6)
+
+
 # ── several rows at once ─────────────────────────────────────────────────────────────────────────
 @pytest.mark.parametrize("shape", [(24, 5), (7, 5), (12, 1), (6, 4, 3), (1, 3), (2, 0), (0, 3), (22, 6, 2, 3)])
 @pytest.mark.parametrize("backend", [b for b in backends.available() if b != "numpy"])

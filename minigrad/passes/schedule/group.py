@@ -45,6 +45,12 @@ class Group:
     def fixed(self) -> bool:
         return any(r.kind == "reduce" and not r.across for r in self.roots)
 
+    @property
+    def loops(self) -> tuple[int, ...]:
+        """The rows, but none if what is added up over all of them can be added up in one loop."""
+        whole = not self.fixed and all(r.extents == self.rows for r in self.roots)
+        return () if whole and any(r.total for r in self.roots) else self.rows
+
 
 class Groups:
     """Roots gathered into groups, in the graph's order."""
@@ -171,7 +177,7 @@ def schedule(graph: Graph, found: Inliner) -> Schedule:
                 places[made[id(together)]] = k
                 continue
             made[id(together)] = len(kernels)
-            kernels.append(LoopKernel(together.roots, together.rows))
+            kernels.append(LoopKernel(together.roots, together.loops))
         else:
             continue
         places.append(k)

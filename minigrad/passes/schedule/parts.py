@@ -79,15 +79,20 @@ class Root:
 
     @property
     def across(self) -> bool:
-        """A reduction over the outer axes only: it can be added to from within loops over the inner ones."""
-        outer = self._axes == tuple(range(len(self._axes)))
-        return self.kind == "reduce" and outer and 0 < len(self._axes) < len(self.extents)
+        """A reduction over the outer axes, or all: it can be added to from within loops over the inner ones."""
+        return self.kind == "reduce" and len(self._axes) > 0 and self._axes == tuple(range(len(self._axes)))
+
+    @property
+    def total(self) -> bool:
+        """A reduction over all axes."""
+        return self.across and len(self._axes) == len(self.extents)
 
     @property
     def kept(self) -> tuple[int, ...] | None:
         """The extents of a reduction that stay, if it is over the innermost axes."""
         n = len(self.extents) - len(self._axes)
-        return self.extents[:n] if self.kind == "reduce" and self._axes == tuple(range(n, len(self.extents))) else None
+        inner = self.kind == "reduce" and not self.total and self._axes == tuple(range(n, len(self.extents)))
+        return self.extents[:n] if inner else None
 
     @property
     def _axes(self) -> tuple[int, ...]:
