@@ -158,3 +158,10 @@ def renamed(index: Affine, runs: Sequence[Sequence[int]]) -> Affine:
 
 def extents_of(runs: Sequence[Sequence[int]], extents: Sequence[int]) -> tuple[int, ...]:
     return tuple([math.prod(extents[v] for v in run) for run in runs])
+
+
+def side_by_side(at: Affine, column: int, within: int, width: int) -> Affine:
+    """An address once the loop over columns goes over blocks of them: column -> width·column + within."""
+    step = at.coefficient(column)
+    rest = [(v, k * width if v == column else k) for v, k in at.terms]
+    return Affine(at.const, tuple(sorted([*rest, (within, step)] if step else rest)))

@@ -53,8 +53,10 @@ def _driver(nest: Nest, how: Split, module: Module, d: str) -> list[str]:
         pointer = f"%b{b}"
         if b in how.own:
             pointer = f"{d}.own{b}"
-            module.declarations["malloc"] = "declare ptr @malloc(i64)\ndeclare void @free(ptr)"
-            lines.append(f"  {pointer} = call ptr @malloc(i64 {how.blocks * _bytes(nest, b, how.own[b])})")
+            module.declarations["aligned_alloc"] = "declare ptr @aligned_alloc(i64, i64)\ndeclare void @free(ptr)"
+            lines.append(
+                f"  {pointer} = call ptr @aligned_alloc(i64 {_LINE}, i64 {how.blocks * _bytes(nest, b, how.own[b])})"
+            )
         lines.append(f"  {d}.at{b} = getelementptr ptr, ptr {d}, i64 {b}")
         lines.append(f"  store ptr {pointer}, ptr {d}.at{b}")
     lines.append(f"  call void @{pool.RUN}(ptr @{block}, ptr {d}, i64 {how.blocks})")

@@ -96,7 +96,7 @@ class _Function:
         self.references: dict[str, int] = {}
         self.work: dict[str, int] = {}
         kernels = [k for k in plan.schedule.kernels if isinstance(k, LoopKernel)]
-        one_row = {r.out: k.row_size(r) for k in kernels for r in k.scratch}
+        one_row = {r.out: k.room(r) for k in kernels for r in k.scratch}
         for v, place in plan.places.items():
             if place.kind == "arena" and isinstance(v, Var):
                 self.names.setdefault(v, f"{v.label or 'panel'}{len(self.work)}")

@@ -135,11 +135,21 @@ def _add(own: dict[int, Own], s: Store, extents: dict[int, int], combine: str) -
 
 
 def _stretch(address: Affine, loop: int, extents: dict[int, int]) -> tuple[int, int] | None:
-    """The places (size, how many such sizes further on) that one pass of a loop keeps to; None if it meets others'."""
+    """The places (size, how many such sizes further on) that one pass of a loop keeps to; None if it meets others'.
+
+    Of all that lie so far apart as the loop goes, it may be the same places each time: a block of columns.
+    """
     size = address.coefficient(loop)
+    if size <= 0:
+        return None
+    far = size * extents[loop]
     rest = Affine(address.const, tuple([(v, k) for v, k in address.terms if v != loop]))
+    near = Affine(address.const % far, tuple([(v, k) for v, k in rest.terms if k % far]))
+    low, high = near.bounds(extents)  # type: ignore[arg-type]
+    if near.terms != rest.terms and low >= 0 and high < size:
+        return size, 0
     low, high = rest.bounds(extents)  # type: ignore[arg-type]
-    return (size, low // size) if size > 0 and low // size == high // size else None
+    return (size, low // size) if low // size == high // size else None
 
 
 def _clears(s: Loop) -> bool:

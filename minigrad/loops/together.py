@@ -1,21 +1,25 @@
 """Reductions over outer axes: several rows are added to the result at once.
 
 Floor 4. A result that is a row lies in memory while rows are added to it. To add eight at once, combined in registers,
-saves seven of eight loads and stores of it: sums over 3,000,000×3 take a fifteenth, over 1000×10000 half the time.
+saves seven of eight loads and stores of it: sums over 3,000,000×3 take a fifteenth, over 1000×10000 half the time. Long
+rows are done block by block, which threads can share without rows of their own.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 
-from minigrad.loops.index import Affine
-from minigrad.loops.scalar import Scalar, binary, moved, needed, place
+from minigrad.loops.index import Affine, side_by_side
+from minigrad.loops.nest import Loop, Statement, Store, read, statements
+from minigrad.loops.scalar import Scalar, binary, moved, needed, place, put
 
 _MOST, _WIDEST = 8, 64  # rows at once, and scalar operations of them
 _LINES, _PAGES = 128, 8192  # bytes of a row between which several at once, in one page, hinder prefetching from memory
 _CACHED = 1 << 20  # bytes that are likely to be in the cache: there, several are always quicker
+_BLOCK = 1 << 13, 1 << 11  # elements of a block of a row: at most, at least
 
 
 def together(
@@ -50,3 +54,26 @@ def _pass(loop: int, n: int, k: int, at: Affine) -> Affine:
     """The place in the kth of every n passes: variable -> n·variable + k."""
     step = at.coefficient(loop)
     return at + Affine(k * step, ((loop, (n - 1) * step),) if step else ())
+
+
+def in_blocks(body: Sequence[Statement], column: int, extent: int, within: int) -> list[Statement]:
+    """The statements with the loop over the columns of long rows in blocks, outside all others: `within` inside."""
+    most, least = _BLOCK
+    width = next((n for n in range(min(most, extent // 2), least - 1, -1) if extent % n == 0), 0)
+    if not width:
+        return list(body)
+
+    def moved(at: Affine) -> Affine:
+        return side_by_side(at, column, within, width)
+
+    def inside(s: Statement) -> Statement:
+        if isinstance(s, Loop):
+            changed = s.variable == column
+            return Loop(within if changed else s.variable, width if changed else s.extent, tuple(map(inside, s.body)))
+        return replace(s, address=moved(s.address)) if isinstance(s, Store) else s
+
+    loads = needed([x for _, s in statements(tuple(body)) for x in read(s)])
+    for x in loads:
+        if x.op in ("load", "index"):
+            x.what = put(x, moved(place(x)))
+    return [Loop(column, extent // width, tuple(map(inside, body)))]

@@ -90,10 +90,10 @@ def _fill(plan: Plan, last: dict[Atom, int], arena: _Arena) -> None:
 
 
 def _size(v: Var, kernel: Kernel) -> int:
-    """Bytes for a value; of scratch only one row is ever there."""
+    """Bytes for a value; of scratch only one row is ever there, or as many as go abreast."""
     size = v.type.size
     if isinstance(kernel, LoopKernel):
-        size = next((kernel.row_size(r) for r in kernel.scratch if r.out is v), size)
+        size = next((kernel.room(r) for r in kernel.scratch if r.out is v), size)
     return _bytes(size, v.type)
 
 

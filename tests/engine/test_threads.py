@@ -46,7 +46,9 @@ PROGRAMS = {
     "a sum of everything": (value_and_grad(lambda x: mnp.sum(mnp.tanh(x) * x)), [(1 << 20,)]),
     "rows of several stages": (value_and_grad(softmax), [(2000, 501), (2000, 501)]),
     "rows, and sums across them": (grad(layer_norm, (0, 1, 2)), [(1500, 700), (700,), (700,)]),
+    "columns": (grad(lambda x: mnp.sum(mnp.tanh(x / mnp.sqrt(mnp.mean(x * x, axis=0))))), [(700, 1024)]),
     "sums over the leading axis": (lambda x: mnp.sum(x * x, axis=0), [(3000, 700)]),
+    "sums of long rows": (lambda x: (mnp.sum(x * x, axis=0), mnp.max(x, axis=0)), [(70, 20_000)]),
     "other reductions": (
         lambda x: (mnp.max(x, axis=0), mnp.min(x), mnp.prod(x * 1e-3 + 1, axis=0), mnp.any(x > 4.9), mnp.all(x < 9)),
         [(1500, 1501)],

@@ -116,6 +116,8 @@ def _title(kernel: Kernel) -> str:
                 return f"loops over {_many(math.prod(rows), 'element')}, in order along axis {first.node.op.axis}"  # type: ignore[attr-defined]
             if first.kind == "sort":
                 return f"loops that sort {_many(math.prod(rows[:-1]), 'row')} of {rows[-1]}"
+            if kernel.abreast:
+                return f"loops over {_many(math.prod(rows), 'column')} of {length}, {kernel.abreast} abreast"
             if rows and length > 1:
                 return f"loops over {_many(math.prod(rows), 'row')} of {length}"
             return f"loops over {_many(math.prod(rows) * length, 'element')}"

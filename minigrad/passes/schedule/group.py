@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.loops.index import identity
+from minigrad.passes.schedule.columns import abreast, turned
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import MatMul
 from minigrad.passes.schedule.parts import (
@@ -40,6 +41,7 @@ class Group:
 
     roots: list[Root]
     rows: tuple[int, ...]
+    abreast: int = 0  # as of their kernel
 
     @property
     def fixed(self) -> bool:
@@ -100,6 +102,8 @@ class Groups:
                 return None
             theirs = self.group[mate.out]
             united = self._united(mine, theirs)
+            if isinstance(united, str) and mate.across and not mate.total and not theirs.abreast:
+                united = _by_columns(mine, theirs, mate.out.type.shape)
             if isinstance(united, str):
                 self.apart.append((mine.roots[-1], mate, united))
                 return None
@@ -108,8 +112,11 @@ class Groups:
 
     def _united(self, a: Group, b: Group) -> Group | str:
         """Both groups in one kernel, if they can share their outer loops; else why they cannot."""
-        if b.roots[0] in a.roots:  # already together
+        if any(r.out is b.roots[0].out for r in a.roots):  # already together
             return a
+        if a.abreast or b.abreast:
+            rows = a.rows if a.abreast else b.rows
+            return _by_columns(a, b, rows)
         rows = min(a.rows, b.rows, key=len)
         roots = [*b.roots, *a.roots]
         if any(g.fixed and g.rows != rows for g in (a, b)):
@@ -126,6 +133,22 @@ class Groups:
         if not _room(roots):
             return "together they would be larger than kernels may be"
         return Group(roots, rows) if _same_rows(roots, rows) else "it reads more than its own row"
+
+
+def _by_columns(a: Group, b: Group, columns: tuple[int, ...]) -> Group | str:
+    """Both groups in one kernel that goes column by column, if that can be done and is worth it; else why not."""
+    every = [(r, group) for group in (b, a) for r in group.roots]
+    found = [r if g.abreast and g.rows == columns else turned(r, columns) for r, g in every]
+    roots = [r for r in found if r is not None]
+    if len(roots) < len(found):
+        return f"not all of it runs over the columns {_sizes(columns)}"
+    length = max(math.prod(r.extents[len(columns) :]) for r in roots)
+    width = abreast(columns, length) if length > 1 else 0
+    if not width:
+        return f"{_sizes(columns)} columns of {length} are not worth loops of their own"
+    if not _room(roots):
+        return "together they would be larger than kernels may be"
+    return Group(roots, columns, width) if _same_rows(roots, columns, by_columns=True) else "it reads other columns"
 
 
 def _sizes(rows: tuple[int, ...]) -> str:
@@ -146,15 +169,16 @@ def _room(roots: Iterable[Root]) -> bool:
     return len(every) <= _ROOTS and sum(part.cost for r in every for part in r.parts) <= _WORK
 
 
-def _same_rows(roots: list[Root], rows: tuple[int, ...]) -> bool:
-    """Does each root load only its own row of the others, and are all reductions along or across rows?"""
+def _same_rows(roots: list[Root], rows: tuple[int, ...], by_columns: bool = False) -> bool:
+    """Does each root load only its own row (or column) of the others, and are all reductions along or across rows?"""
     here, by_value = identity(rows), {r.out: r for r in roots}
     for root in roots:
         if root.kind == "reduce" and not root.across and root.kept is None:
             return False
         for a, view in root.parts[0].reads:
             mate = by_value.get(a) if isinstance(a, Var) else None
-            if mate is not None and (mate.across or view[: len(rows)] != here):
+            first = len(view) - len(rows) if by_columns else 0
+            if mate is not None and (mate.across or view[first : first + len(rows)] != here):
                 return False
     return True
 
@@ -177,7 +201,7 @@ def schedule(graph: Graph, found: Inliner) -> Schedule:
                 places[made[id(together)]] = k
                 continue
             made[id(together)] = len(kernels)
-            kernels.append(LoopKernel(together.roots, together.loops))
+            kernels.append(LoopKernel(together.roots, together.loops, together.abreast))
         else:
             continue
         places.append(k)
@@ -208,21 +232,26 @@ def _keep(s: Schedule) -> None:
             outside.add(kernel.roots[0].out)
     for kernel in s.kernels:
         if isinstance(kernel, LoopKernel):
+            later = _read_later(kernel)
+            if kernel.abreast:  # a block of columns is large: it stays in the cache, but memory for it would not
+                outside |= {
+                    r.out for r in kernel.roots if r.out in later and kernel.row_size(r) > 1 and r.kind == "map"
+                }
             kernel.stored = [r for r in kernel.roots if r.out in outside]
-            later = {a for a in _read_later(kernel) if a not in outside}
-            kernel.scratch = [r for r in kernel.roots if r.out in later]
+            kernel.scratch = [r for r in kernel.roots if r.out in later and r.out not in outside]
 
 
 def _read_later(kernel: LoopKernel) -> set[Atom]:
-    """The values that a later loop of the same row loads again."""
+    """The values that a later loop of the same row loads again; all that are loaded, if rows go abreast."""
     stages = kernel.stages()
     found: set[Atom] = set()
     for root in kernel.roots:
         for a, view in root.parts[0].reads:
             mate = next((r for r in kernel.roots if r.out is a), None)
-            if mate is None or mate.kind != "map" or kernel.row_size(mate) == 1:
+            if mate is None or (not kernel.abreast and (mate.kind != "map" or kernel.row_size(mate) == 1)):
                 continue
-            if stages[mate] != stages[root] or view != identity(mate.extents):
+            short = kernel.row_size(mate) == 1 or mate.kind == "reduce"
+            if short or stages[mate] != stages[root] or view != mate.parts[0].value[1]:
                 found.add(a)
     return found
 

@@ -284,6 +284,8 @@ class Inliner:
                 if isinstance(a, Const):
                     continue
                 c, many = weights.get(a, (0, 1))
+                if a.type.size * _LIFTED <= n.out.type.size:  # computed once for many of these, or little
+                    c, many = 0, 1
                 if readers[a] > 1 and c + many > _CHEAP + 1:
                     c, many = 0, 1  # will be stored itself
                 cost, leaves = cost + c, leaves + many

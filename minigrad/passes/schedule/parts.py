@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from minigrad.control import Scan, While
 from minigrad.graph import Atom, Graph, Node, Var
-from minigrad.loops.index import Affine, Indices, identity
+from minigrad.loops.index import Affine, Indices
 from minigrad.passes.schedule.matmul import Cut, MatMul
 from minigrad.passes.schedule.patches import Patches
 from minigrad.types import TensorType
@@ -60,13 +60,15 @@ class Part:
 @dataclass(eq=False)
 class Root:
     """A value that may be stored. kind: "map" (a point for each element), "reduce", "join" (pieces side by side),
-    "running" (each element from the one before), or "sort" (row by row; `room` is memory for one)."""
+    "running" (each element from the one before), or "sort" (row by row; `room` is memory for one). So many outer loops
+    were `turned` inside all others (see `columns`)."""
 
     node: Node
     kind: str
     parts: list[Part]
     level: int = 0
     room: tuple[Var, ...] = ()
+    turned: int = 0
 
     @property
     def out(self) -> Var:
@@ -96,7 +98,8 @@ class Root:
 
     @property
     def _axes(self) -> tuple[int, ...]:
-        return self.node.op.axes if self.kind == "reduce" else ()  # type: ignore[attr-defined]
+        axes, inner = self.node.op.axes if self.kind == "reduce" else (), len(self.extents) - self.turned  # type: ignore[attr-defined]
+        return tuple(sorted([k + inner if k < self.turned else k - self.turned for k in axes]))
 
     @property
     def extents(self) -> tuple[int, ...]:
@@ -107,11 +110,13 @@ class Root:
 class LoopKernel:
     """Loops: roots computed together, row by row (`rows`: the loops they share).
 
-    Those in `stored` are written to memory; of those in `scratch` one row at a time, for later loops of the row.
+    Those in `stored` are written to memory; of those in `scratch` one row at a time, for later loops of the row. So
+    many rows go `abreast` if they are columns, that lie side by side in memory (0: they are not; see `columns`).
     """
 
     roots: list[Root]
     rows: tuple[int, ...]
+    abreast: int = 0
     stored: list[Root] = field(default_factory=list)
     scratch: list[Root] = field(default_factory=list)
     in_place: bool = False  # an update in the memory of what it is put into: the first part, the copy, is left out
@@ -137,7 +142,7 @@ class LoopKernel:
             for a, view in root.parts[0].reads:
                 mate = by_value.get(a) if isinstance(a, Var) else None
                 if mate is not None:
-                    still = mate.extents == root.extents and view == identity(mate.extents)
+                    still = mate.extents == root.extents and view == mate.parts[0].value[1]
                     here = mate.kind == "map" and (still or self.row_size(mate) == 1)
                     stage = max(stage, found[mate] + (not here))
             found[root] = stage
@@ -146,6 +151,10 @@ class LoopKernel:
     def row_size(self, root: Root) -> int:
         """How many elements of a root one row has."""
         return math.prod(root.extents[len(self.rows) :])
+
+    def room(self, root: Root) -> int:
+        """How many elements of a root in `scratch` there are at a time."""
+        return self.abreast or self.row_size(root)
 
     def __str__(self) -> str:
         nodes = {id(n): n for r in self.roots for part in r.parts for n, _ in part.steps}
