@@ -76,7 +76,7 @@ def test_a_training_step_of_an_mlp_names_its_library_calls():
     shapes = [(64, 128), (128,), (128, 10), (10,)]
     params = [np.zeros(s, np.float32) for s in shapes]
     head, kernels = explained(step, params, np.zeros((32, 64), np.float32), np.zeros((32, 10), np.float32))
-    assert head.startswith("step: 24 ops in 9 kernels (5 library calls, 0 calls of the reference)")
+    assert head.startswith("step: 24 ops in 8 kernels (5 library calls, 0 calls of the reference)")
     assert [k.splitlines()[0][5:] for k in kernels if "library call" in k][:2] == [
         "library call [32,64]·[64,128], loops over 4096 elements: 41.5 KB read, 16.4 KB written",
         "library call [32,128]·[128,10]: 21.5 KB read, 1.28 KB written",

@@ -106,7 +106,7 @@ APART = {
     "part of a product": (lambda x, w: relu((x @ w)[:, 3:]), WIDE, "its elements are not those"),
     "a sum": (lambda x, w: mnp.sum(relu(x @ w), axis=1), WIDE, "not all of it is computed element by element"),
     "other readers first": (
-        lambda x, w: (lambda p: p * mnp.sum(mnp.exp(p), axis=0))(x @ w),
+        lambda x, w: (lambda p: p * mnp.cumsum(mnp.exp(p), axis=0))(x @ w),
         WIDE,
         "it waits for what is computed after the product",
     ),

@@ -8,6 +8,7 @@ indices while walking makes movement free; counting the elements a node is wante
 from __future__ import annotations
 
 import math
+from typing import TypeAlias
 
 from minigrad.graph import Atom, Const, Graph, Node, Var, repeated_element
 from minigrad.loops import bodies
@@ -32,6 +33,7 @@ from minigrad.passes.schedule.windows import Interleave, phases
 REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
 _BUDGET = 300  # additions' worth of work in one part
 _CHEAP = 2  # what may be computed again rather than stored
+_RELOADED = 6  # as much, if what is loaded for it is one value, and no wider
 _TAKE = 4  # what loading from anywhere costs
 _UPDATE = 4  # of a tensor of so many times its size an update is stored before it is put there
 _LONG = 30  # of an element that is stored apart from its neighbours
@@ -65,6 +67,9 @@ def kind(n: Node) -> str:
     return "map" if bodies.is_native(n.op, dtypes) else "foreign"
 
 
+_Cone: TypeAlias = tuple[dict[Node, int], set[Atom]]  # the nodes it takes and their work; the stored values
+
+
 class Inliner:
     """The walk, and what it finds: `roots` (in the graph's order), `alias`, `calls` of the library."""
 
@@ -78,6 +83,7 @@ class Inliner:
         self.why: dict[Atom, str] = dict.fromkeys(graph.outputs, "it is an output")  # stored, not computed on the way
         self._stored = {a for a in graph.outputs if isinstance(a, Var)}
         self._uses: dict[Var, dict[Part, list[Indices]]] = {}
+        self._cones = dict[Var, _Cone]()  # of the values that are cheap
         self._weights = self._weigh()
         for n in reversed(graph.nodes):
             self._node(n)
@@ -249,10 +255,13 @@ class Inliner:
             return "the kernel that reads it is as large as kernels may be"
         if cheap:
             return ""
+        times, size = max(_times(view, part) for part, views in uses.items() for view in views), max(v.type.size, 1)
+        if v in self._cones and times <= 2 * size:
+            return ""
         heavy = [part for part, views in uses.items() if not self._is_lifted(v, views, part)]
         if len(uses) > 1 and len(heavy) > 1:
             return f"{len(uses)} loops read it, and loading costs less than computing it in each"
-        (part, *_), size = heavy or list(uses), max(v.type.size, 1)
+        part, *_ = heavy or list(uses)
         times = max(_times(view, part) for view in uses[part])
         return f"each element would be computed {times // size} times" if times > 2 * size else ""
 
@@ -279,18 +288,30 @@ class Inliner:
                 weights[n.out] = _TAKE, 1
             if k not in ("map", "move"):
                 continue
-            cost, leaves = (bodies.cost(n.op) if k == "map" else 0), 0
+            own = bodies.cost(n.op) if k == "map" else 0
+            cost, leaves = own, 0
             for a in n.ins:
                 if isinstance(a, Const):
                     continue
                 c, many = weights.get(a, (0, 1))
-                if a.type.size * _LIFTED <= n.out.type.size:  # computed once for many of these, or little
-                    c, many = 0, 1
-                if readers[a] > 1 and c + many > _CHEAP + 1:
+                if readers[a] > 1 and c + many > _CHEAP + 1 and a not in self._cones:
                     c, many = 0, 1  # will be stored itself
                 cost, leaves = cost + c, leaves + many
             weights[n.out] = (min(cost, 10**6), min(leaves, 10**6))
+            self._cone(n, own)
         return weights
+
+    def _cone(self, n: Node, own: int) -> None:
+        """Note what a value is computed from, if that is little: one value, and some work."""
+        work, leaves = ({n: own} if own else {}), set[Atom]()
+        for a in n.ins:
+            if isinstance(a, Var) and a.type.size * _LIFTED > n.out.type.size:  # else once for many of these, or little
+                more, others = self._cones.get(a, ({}, {a}))
+                work.update(more)
+                leaves |= others
+        narrow = all(a.type.dtype.itemsize <= n.out.type.dtype.itemsize for a in leaves)
+        if len(leaves) <= 1 and narrow and sum(work.values()) <= _RELOADED:
+            self._cones[n.out] = work, leaves
 
 
 def _times(view: Indices, part: Part) -> int:
