@@ -25,6 +25,7 @@ from minigrad.loops.parallel import AVAILABLE, function
 from minigrad.loops.patches import clear, fill
 from minigrad.loops.tails import Tail, tail
 from minigrad.passes.plan import Place, Plan
+from minigrad.passes.schedule.matmul import Matrix
 from minigrad.passes.schedule.parts import (
     ControlKernel,
     CopyKernel,
@@ -145,9 +146,10 @@ class _Program(Blocks):
             case ControlKernel():
                 self.control(kernel)
 
-    def call(self, text: str, buffers: list[Atom]) -> None:
+    def call(self, text: str, buffers: list[Any]) -> None:
+        """Call a function with values, or pointers."""
         name = self.named(text)
-        arguments = ", ".join([f"ptr {self.pointer(a)}" for a in buffers])
+        arguments = ", ".join([f"ptr {a if isinstance(a, str) else self.pointer(a)}" for a in buffers])
         self.lines.append(f"  call void @{name}({arguments})")
 
     def named(self, text: str) -> str:
@@ -162,6 +164,7 @@ class _Program(Blocks):
         along = kernel.tail is not None and not kernel.whole and (AVAILABLE or isinstance(kernel, PatchKernel))
         tail, buffers = self.tail(kernel) if along else (None, [])
         product, module, bits = [kernel.node.out], self.module, self.layout.integer
+        operands: list[Any] = [*kernel.operands]
         if isinstance(kernel, PatchKernel):
             filling = self.named(to_llvm.function(fill(kernel.call), module))
             clearing = self.named(to_llvm.function(clear(kernel.call), module)) if kernel.call.summed else None
@@ -170,10 +173,16 @@ class _Program(Blocks):
             buffers += [kernel.room] if kernel.room is not None else []
         else:
             text = matmul(kernel.call, module, bits, kernel.cut, tail)
-        self.call(text, [*product, *kernel.operands, *buffers])
+            operands = [*map(self.operand, kernel.operands, (kernel.call.a, kernel.call.b))]
+        self.call(text, [*product, *operands, *buffers])
         self.worked(kernel.call.work + (tail.work if tail else 0))
         if kernel.tail is not None and not along:
             self.loops(kernel.tail)
+
+    def operand(self, a: Atom, lies: Matrix) -> str:
+        """Where an operand begins."""
+        pointer, bytes_before = self.pointer(a), lies.first * a.type.dtype.itemsize
+        return self.emit(f"getelementptr i8, ptr {pointer}, i64 {bytes_before}") if bytes_before else pointer
 
     def tail(self, kernel: LibraryKernel) -> tuple[Tail, list[Atom]]:
         """The function of a tail that runs over a part of the product at a time, and its buffers."""

@@ -75,10 +75,11 @@ def _view(name: str, a: Atom, rows: int, columns: int, matrix: Matrix, call: Mat
     natural, step = True, stored[0] * stored[1]
     for count, s in zip(reversed(counts), reversed(lanes), strict=True):
         natural, step = natural and s == step, step * count
-    if natural and matrix.leading == stored[1] and step == a.type.size:
+    if natural and matrix.leading == stored[1] and step == a.type.size and not matrix.first:
         turned = ".swapaxes(-1, -2)" if counts else ".T"
         return reshaped(name, plain) + (turned if matrix.transposed else "")
     steps = (1, matrix.leading) if matrix.transposed else (matrix.leading, 1)
+    name += f"[{matrix.first} :]" * (matrix.first > 0)
     return f"strided({name}, {(*counts, rows, columns)}, {(*lanes, *steps)})"
 
 

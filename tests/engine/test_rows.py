@@ -81,7 +81,9 @@ def test_sums_over_everything_beside_others(f: Callable[..., Any], shape: tuple[
 
 
 # ── several rows at once ─────────────────────────────────────────────────────────────────────────
-@pytest.mark.parametrize("shape", [(24, 5), (7, 5), (12, 1), (6, 4, 3), (1, 3), (2, 0), (0, 3), (22, 6, 2, 3), (6, 10_000), (3, 2, 4098)])
+@pytest.mark.parametrize(
+    "shape", [(24, 5), (7, 5), (12, 1), (6, 4, 3), (1, 3), (2, 0), (0, 3), (22, 6, 2, 3), (6, 10_000), (3, 2, 4098)]
+)
 @pytest.mark.parametrize("backend", [b for b in backends.available() if b != "numpy"])
 def test_reductions_over_outer_axes(shape: tuple[int, ...], backend: str) -> None:
     for dtype in ("f32", "i8", "bool"):

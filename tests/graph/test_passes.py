@@ -123,6 +123,29 @@ INSTANCES: dict[str, list[Instance]] = {
     "flip(x, axes of size 1) -> x": [(lambda x: Flip((1,))(x), ("f32[2,1]",), [])],
     "flip(flip x) -> x": [(lambda x: Flip((0, 1))(Flip((1, 0))(x)), (F,), [])],
     "concatenate(x) -> x": [(lambda x: Concatenate(0)(x), (F,), [])],
+    "pad(a, 0) + pad(b, 0) -> pad(concatenate(a, b), 0)": [
+        (
+            lambda x, y: Pad((0, 3), (0, 0), (0, 0))(y, 0.0) + Pad((0, 0), (0, 3), (0, 0))(x, 0.0),
+            (F, F),
+            ["Concatenate(axis=1)(x0, x1)"],
+        ),
+        (
+            lambda x, y: Pad((1, 1), (2, 0), (0, 0))(y, 0.0) + Pad((3, 1), (0, 0), (0, 0))(x, 0.0),
+            (F, F),
+            [
+                "Concatenate(axis=0)(x1, x0)",
+                "Pad(low=(1, 1), high=(0, 0), interior=(0, 0))(v0, 0.0)",
+            ],
+        ),
+        (
+            lambda x, y, z: sum(
+                (Pad((k, 0), (4 - k, 0), (0, 0))(x, 0.0) for x, k in ((y, 2), (z, 0))),
+                Pad((4, 0), (0, 0), (0, 0))(x, 0.0),
+            ),
+            (F, F, F),
+            ["Concatenate(axis=0)(x2, x1, x0)"],
+        ),
+    ],
     "x[0, 1, ... | j] -> take_along_axis(x, j)": [
         (
             lambda x, j: Gather((0, 1))(x, Concatenate(1)(np.arange(2)[:, None], j)),

@@ -78,6 +78,38 @@ def _concatenate_one(s: Sweep, n: Node) -> Atom | None:
     return n.ins[0] if len(n.ins) == 1 else None
 
 
+@equation("pad(a, 0) + pad(b, 0) -> pad(concatenate(a, b), 0)", e.add, safety="zero sign")
+def _pads_side_by_side(s: Sweep, n: Node) -> Atom | None:
+    """The gradients of slices that lie next to each other: each has its place in one tensor."""
+    size = n.out.type.shape
+    pads = [pad for pad in (_zero_padded(s, a) for a in n.ins if a.type.shape == size) if pad is not None]
+    if len(pads) < 2:
+        return None
+    (a, low, end), (b, start, high) = sorted(pads, key=lambda pad: pad[1])
+    apart = [d for d in range(len(size)) if (low[d], end[d]) != (start[d], high[d])]
+    if len(apart) != 1 or start[apart[0]] + end[apart[0]] != size[apart[0]]:
+        return None
+    (axis,) = apart
+    parts: list[Atom] = []
+    for x in (a, b):
+        inner = s.maker(x, Concatenate)
+        parts += inner.ins if inner and inner.op == Concatenate(axis) else [x]
+    both = s.emit(Concatenate(axis), *parts)
+    return s.emit(Pad(low, high, (0,) * len(size)), both, Const(np.zeros((), n.out.type.dtype)))
+
+
+def _zero_padded(s: Sweep, a: Atom) -> tuple[Atom, tuple[int, ...], tuple[int, ...]] | None:
+    """(x, low, high) if x stands in nothing but zeros."""
+    pad = s.maker(a, Pad)
+    if pad is None:
+        return None
+    (x, value), op = pad.ins, pad.op
+    assert isinstance(op, Pad)
+    zero = s.uniform(value)
+    known = all(isinstance(k, int) and k >= 0 for k in (*op.low, *op.high, *a.type.shape)) and not any(op.interior)
+    return (x, op.low, op.high) if known and zero is not None and zero == 0 else None
+
+
 # ── positions ────────────────────────────────────────────────────────────────────────────────────
 @equation("x[0, 1, ... | j] -> take_along_axis(x, j)", Gather)
 def _gather_a_row_each(s: Sweep, n: Node) -> Atom | None:

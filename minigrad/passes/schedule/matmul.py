@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TypeAlias
 
@@ -16,7 +17,8 @@ from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.loops.index import strides
 from minigrad.ops.contract import DotGeneral
-from minigrad.ops.movement import Expand, Permute
+from minigrad.ops.movement import Expand, Permute, Reshape
+from minigrad.ops.pieces import Slice
 from minigrad.passes.rewrite import Sweep
 from minigrad.types import FLOAT32, FLOAT64, DType
 
@@ -30,6 +32,7 @@ class Matrix:
 
     transposed: bool
     leading: int  # the stride of the other axis, in elements
+    first: int = 0  # where it begins in its tensor
 
 
 @dataclass(frozen=True)
@@ -79,38 +82,56 @@ def is_library_call(n: Node) -> bool:
 
 def matmul(n: Node, makers: Makers) -> tuple[MatMul, Atom, Atom] | None:
     """The call, and the tensors its operands are read from; None if an operand must be copied first."""
-    sources = [strided(a, makers) for a in n.ins]
-    for left in (sources[0], _as_it_is(n.ins[0])):
-        for right in (sources[1], _as_it_is(n.ins[1])):
+    sources = [[strided(a, makers, parts=True), strided(a, makers), (a, strides(a.type.shape), 0)] for a in n.ins]
+    for left in sources[0]:
+        for right in sources[1]:
             found = _call(n, left[1], right[1])
             if found is not None:
-                return found, left[0], right[0]
+                a, b = replace(found.a, first=left[2]), replace(found.b, first=right[2])
+                return replace(found, a=a, b=b), left[0], right[0]
     return None
 
 
-def strided(a: Atom, makers: Makers) -> tuple[Atom, tuple[int, ...]]:
-    """The tensor behind permutations and repetitions, and the strides along a's axes."""
-    steps = strides(a.type.shape)
+def strided(a: Atom, makers: Makers, parts: bool = False) -> tuple[Atom, tuple[int, ...], int]:
+    """The tensor behind permutations and repetitions, the strides along a's axes, and where a's first element lies.
+
+    With `parts` it may also be that which `a` is a slice of, if that lies in memory anyway.
+    """
     chain: list[Node] = []
     node = makers.get(a) if isinstance(a, Var) else None
-    while node is not None and isinstance(node.op, Permute | Expand):
+    while node is not None and (isinstance(node.op, Permute | Expand) or (parts and _is_part(node, makers))):
         chain.append(node)
         a = node.ins[0]
         node = makers.get(a) if isinstance(a, Var) else None
-        steps = strides(a.type.shape)
+    steps, first = strides(a.type.shape), 0
     for node in reversed(chain):
-        if isinstance(node.op, Permute):
-            steps = tuple(steps[axis] for axis in node.op.order)
-        else:
-            before, after = node.ins[0].type.shape, node.out.type.shape
-            lead = len(after) - len(before)
-            same = (s if before[d] == after[lead + d] else 0 for d, s in enumerate(steps))
-            steps = (*(0,) * lead, *same)
-    return a, steps
+        before, after = node.ins[0].type.shape, node.out.type.shape
+        match node.op:
+            case Permute(order=order):
+                steps = tuple(steps[axis] for axis in order)
+            case Slice(starts=starts, steps=each):
+                first += sum(start * step for start, step in zip(starts, steps, strict=True))
+                steps = tuple(step * k for step, k in zip(steps, each, strict=True))
+            case Reshape():  # without axes of size 1, or with more of them
+                others = iter(step for n, step in zip(before, steps, strict=True) if n != 1)
+                steps = tuple(next(others) if n != 1 else 0 for n in after)
+            case _:
+                lead = len(after) - len(before)
+                same = (s if before[d] == after[lead + d] else 0 for d, s in enumerate(steps))
+                steps = (*(0,) * lead, *same)
+    return a, steps, first
 
 
-def _as_it_is(a: Atom) -> tuple[Atom, tuple[int, ...]]:
-    return a, strides(a.type.shape)
+def _is_part(n: Node, makers: Makers) -> bool:
+    """Is it a slice of what lies in memory, or its axes of size 1 dropped?"""
+    if isinstance(n.op, Reshape):
+        sizes = [[m for m in v.type.shape if m != 1] for v in (n.ins[0], n.out)]
+        return sizes[0] == sizes[1]
+    a, node = n.ins[0], n if isinstance(n.op, Slice) else None
+    while node is not None and isinstance(node.op, Permute | Expand | Reshape | Slice):
+        a = node.ins[0]
+        node = makers.get(a) if isinstance(a, Var) else None
+    return isinstance(n.op, Slice) and (node is None or is_library_call(node))
 
 
 def merged(shape: Sequence[int], steps: Sequence[int], axes: Sequence[int]) -> tuple[int, int] | None:

@@ -108,7 +108,7 @@ def patches(n: Node, makers: Makers) -> tuple[Patches, Atom, Atom]:
     """What is to be done, and the tensors the operands are read from."""
     op, (x, w) = n.op, n.ins
     assert isinstance(op, PatchProduct)
-    source, steps = strided(x, makers)
+    source, steps, _ = strided(x, makers)
     (c, _, *_), (o, cg, *window), (_, images, *places) = x.type.shape, w.type.shape, n.out.type.shape
     taps = ((cg, steps[0]), *_axes(window, op.dilation, steps[2:]))
     spots = ((images, steps[1]), *_axes(places, op.stride, steps[2:]))
@@ -139,7 +139,7 @@ def _kernel(w: Atom, makers: Makers, summed: bool) -> tuple[Atom, tuple[int, int
     """Where the kernel is read from, and its strides along o and c: of a row the elements must lie side by side."""
     shape = w.type.shape
     axes = range(2, len(shape)) if summed else range(1, len(shape))
-    for atom, steps in (strided(w, makers), (w, strides(shape))):
+    for atom, steps in (strided(w, makers)[:2], (w, strides(shape))):
         row = merged(shape, steps, axes)
         if row is not None and (row[1] == 1 or row[0] == 1) and steps[0] >= row[0]:
             return atom, (steps[0], steps[1])
