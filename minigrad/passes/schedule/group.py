@@ -115,8 +115,7 @@ class Groups:
         if any(r.out is b.roots[0].out for r in a.roots):  # already together
             return a
         if a.abreast or b.abreast:
-            rows = a.rows if a.abreast else b.rows
-            return _by_columns(a, b, rows)
+            return _by_columns(a, b, a.rows if a.abreast else b.rows)
         rows = min(a.rows, b.rows, key=len)
         roots = [*b.roots, *a.roots]
         if any(g.fixed and g.rows != rows for g in (a, b)):
@@ -233,10 +232,11 @@ def _keep(s: Schedule) -> None:
     for kernel in s.kernels:
         if isinstance(kernel, LoopKernel):
             later = _read_later(kernel)
-            if kernel.abreast:  # a block of columns is large: it stays in the cache, but memory for it would not
-                outside |= {
-                    r.out for r in kernel.roots if r.out in later and kernel.row_size(r) > 1 and r.kind == "map"
-                }
+            if (
+                kernel.abreast
+            ):  # a block of columns is large: scratch for it would be as much memory as the value itself
+                long = {r.out for r in kernel.roots if r.kind == "map" and kernel.row_size(r) > 1}
+                outside |= long & later
             kernel.stored = [r for r in kernel.roots if r.out in outside]
             kernel.scratch = [r for r in kernel.roots if r.out in later and r.out not in outside]
 

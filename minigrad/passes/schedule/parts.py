@@ -92,13 +92,16 @@ class Root:
     @property
     def kept(self) -> tuple[int, ...] | None:
         """The extents of a reduction that stay, if it is over the innermost axes."""
+        if self.kind != "reduce" or self.total:
+            return None
         n = len(self.extents) - len(self._axes)
-        inner = self.kind == "reduce" and not self.total and self._axes == tuple(range(n, len(self.extents)))
-        return self.extents[:n] if inner else None
+        return self.extents[:n] if self._axes == tuple(range(n, len(self.extents))) else None
 
     @property
     def _axes(self) -> tuple[int, ...]:
-        axes, inner = self.node.op.axes if self.kind == "reduce" else (), len(self.extents) - self.turned  # type: ignore[attr-defined]
+        if self.kind != "reduce":
+            return ()
+        axes, inner = self.node.op.axes, len(self.extents) - self.turned  # type: ignore[attr-defined]
         return tuple(sorted([k + inner if k < self.turned else k - self.turned for k in axes]))
 
     @property
