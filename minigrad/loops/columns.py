@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from minigrad.graph import Atom
 from minigrad.loops.elements import combination
-from minigrad.loops.index import Affine, extents_of, merged, renamed, side_by_side, variable
+from minigrad.loops.index import Affine, Indices, address, divisor, extents_of, merged, renamed, side_by_side, variable
 from minigrad.loops.nest import Loop, Start, Statement, Store, Update, around
 from minigrad.loops.rows import Rows, Stage
 from minigrad.loops.scalar import Scalar, place, put
@@ -18,16 +19,17 @@ from minigrad.passes.schedule.parts import Root
 class Columns(Rows):
     """The statements of a kernel whose rows are columns."""
 
-    def within(self, to: Affine) -> Affine:
-        return to  # until the loops are known
+    def within(self, a: Atom, at: Indices) -> Affine:
+        return address(at, a.type.shape)  # until the loops are known
 
     def statements(self, columns: int) -> list[Statement]:
-        rows, width = self.kernel.rows, self.kernel.abreast
+        rows = self.kernel.rows
         stages = [stage for k in range(max(self.stages.values()) + 1) for stage in self.loops(k)]
         runs = merged([a for stage in stages for a in stage.addresses()], range(len(rows)), rows)
         cleared = [s for r in self.kernel.roots if self.adds_to(r) for s in self.cleared(r)]
-        inside = [s for stage in stages for s in self.abreast(stage, runs)]
         sizes = extents_of(runs, rows)
+        width = divisor(sizes[-1], self.kernel.abreast)
+        inside = [s for stage in stages for s in self.abreast(stage, runs, width)]
         return [*cleared, *around(inside, range(len(runs)), (*sizes[:-1], sizes[-1] // width))]
 
     def loop(self, roots: list[Root]) -> Stage:
@@ -55,10 +57,10 @@ class Columns(Rows):
     def stored(self, root: Root, value: Scalar) -> Store:
         return Store(self.target[root], root.parts[0].target, value)
 
-    def abreast(self, stage: Stage, runs: list[list[int]]) -> list[Statement]:
+    def abreast(self, stage: Stage, runs: list[list[int]], width: int) -> list[Statement]:
         """The statements of a stage for a block of columns."""
         own = merged(stage.addresses(), range(self.rows, len(stage.extents)), stage.extents)
-        every, width = [*runs, *own], self.kernel.abreast
+        every = [*runs, *own]
         column, place_of = len(runs) - 1, len(every)
         scratch = {self.target[r] for r in self.kernel.scratch}
 

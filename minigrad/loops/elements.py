@@ -37,7 +37,7 @@ class Elements:
     values: dict[tuple[Any, Indices], Scalar] = field(default_factory=dict)
     loads: list[Scalar] = field(default_factory=list)
     scratch: set[Atom] = field(default_factory=set)  # of which there is one row
-    within: Callable[[Affine], Affine] = lambda to: to  # from its place to that in the row
+    within: Callable[[Atom, Indices], Affine] = lambda a, at: address(at, a.type.shape)  # where it stands in that
 
     def part(self, part: Part) -> Scalar:
         """The value of a part, its steps taken in order."""
@@ -91,9 +91,7 @@ class Elements:
             same = repeated_element(a.array)
             if same is not None:
                 return const(same, a.type.dtype)
-        to = address(at, a.type.shape)
-        if a in self.scratch:
-            to = self.within(to)
+        to = self.within(a, at) if a in self.scratch else address(at, a.type.shape)
         found = load(self.buffer(a), to, a.type.dtype)
         self.loads.append(found)
         self.values[a, at] = found

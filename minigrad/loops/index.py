@@ -165,3 +165,8 @@ def side_by_side(at: Affine, column: int, within: int, width: int) -> Affine:
     step = at.coefficient(column)
     rest = [(v, k * width if v == column else k) for v, k in at.terms]
     return Affine(at.const, tuple(sorted([*rest, (within, step)] if step else rest)))
+
+
+def divisor(n: int, most: int) -> int:
+    """The greatest divisor that is not more; 0 if there is none."""
+    return next((k for k in range(min(n, most), 0, -1) if n % k == 0), 0)

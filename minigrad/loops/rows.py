@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from minigrad.graph import Atom
 from minigrad.loops.elements import Elements, combination, merge
-from minigrad.loops.index import Affine, Indices, extents_of, identity, merged, renamed
+from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed
 from minigrad.loops.nest import Let, Start, Statement, Store, Update, around
 from minigrad.loops.scalar import Scalar, binary, load, place, put
 from minigrad.passes.schedule.parts import LoopKernel, Root
@@ -23,8 +24,8 @@ class Rows:
         self.body, self.kernel = body, kernel
         self.stages = kernel.stages()
         self.rows = len(kernel.rows)
-        body.scratch = {r.out for r in kernel.scratch}
-        body.within = self.within
+        self.scratch: dict[Atom, Root] = {r.out: r for r in kernel.scratch}
+        body.scratch, body.within = set(self.scratch), self.within
         self.target = {r: k for k, r in enumerate((*kernel.stored, *kernel.scratch))}
 
     def statements(self, columns: int) -> list[Statement]:
@@ -70,7 +71,7 @@ class Rows:
                     stage.before.append(Let(value))
                 if root in self.target:
                     block = stage.inside if self.is_long(root) else stage.before
-                    place = self.within(to) if root.out in body.scratch else to
+                    place = self.within(root.out, root.parts[0].value[1]) if root.out in self.scratch else to
                     block.append(Store(self.target[root], place, value))
                 continue
             combine, start = combination(root.node.op, value.dtype)
@@ -99,9 +100,10 @@ class Rows:
         stage.loads.append(old)
         return Store(self.target[root], to, binary(combine, old, value))
 
-    def within(self, to: Affine) -> Affine:
-        """Where something stands in its row: without what the loops over rows add."""
-        return Affine(to.const, tuple([(v, k) for v, k in to.terms if v >= self.rows]))
+    def within(self, a: Atom, at: Indices) -> Affine:
+        """Where an element stands in its row."""
+        axes = self.scratch[a].within(self.rows)
+        return address(tuple([at[d] for d in axes]), [a.type.shape[d] for d in axes])
 
     def is_long(self, root: Root) -> bool:
         return root.kind == "reduce" or self.kernel.row_size(root) != 1  # 0 too: its loop runs not at all

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 
-from minigrad.loops.index import Affine, side_by_side
+from minigrad.loops.index import Affine, divisor, side_by_side
 from minigrad.loops.nest import Loop, Statement, Store, read, statements
 from minigrad.loops.scalar import Scalar, binary, moved, needed, place, put
 
@@ -32,7 +32,7 @@ def together(
     loop = reduced[-1]
     still = _still(value, loop)
     most = min(_MOST, _WIDEST // max(1, len(needed([value], still))))
-    n = next((n for n in range(most, 1, -1) if sizes[loop] % n == 0), 1)
+    n = max(divisor(sizes[loop], most), 1)
     terms = [moved(value, partial(_pass, loop, n, k), still) for k in range(n)]
     while len(terms) > 1:  # in pairs: fewer wait for each other, and fewer roundings add up
         odd = terms[len(terms) & ~1 :]
@@ -59,8 +59,8 @@ def _pass(loop: int, n: int, k: int, at: Affine) -> Affine:
 def in_blocks(body: Sequence[Statement], column: int, extent: int, within: int) -> list[Statement]:
     """The statements with the loop over the columns of long rows in blocks, outside all others: `within` inside."""
     most, least = _BLOCK
-    width = next((n for n in range(min(most, extent // 2), least - 1, -1) if extent % n == 0), 0)
-    if not width:
+    width = divisor(extent, min(most, extent // 2))
+    if width < least:
         return list(body)
 
     def moved(at: Affine) -> Affine:

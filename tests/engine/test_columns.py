@@ -43,15 +43,46 @@ def several_axes(x: Any, gain: Any, bias: Any) -> Any:
     return spread / mnp.max(mnp.abs(spread), axis=axes), mnp.sum(spread * spread, axis=axes) * bias
 
 
-PROGRAMS = [batch_norm, slopes, softmax, turned_over, several_axes]
-SHAPES = [(37, 64), (4, 16), (300, 130), (2, 24), (1, 16), (3, 5, 32), (7, 3), (0, 16), (5, 0)]
+def channels(x: Any, gain: Any, bias: Any) -> Any:
+    """The axis that stays lies between those that are reduced, or it is the first."""
+    axes = tuple(d for d in range(x.ndim) if d != x.ndim // 3)
+    along = [-1 if d == x.ndim // 3 else 1 for d in range(x.ndim)]
+    scale = mnp.reshape(mnp.arange(x.shape[x.ndim // 3], dtype=x.dtype), along)
+
+    def loss(x: Any) -> Any:
+        centred = x - mnp.mean(x, axis=axes, keepdims=True)
+        return mnp.sum(mnp.tanh(centred / mnp.sqrt(mnp.mean(centred**2, axis=axes, keepdims=True) + 1e-5) * scale))
+
+    return value_and_grad(loss)(x)
+
+
+def middle(x: Any, gain: Any, bias: Any) -> Any:
+    """Softmax over an axis between others."""
+    y = mnp.exp(x - mnp.max(x, axis=x.ndim // 2, keepdims=True))
+    return y / mnp.sum(y, axis=x.ndim // 2, keepdims=True), mnp.sum(y, axis=x.ndim // 2)
+
+
+PROGRAMS = [channels, middle, batch_norm, slopes, softmax, turned_over, several_axes]
+SHAPES = [
+    (37, 64),
+    (4, 16),
+    (300, 130),
+    (2, 24),
+    (1, 16),
+    (3, 5, 32),
+    (4, 6, 3, 20),
+    (2, 3, 5, 4, 4),
+    (7, 3),
+    (0, 16),
+    (5, 0),
+]
 
 
 @pytest.mark.parametrize("backend", [b for b in backends.available() if b != "numpy"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 @pytest.mark.parametrize("f", PROGRAMS)
 def test_by_columns(f: Callable[..., Any], shape: tuple[int, ...], backend: str) -> None:
-    if 0 in shape and f in (softmax, several_axes):
+    if 0 in shape and f in (softmax, several_axes, middle):
         shape = (1, 1)  # of nothing there is no maximum
     random = np.random.default_rng(0)
     given = [random.standard_normal(s) for s in (shape, shape[-1:], shape[-1:])]
@@ -61,8 +92,8 @@ def test_by_columns(f: Callable[..., Any], shape: tuple[int, ...], backend: str)
         np.testing.assert_allclose(y, want, rtol=1e-9, atol=1e-12)
 
 
-def kernels(f: Callable[..., Any], rows: int, columns: int) -> list[LoopKernel]:
-    types = [TensorType(s, FLOAT32) for s in ((rows, columns), (columns,), (columns,))]
+def kernels(f: Callable[..., Any], shape: tuple[int, ...]) -> list[LoopKernel]:
+    types = [TensorType(s, FLOAT32) for s in (shape, shape[-1:], shape[-1:])]
     found = schedule(backends.compile(trace(f, types)[0], "llvm").graph).kernels
     assert all(isinstance(k, LoopKernel) for k in found)
     return found
@@ -71,12 +102,24 @@ def kernels(f: Callable[..., Any], rows: int, columns: int) -> list[LoopKernel]:
 @pytest.mark.parametrize("f", [batch_norm, slopes, softmax])
 @pytest.mark.parametrize(("rows", "columns", "width"), [(64, 96, 48), (256, 2048, 256), (2048, 4096, 256)])
 def test_one_pass_over_memory_each_way(f: Callable[..., Any], rows: int, columns: int, width: int) -> None:
-    (kernel,) = kernels(f, rows, columns)
+    (kernel,) = kernels(f, (rows, columns))
     assert (kernel.rows, kernel.abreast) == ((columns,), width)
 
 
+@pytest.mark.parametrize(("shape", "rows"), [((8, 64, 28, 28), (64,)), ((4, 30, 6, 10), (30,)), ((40, 500), (40,))])
+def test_channels_are_rows_wherever_they_lie(shape: tuple[int, ...], rows: tuple[int, ...]) -> None:
+    (kernel,) = kernels(channels, shape)
+    assert (kernel.rows, kernel.abreast) == (rows, 0)
+
+
+@pytest.mark.parametrize(("shape", "width"), [((8, 64, 784), 784), ((5, 60, 96), 48), ((3, 40, 2, 2), 0)])
+def test_an_axis_between_others(shape: tuple[int, ...], width: int) -> None:
+    found = kernels(middle, shape)
+    assert [k.abreast for k in found] == [width] if width else len(found) > 1
+
+
 def test_columns_that_would_leave_the_cache_are_passes_over_rows() -> None:
-    assert all(k.abreast == 0 for k in kernels(slopes, 8192, 1024))
+    assert all(k.abreast == 0 for k in kernels(slopes, (8192, 1024)))
     x, gain = np.zeros((8192, 1024), np.float32), np.zeros(1024, np.float32)
     text = jit(batch_norm).explain(x, gain, gain)
     assert "1024 columns of 8192 are not worth loops of their own" in text
@@ -85,9 +128,9 @@ def test_columns_that_would_leave_the_cache_are_passes_over_rows() -> None:
 
 
 def test_how_many_columns_go_side_by_side() -> None:
-    assert abreast((1024,), 256) == 128
-    assert abreast((1009,), 256) == 0  # no blocks of equal size
-    assert abreast((3,), 100) == 0
-    assert abreast((64,), 2000) == 0  # there would be nothing to share among threads
-    assert abreast((32,), 100) == 32
-    assert abreast((1024,), 4096) == 0
+    assert abreast((1024,), (-1,), 256) == 128
+    assert abreast((1009,), (-1,), 256) == 0  # no blocks of equal size
+    assert abreast((3,), (-1,), 100) == 0
+    assert abreast((64,), (-1,), 2000) == 0  # there would be nothing to share among threads
+    assert abreast((32,), (-1,), 100) == 32
+    assert abreast((1024,), (-1,), 4096) == 0

@@ -68,7 +68,14 @@ def beside_rows(x: Any) -> Any:
 def beside_elements(x: Any) -> Any:
     """There are no rows: one loop over all, with the sums in registers."""
     y = mnp.tanh(x)
-    return y, mnp.sum(y * x), mnp.min(y, initial=9.0), mnp.any(y > 1), mnp.sum(mnp.sum(x, axis=-1)), mnp.sum(y * 2, axis=0)
+    return (
+        y,
+        mnp.sum(y * x),
+        mnp.min(y, initial=9.0),
+        mnp.any(y > 1),
+        mnp.sum(mnp.sum(x, axis=-1)),
+        mnp.sum(y * 2, axis=0),
+    )
 
 
 @pytest.mark.parametrize("backend", [b for b in backends.available() if b != "numpy"])

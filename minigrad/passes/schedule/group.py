@@ -41,6 +41,7 @@ class Group:
 
     roots: list[Root]
     rows: tuple[int, ...]
+    places: tuple[int, ...] = ()  # of the rows' axes, from the last, if loops are turned (see `columns`)
     abreast: int = 0  # as of their kernel
 
     @property
@@ -102,8 +103,8 @@ class Groups:
                 return None
             theirs = self.group[mate.out]
             united = self._united(mine, theirs)
-            if isinstance(united, str) and mate.across and not mate.total and not theirs.abreast:
-                united = _by_columns(mine, theirs, mate.out.type.shape)
+            if isinstance(united, str) and mate.kind == "reduce" and not mate.total and not theirs.places:
+                united = _turned(mine, theirs, mate.out.type.shape, _places(mate)) if mate.kept is None else united
             if isinstance(united, str):
                 self.apart.append((mine.roots[-1], mate, united))
                 return None
@@ -114,8 +115,9 @@ class Groups:
         """Both groups in one kernel, if they can share their outer loops; else why they cannot."""
         if any(r.out is b.roots[0].out for r in a.roots):  # already together
             return a
-        if a.abreast or b.abreast:
-            return _by_columns(a, b, a.rows if a.abreast else b.rows)
+        if a.places or b.places:
+            one = a if a.places else b
+            return _turned(a, b, one.rows, one.places)
         rows = min(a.rows, b.rows, key=len)
         roots = [*b.roots, *a.roots]
         if any(g.fixed and g.rows != rows for g in (a, b)):
@@ -134,20 +136,30 @@ class Groups:
         return Group(roots, rows) if _same_rows(roots, rows) else "it reads more than its own row"
 
 
-def _by_columns(a: Group, b: Group, columns: tuple[int, ...]) -> Group | str:
-    """Both groups in one kernel that goes column by column, if that can be done and is worth it; else why not."""
-    every = [(r, group) for group in (b, a) for r in group.roots]
-    found = [r if g.abreast and g.rows == columns else turned(r, columns) for r, g in every]
+def _places(mate: Root) -> tuple[int, ...]:
+    """Of the axes that a reduction keeps, counted from the last."""
+    axes = mate.node.op.axes  # type: ignore[attr-defined]
+    return tuple([d - len(mate.extents) for d in range(len(mate.extents)) if d not in axes])
+
+
+def _turned(a: Group, b: Group, rows: tuple[int, ...], places: tuple[int, ...]) -> Group | str:
+    """Both groups in one kernel whose rows lie along these axes, if that can be done and is worth it; else why not."""
+    every = [(r, (group.rows, group.places) == (rows, places)) for group in (b, a) for r in group.roots]
+    found = [r if already else turned(r, rows, places) for r, already in every]
     roots = [r for r in found if r is not None]
     if len(roots) < len(found):
-        return f"not all of it runs over the columns {_sizes(columns)}"
-    length = max(math.prod(r.extents[len(columns) :]) for r in roots)
-    width = abreast(columns, length) if length > 1 else 0
-    if not width:
-        return f"{_sizes(columns)} columns of {length} are not worth loops of their own"
+        return f"not all of it runs over the rows {_sizes(rows)}"
+    long = max((r.extents[len(rows) :] for r in roots), key=math.prod)
+    length, stretch, width = math.prod(long), math.prod(long[len(long) + 1 + places[-1] :]), 0
+    if places[-1] == -1:
+        width = abreast(rows, places, length) if length > 1 else 0
+        if not width:
+            return f"{_sizes(rows)} columns of {length} are not worth loops of their own"
+    elif stretch < _SHORT or not _worth_rows(math.prod(rows), length):
+        return f"{_sizes(rows)} rows of {length} elements are not worth loops of their own"
     if not _room(roots):
         return "together they would be larger than kernels may be"
-    return Group(roots, columns, width) if _same_rows(roots, columns, by_columns=True) else "it reads other columns"
+    return Group(roots, rows, places, width) if _same_rows(roots, rows) else "it reads more than its own row"
 
 
 def _sizes(rows: tuple[int, ...]) -> str:
@@ -168,16 +180,15 @@ def _room(roots: Iterable[Root]) -> bool:
     return len(every) <= _ROOTS and sum(part.cost for r in every for part in r.parts) <= _WORK
 
 
-def _same_rows(roots: list[Root], rows: tuple[int, ...], by_columns: bool = False) -> bool:
-    """Does each root load only its own row (or column) of the others, and are all reductions along or across rows?"""
+def _same_rows(roots: list[Root], rows: tuple[int, ...]) -> bool:
+    """Does each root load only its own row of the others, and are all reductions along or across rows?"""
     here, by_value = identity(rows), {r.out: r for r in roots}
     for root in roots:
         if root.kind == "reduce" and not root.across and root.kept is None:
             return False
         for a, view in root.parts[0].reads:
             mate = by_value.get(a) if isinstance(a, Var) else None
-            first = len(view) - len(rows) if by_columns else 0
-            if mate is not None and (mate.across or view[first : first + len(rows)] != here):
+            if mate is not None and (mate.across or tuple([view[d] for d in mate.row(len(rows))]) != here):
                 return False
     return True
 

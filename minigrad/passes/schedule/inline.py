@@ -247,7 +247,7 @@ class Inliner:
             for view in views
         ):
             return "where its elements lie before the reshape is not a sum of loop counters"
-        cheap = self._is_cheap(v)
+        cheap = self._is_cheap(v) or isinstance(n.op, Reshape)  # what it reshapes is stored, or not, by itself
         most = max(len(views) for views in uses.values())
         if most > (_VIEWS if cheap else 1):
             return f"one kernel reads it at {most} different places"

@@ -6,7 +6,7 @@ Floor 4. All of it is data, for the lowering and for people.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -60,15 +60,15 @@ class Part:
 @dataclass(eq=False)
 class Root:
     """A value that may be stored. kind: "map" (a point for each element), "reduce", "join" (pieces side by side),
-    "running" (each element from the one before), or "sort" (row by row; `room` is memory for one). So many outer loops
-    were `turned` inside all others (see `columns`)."""
+    "running" (each element from the one before), or "sort" (row by row; `room` is memory for one). If its loops are
+    `turned` these are its axes in their order (see `columns`)."""
 
     node: Node
     kind: str
     parts: list[Part]
     level: int = 0
     room: tuple[Var, ...] = ()
-    turned: int = 0
+    turned: tuple[int, ...] = ()
 
     @property
     def out(self) -> Var:
@@ -97,12 +97,20 @@ class Root:
         n = len(self.extents) - len(self._axes)
         return self.extents[:n] if self._axes == tuple(range(n, len(self.extents))) else None
 
+    def row(self, rows: int) -> Sequence[int]:
+        """The axes of the value that say in which row an element stands; that many are there."""
+        return self.turned[:rows] if self.turned and self.kind == "map" else range(rows)
+
+    def within(self, rows: int) -> Sequence[int]:
+        """The others, in the order of the loops."""
+        return self.turned[rows:] if self.turned else range(rows, len(self.extents))
+
     @property
     def _axes(self) -> tuple[int, ...]:
         if self.kind != "reduce":
             return ()
-        axes, inner = self.node.op.axes, len(self.extents) - self.turned  # type: ignore[attr-defined]
-        return tuple(sorted([k + inner if k < self.turned else k - self.turned for k in axes]))
+        axes: tuple[int, ...] = self.node.op.axes  # type: ignore[attr-defined]
+        return tuple(sorted(map(self.turned.index, axes))) if self.turned else axes
 
     @property
     def extents(self) -> tuple[int, ...]:

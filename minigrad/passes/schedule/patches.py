@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Node
-from minigrad.loops.index import strides
+from minigrad.loops.index import divisor, strides
 from minigrad.passes.schedule.matmul import Makers, MatMul, Matrix, merged, strided
 from minigrad.passes.schedule.windows import PatchProduct
 from minigrad.types import FLOAT32, FLOAT64, DType
@@ -153,7 +153,3 @@ def _tile(rows: int, cut: Sequence[int], whole: bool) -> tuple[int, int]:
     if most >= first * inner:
         return (divisor(outer, most // (first * inner)) if whole else 1), first
     return 1, divisor(first, max(most // inner, 1))
-
-
-def divisor(n: int, most: int) -> int:
-    return next(k for k in range(min(n, most), 0, -1) if n % k == 0)

@@ -25,6 +25,7 @@ import numpy as np
 
 from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Const
+from minigrad.loops.index import divisor
 from minigrad.op import ndarray
 from minigrad.ops import elementwise as e
 from minigrad.ops.contract import DotGeneral
@@ -32,7 +33,6 @@ from minigrad.ops.convolve import Conv
 from minigrad.ops.movement import Permute, Reshape
 from minigrad.ops.pieces import Pad, Slice
 from minigrad.passes.rewrite import Sweep
-from minigrad.passes.schedule.patches import divisor
 from minigrad.types import DType, TensorType
 
 _TAPS, _STEP = 3, 4
