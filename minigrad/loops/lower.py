@@ -14,7 +14,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from minigrad.graph import Atom, Const, Node, repeated_element
-from minigrad.loops import bodies, nest, running, sorting
+from minigrad.loops import bodies, nest, running, sorting, tiles
 from minigrad.loops.index import Affine, Indices, address, extents_of, identity, merged, renamed, strides
 from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, around, read
 from minigrad.loops.scalar import Scalar, binary, const, convert, index, load, needed, place, put, select
@@ -51,6 +51,9 @@ def lower(
     elif kernel.roots[0].kind == "sort":
         part = kernel.roots[0].parts[0]
         statements = sorting.statements(body.part(part), part.extents, part.target)
+    elif kernel.roots[0].kind == "tiles":
+        node = kernel.roots[0].node
+        statements = tiles.statements(node, body.buffer(node.ins[0]))
     else:
         statements = [s for part in kernel.roots[0].parts[kernel.in_place :] for s in body.piece(part)]
         if isinstance(kernel.roots[0].node.op, Interleave):

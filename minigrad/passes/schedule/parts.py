@@ -60,7 +60,7 @@ class Part:
 @dataclass(eq=False)
 class Root:
     """A value that may be stored. kind: "map" (a point for each element), "reduce", "join" (pieces side by side),
-    "running" (each element from the one before), or "sort" (row by row; `room` is memory for one)."""
+    "running" (each element from the one before), "sort" (row by row; `room` is memory for one), or "tiles" (Mixed)."""
 
     node: Node
     kind: str
