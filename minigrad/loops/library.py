@@ -19,7 +19,8 @@ from minigrad.passes.schedule.patches import Patches
 from minigrad.types import FLOAT32, DType
 
 THREADS = "minigrad_blas_threads"  # (on how many threads BLAS runs)
-# While some program runs products in blocks, BLAS runs each on one thread; then on as many as before.
+# While some program runs products in blocks, or one that threads would hardly help, BLAS runs each on one thread; then
+# on as many as before.
 _ALONE = f"""\
 declare void @{THREADS}(i32)
 define internal void @minigrad_blas_alone(i64 %more) noinline nounwind {{
@@ -40,6 +41,10 @@ entry:
   %unlocked = call i32 @pthread_mutex_unlock(ptr %mutex)
   ret void
 }}"""
+# Operations (0.1 ms) from which on BLAS may use its threads: if one of them has to wait for a core all wait, for
+# milliseconds (4 of them in the median for 0.05 to 0.15 ms of work, on two cores with other work). Up to the second
+# number it uses none anyway.
+_SHARED, _THREADED = 1 << 23, 1 << 19
 Lanes = Sequence[tuple[Any, ...]]  # how many, and the strides of what moves
 _NONE: Mapping[int, int] = MappingProxyType({})
 
@@ -47,7 +52,9 @@ _NONE: Mapping[int, int] = MappingProxyType({})
 def matmul(call: MatMul, module: Module, bits: int, cut: Cut | None = None, tail: Tail | None = None) -> str:
     """A function c, a, b, those of the tail -> nothing that calls BLAS, once per lane; in parts, each with its tail."""
     if cut is None or not AVAILABLE:
-        return _function(3, _products(call, module, bits, call.lanes))
+        products = _products(call, module, bits, call.lanes)
+        middling = call.work < _SHARED and 2 * call.m * call.n * call.k > _THREADED
+        return _function(3, _alone(module, products) if AVAILABLE and middling else products)
     lines, buffers = _part(call, module, bits, cut), 3
     if tail is not None:
         for end in ("low", "high"):
@@ -104,8 +111,6 @@ def _in_blocks(
 
     `own`: buffers of which each block has so many bytes of its own.
     """
-    module.declarations[pool.WORKER] = pool.text()
-    module.declarations[THREADS] = _ALONE
     module.declarations["@llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
     head = ["entry:"]
     for k in range(buffers):
@@ -122,11 +127,15 @@ def _in_blocks(
     frame = [f"  %frame = alloca [{buffers} x ptr]"]
     for k in range(buffers):
         frame.append(f"  %at{k} = getelementptr ptr, ptr %frame, i64 {k}\n  store ptr %b{k}, ptr %at{k}")
-    return [
-        *frame, "  call void @minigrad_blas_alone(i64 1)",
-        f"  call void @{pool.RUN}(ptr @{block}, ptr %frame, i64 {-(-count // step)})",
-        "  call void @minigrad_blas_alone(i64 -1)",
-    ]  # fmt: skip
+    run = f"  call void @{pool.RUN}(ptr @{block}, ptr %frame, i64 {-(-count // step)})"
+    return [*frame, *_alone(module, [run])]
+
+
+def _alone(module: Module, lines: Sequence[str]) -> list[str]:
+    """Lines during which BLAS runs each product on one thread."""
+    module.declarations[pool.WORKER] = pool.text()
+    module.declarations[THREADS] = _ALONE
+    return ["  call void @minigrad_blas_alone(i64 1)", *lines, "  call void @minigrad_blas_alone(i64 -1)"]
 
 
 def _panels(

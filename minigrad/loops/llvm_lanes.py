@@ -78,18 +78,21 @@ class Lanes(Scalars):
         return self.emit(f"getelementptr {inbounds}{memory(dtype)}, ptr %b{buffer}, i64 {offset}")
 
     def affine(self, address: Affine) -> str:
-        """The sum, outer variables first, so that its beginning can be lifted out of the inner loops."""
-        total, parts = str(address.const), []
+        """The sum, outer variables first, so that its beginning can be lifted out of the inner loops; the number last,
+        so that places that only differ in it are one sum."""
+        total, parts = "0", []
         for variable, k in address.terms:
             parts.append((variable, k))
-            key = (address.const, *parts)
+            key = tuple(parts)
             if key not in self.places:
                 term = self.places["variable", variable]
                 if k != 1:
                     term = self.emit(f"mul nsw i64 {term}, {k}")
                 self.places[key] = term if total == "0" else self.emit(f"add nsw i64 {total}, {term}")
             total = self.places[key]
-        return total
+        if not address.const:
+            return total
+        return str(address.const) if total == "0" else self.emit(f"add nsw i64 {total}, {address.const}")
 
     # ── scalars ──────────────────────────────────────────────────────────────────────────────────
     def value(self, x: Scalar) -> str:

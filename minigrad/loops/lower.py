@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from minigrad.graph import Atom, Const, repeated_element
-from minigrad.loops import bodies, nest, running, sorting
+from minigrad.loops import bodies, nest, running, sorting, tiles
 from minigrad.loops.columns import Columns
 from minigrad.loops.elements import Elements, Meaning, combination, merge
 from minigrad.loops.index import Affine, renamed
@@ -42,6 +42,9 @@ def lower(
     elif kernel.roots[0].kind == "sort":
         part = kernel.roots[0].parts[0]
         statements = sorting.statements(body.part(part), part.extents, part.target)
+    elif kernel.roots[0].kind == "tiles":
+        node = kernel.roots[0].node
+        statements = tiles.statements(node, body.buffer(node.ins[0]))
     else:
         statements = [s for part in kernel.roots[0].parts[kernel.in_place :] for s in body.piece(part)]
         if isinstance(kernel.roots[0].node.op, Interleave):

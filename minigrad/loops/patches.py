@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import math
 
-from minigrad.loops.index import Affine, variable
-from minigrad.loops.nest import Loop, Nest, Statement, Store
+from minigrad.loops.index import Affine, extents_of, merged, renamed, variable
+from minigrad.loops.nest import Loop, Nest, Store, around
 from minigrad.loops.scalar import const, load
 from minigrad.passes.schedule.patches import Patches
 
@@ -23,11 +23,10 @@ def fill(p: Patches) -> Nest:
         if size > 1:
             source = source + variable(k).scaled(apart)
             target = target + variable(k).scaled(step)
-    body: Statement = Store(0, target, load(1, source, p.dtype))
-    for k, (size, _) in reversed(list(enumerate(axes))):
-        if size > 1:
-            body = Loop(k, size, (body,))
-    return Nest((body,), (p.dtype, p.dtype), 1)
+    sizes = [size for size, _ in axes]
+    runs = merged([source, target], range(len(axes)), sizes)
+    store = Store(0, renamed(target, runs), load(1, renamed(source, runs), p.dtype))
+    return Nest(tuple(around([store], range(len(runs)), extents_of(runs, sizes))), (p.dtype, p.dtype), 1)
 
 
 def clear(p: Patches) -> Nest:

@@ -102,7 +102,7 @@ def _own(nest: Nest, loop: Loop) -> dict[int, Own] | None:
             continue
         if isinstance(s, Store) and s.address.coefficient(loop.variable):
             stretch = _stretch(s.address, loop.variable, extents)
-            if stretch is None or moving.setdefault(s.buffer, stretch) != stretch:
+            if stretch is None or not _apart(moving.setdefault(s.buffer, stretch), stretch, loop.extent):
                 return None
         elif isinstance(s, Store):
             _add(own, s, extents, _combine(s, sums))
@@ -150,6 +150,11 @@ def _stretch(address: Affine, loop: int, extents: dict[int, int]) -> tuple[int, 
         return size, 0
     low, high = rest.bounds(extents)  # type: ignore[arg-type]
     return (size, low // size) if low // size == high // size else None
+
+
+def _apart(a: tuple[int, int], b: tuple[int, int], extent: int) -> bool:
+    """Do the places of two stores not meet in different passes of a loop?"""
+    return a[0] == b[0] and (a[1] - b[1]) % extent == 0
 
 
 def _clears(s: Loop) -> bool:

@@ -11,6 +11,7 @@ from minigrad.ops.convolve import conv
 from minigrad.ops.pool import avg_pool, max_pool
 from minigrad.passes.inline import inline
 from minigrad.passes.schedule import ForeignKernel, LoopKernel, PatchKernel, direct, schedule, winograd
+from minigrad.passes.schedule.windows import Mixed
 
 BACKENDS = ("llvm", "numba")
 
@@ -67,7 +68,7 @@ def ways(program, *xs):
 @pytest.fixture
 def wherever_possible(monkeypatch):
     """Winograd's way and the direct one for convolutions of any size."""
-    for name in ("_CHANNELS", "_MANY", "_TILES", "_USED"):
+    for name in ("_CHANNELS", "_TILES", "_USED"):
         monkeypatch.setattr(winograd, name, 0)
     monkeypatch.setattr(direct, "_OUTPUTS", 100)
     with config.cache.using(False):
@@ -75,10 +76,12 @@ def wherever_possible(monkeypatch):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [("float32", 1e-5), ("float64", 1e-12)])
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(12))
 def test_any_3x3_convolution_as_winograd_does_it(seed, dtype, tolerance, wherever_possible):
+    """Of few images and of so many that their elements fill vectors; rows of tiles together and each by itself."""
     rng = np.random.default_rng(seed)
-    (n, c, o), sizes = rng.integers(1, 5, 3), rng.integers(4, 25, 2)
+    (n, c, o), sizes = rng.integers(1, 5, 3), rng.integers(4, 25 if seed < 6 else 11, 2)
+    n += 15 * (seed >= 6)
     padding = tuple((int(low), int(high)) for low, high in rng.integers(-1 if seed % 2 else 0, 4, (2, 2)))
     program = with_gradients(lambda x, w: conv(x, w, padding=padding))
     xs = [rng.normal(size=s).astype(dtype) for s in ((n, c, *sizes), (o, c, 3, 3))]
@@ -91,6 +94,7 @@ def test_any_3x3_convolution_as_winograd_does_it(seed, dtype, tolerance, whereve
 def test_any_convolution_of_one_channel_a_group_without_patches(seed, dtype, wherever_possible):
     rng = np.random.default_rng(seed)
     rank, groups, outputs, n = 1 + seed % 3, *(int(k) for k in rng.integers(1, 4, 3))
+    n += 14 * (seed % 2)
     window, gap = rng.integers(1, 4, rank), int(rng.integers(1, 3))
     sizes = (window - 1) * gap + rng.integers(4, 8, rank)
     f = lambda x, w: conv(x, w, padding=int(seed > 2), rhs_dilation=gap, groups=groups)
@@ -109,6 +113,8 @@ def test_the_way_is_chosen_by_shape():
     assert of((8, 64, 56, 56), (64, 64, 5, 5)) == ["patchproduct"] * 3
     assert of((1, 64, 14, 14), (64, 64, 3, 3)) == ["patchproduct"] * 3  # few tiles
     assert of((8, 3, 56, 56), (64, 3, 3, 3)) == ["patchproduct"] * 3  # few channels
+    assert of((8, 1, 56, 56), (64, 1, 3, 3)) == ["patchproduct"]  # by the input, which has 64 channels
+    assert of((8, 1, 56, 56), (64, 1, 5, 5)) == ["patchproduct"] * 3  # many taps
     assert of((8, 64, 56, 56), (64, 1, 3, 3), groups=64) == []
     assert of((8, 64, 56, 56), (64, 2, 3, 3), groups=32) == ["patchproduct"] * 3
     assert of((8, 64, 56, 56), (64, 1, 3, 3), groups=64, stride=2) == ["patchproduct"] * 2  # no slices side by side
@@ -135,7 +141,7 @@ def test_winograd_is_as_exact_in_float32_as_it_says():
 def test_explain_names_winograd_and_its_products():
     xs = [mnp.asarray(np.zeros(s, np.float32)) for s in ((8, 64, 56, 56), (64, 64, 3, 3))]
     text = tracer.jit(lambda x, w: conv(x, w, padding=1)).explain(*xs)
-    assert "library call 36×[64,64]·[64,1568]" in text
+    assert "library call 36×14×[64,64]·[64,112]" in text
     assert "# winograd" in text
 
 
@@ -171,6 +177,77 @@ def network(x, w, v, scale):
 def operands():
     rng = np.random.default_rng(0)
     return [rng.normal(size=s).astype("float32") for s in ((4, 3, 8, 8), (5, 3, 3, 3), (6, 5, 2, 2), (5,))]
+
+
+def test_how_tiles_are_mixed():
+    """Every tile of x, along both axes by a matrix: the loops, and what they mean."""
+    matrix = np.array([[1.0, 0.0, -1.0], [0.5, 1.0, 2.0]])
+    x = np.random.default_rng(0).normal(size=(3, 2 * 4 + 1, 2 * 5 + 1, 7)).astype("float32")
+    row = x.shape[2] * 7  # tiles of 3x3, 2 apart -> [2, 2, channels, high, wide, n]
+    loops = ((3, 9 * row, 140), (4, 2 * row, 35), (5, 14, 7), (7, 1, 1))
+    shape = 2, 2, 3, 4, 5, 7
+    mixed = Mixed(
+        tuple(map(tuple, matrix.tolist())), shape, loops, ((0, row, 2 * row), (0, 7, 14)), ((0, 840), (0, 420))
+    )
+    tiles = np.lib.stride_tricks.sliding_window_view(x, (3, 3), (1, 2))[:, ::2, ::2]  # [c, high, wide, n, 3, 3]
+    wanted = np.einsum("ki,lj,chwnij->klchwn", matrix, matrix, tiles)
+    for backend in ("numpy", *BACKENDS):
+        y = np.asarray(tracer.jit(mixed, backend=backend)(mnp.asarray(x)))
+        assert (y.shape, y.dtype) == (shape, x.dtype)
+        np.testing.assert_allclose(y, wanted, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("window", [(2, 2), (2, 3, 3), (2, 1, 2, 2)])
+def test_pooling_behind_a_convolution_over_any_of_its_axes(window):
+    """Over places, over channels too, over images too: from what has its batch innermost."""
+    f = lambda x, w: max_pool(conv(x, w, padding=1), window, (1,) * len(window))
+    rng = np.random.default_rng(0)
+    check(with_gradients(f), [rng.normal(size=s) for s in ((3, 2, 7, 6), (4, 2, 3, 3))], "float64", 1e-10)
+
+
+def test_what_is_broadcast_or_reduced_between_convolutions():
+    def f(x, w, row, image):
+        y = conv(x, w, padding=1)
+        y = y * row + image * y.sum((1, 3), keepdims=True) + y.max(2)[:, :, None]
+        return conv(y[:, 1:], w[:, :, 1:], stride=2)
+
+    rng = np.random.default_rng(0)
+    check(with_gradients(f), [rng.normal(size=s) for s in ((5, 2, 6, 7), (3, 2, 3, 3), (7,), (6, 7))], "float64", 1e-10)
+
+
+def test_rows_of_images_are_multiplied_as_they_lie():
+    """A dense layer behind pooling copies nothing, forward or back."""
+
+    def f(x, w, dense):
+        y = max_pool(mnp.maximum(conv(x, w, padding=1), 0), (2, 2))
+        return mnp.cos(y.reshape(len(x), -1) @ dense).sum()
+
+    rng = np.random.default_rng(0)
+    xs = [rng.normal(size=s) for s in ((17, 2, 6, 6), (4, 2, 3, 3), (36, 5))]
+    check(lambda *xs: (f(*xs), *tracer.grad(f, (0, 1, 2))(*xs)), xs, "float64", 1e-10)
+    graph, _ = passes.run(inline(tracer.make_graph(tracer.grad(f, (1, 2)))(*map(mnp.asarray, xs))))
+    kernels = [str(k) for k in schedule(graph).kernels if isinstance(k, LoopKernel)]
+    assert not [k for k in kernels if k == "loops: permute" or ("interleave" in k and "permute" in k)]
+
+
+@pytest.mark.parametrize("factors", [((4, 3), (3, 36)), ((4, 36, 3), (3,))])
+def test_a_gradient_that_is_a_product_comes_with_its_batch_last(factors):
+    """dot(a, b)ᵀ -> dot(b, a), if each has one of the two axes."""
+    f = lambda x, w, u, v: (max_pool(conv(x, w, padding=1), (2, 2)).reshape(4, -1) * (u @ v)).sum()
+    rng = np.random.default_rng(0)
+    xs = [rng.normal(size=s) for s in ((4, 2, 6, 6), (4, 2, 3, 3), *factors)]
+    check(lambda *xs: (f(*xs), *tracer.grad(f, (0, 1, 2, 3))(*xs)), xs, "float64", 1e-10)
+
+
+def test_convolutions_of_nothing():
+    for x, w in (((0, 2, 5, 5), (3, 2, 3, 3)), ((2, 0, 5, 5), (3, 0, 3, 3)), ((2, 2, 5, 5), (0, 2, 3, 3))):
+        check(with_gradients(conv), [np.zeros(x), np.zeros(w)], "float32", 0)
+    check(
+        with_gradients(lambda x, w: conv(x, w, stride=2)),
+        [np.zeros((2, 2, 2, 5)), np.zeros((3, 2, 3, 3))],
+        "float32",
+        0,
+    )
 
 
 def test_a_network():

@@ -86,11 +86,11 @@ FUSED = {
     ),
     "convolution of each channel": (
         lambda x, w, v, b: between(x, w, v, lambda y: relu(y + b[:, None, None]), groups=4),
-        [(3, 4, 12, 12), (12, 1, 3, 3), (2, 12, 1, 1), (12,)],
+        [(3, 4, 12, 12), (12, 1, 4, 4), (2, 12, 1, 1), (12,)],
     ),
-    "a large window": (
-        lambda x, w, v: conv_general_dilated(relu(conv_general_dilated(x, w, (1, 1), "VALID")), v, (1, 1), "SAME"),
-        [(3, 4, 12, 12), (8, 4, 10, 10), (2, 8, 1, 1)],
+    "an update of a kernel": (  # the window of its derivative is as large as an image
+        lambda w, x: w - 0.1 * grad(lambda w: mnp.sum(conv_general_dilated(x, w, (1, 1), "VALID") ** 2))(w),
+        [(8, 4, 5, 5), (3, 4, 12, 12)],
     ),
     "steps of a recurrence": (
         lambda h, xs, w, v: scan(lambda h, x: ((lambda g: (g, g * 2))(mnp.tanh(h @ w + x @ v))), h, xs),
@@ -104,6 +104,11 @@ FUSED = {
 APART = {
     "a product turned round": (lambda x, w, b: (x @ w).T + b, [*WIDE, (20,)], "its elements are not those"),
     "part of a product": (lambda x, w: relu((x @ w)[:, 3:]), WIDE, "its elements are not those"),
+    "a large window": (  # whose product has the images before the places
+        lambda x, w, v: conv_general_dilated(relu(conv_general_dilated(x, w, (1, 1), "VALID")), v, (1, 1), "SAME"),
+        [(3, 4, 12, 12), (8, 4, 10, 10), (2, 8, 1, 1)],
+        "its elements are not those",
+    ),
     "a sum": (lambda x, w: mnp.sum(relu(x @ w), axis=1), WIDE, "not all of it is computed element by element"),
     "other readers first": (
         lambda x, w: (lambda p: p * mnp.cumsum(mnp.exp(p), axis=0))(x @ w),

@@ -192,3 +192,25 @@ def test_what_depends_on_other_passes_is_not_divided() -> None:
     assert split(Nest((shifted,), types, 1)) is None
     assert split(Nest((stretched,), types, 1)) is None
     assert split(Nest((alone,), types, 1)).blocks == 32
+
+
+def test_what_is_stored_in_several_places_is_divided_if_passes_do_not_meet() -> None:
+    i, j = variable(0), variable(1)
+
+    def stores(*places):
+        body = Loop(
+            1, 1 << 16, tuple(Store(0, i.scaled(1 << 16) + j.shifted(k << 16), load(1, j, FLOAT32)) for k in places)
+        )
+        return split(Nest((Loop(0, 32, (body,)),), (FLOAT32, FLOAT32), 1))
+
+    assert stores(0, 32, 96).blocks == 32
+    assert stores(0, 31) is None
+
+
+@pytest.mark.parametrize(("size", "alone"), [(32, False), (128, True), (512, False)])
+def test_products_that_threads_would_hardly_help_are_done_on_one(size, alone) -> None:
+    """The smallest are so anyway; of large ones BLAS does parts on each of its threads."""
+    compiled, x = jit(lambda x: x @ x, backend="llvm"), np.ones((size, size), np.float32)
+    np.testing.assert_array_equal(np.asarray(compiled(x)), np.full((size, size), size, np.float32))
+    (entry,) = compiled._entries.values()
+    assert ("minigrad_blas_alone" in entry.executable.text) is alone

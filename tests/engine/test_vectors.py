@@ -66,6 +66,9 @@ def test_what_is_told_of_a_loop() -> None:
     total = vectors(Loop(0, 100, (Update(0, "add", X),)), 64)
     assert total is not None
     assert total.unroll == 4
+    many = vectors(Loop(0, 100, tuple(Update(k, "add", load(k, I, FLOAT32)) for k in range(9))), 64)
+    assert many is not None
+    assert many.unroll == 1  # more accumulators than there are registers
     wide = vectors(store(Scalar("convert", (X,), FLOAT64)), 32)
     assert wide is not None
     assert wide.lanes == 4
@@ -78,6 +81,7 @@ SCALAR = {
     "holds a loop": Loop(0, 9, (store(X),)),
     "stores apart": store(X, I.scaled(2)),
     "stores in one place": store(X, J),
+    "stores twice into the same places": Loop(0, 100, (Store(0, I, X), Store(0, I.shifted(99), X))),
     "stores where data points": store(X, I, at=(load(2, I, INT64),), steps=(1,)),
     "reads where data points": store(Scalar("load", (load(2, I, INT64),), FLOAT32, (1, Affine(), (1,)))),
     "reads what it has stored": store(X + load(0, I.shifted(-1), FLOAT32)),
@@ -94,7 +98,8 @@ def test_what_stays_scalar(reason: str) -> None:
     assert vectors(SCALAR[reason], 64) is None
 
 
-def test_what_lies_far_enough_apart_may_be_read() -> None:
+def test_what_lies_far_enough_apart_may_be_read_and_written() -> None:
+    assert vectors(Loop(0, 100, (Store(0, I, X), Store(0, I.shifted(100), X))), 64) is not None
     assert vectors(store(X + load(0, I.shifted(-100), FLOAT32)), 64) is not None
     assert vectors(store(X + load(0, I, FLOAT32)), 64) is not None
     assert vectors(store(Scalar("rem", (load(1, I, INT64), const(7, INT64)), INT64)), 64) is not None

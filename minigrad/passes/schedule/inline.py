@@ -28,7 +28,7 @@ from minigrad.passes.schedule.patches import Patches, is_patch_product, patches
 from minigrad.passes.schedule.places import PUTS, TAKES, fits, spot
 from minigrad.passes.schedule.places import parts as puts
 from minigrad.passes.schedule.sorting import is_native, room
-from minigrad.passes.schedule.windows import Interleave, phases
+from minigrad.passes.schedule.windows import Interleave, Mixed, phases
 
 REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
 _BUDGET = 300  # additions' worth of work in one part
@@ -42,7 +42,7 @@ _VIEWS = 4  # at how many different elements a cheap value may be wanted by one 
 
 
 def kind(n: Node) -> str:
-    """How a node can be computed: map, move, view, take, reduce, running, sort, join, library or foreign."""
+    """How a node can be computed: map, move, view, take, reduce, running, sort, join, tiles, library or foreign."""
     dtypes = [a.type.dtype for a in n.ins]
     if isinstance(n.op, AsReal | AsComplex):
         return "view"
@@ -60,6 +60,8 @@ def kind(n: Node) -> str:
         return "sort"
     if isinstance(n.op, Pad | Concatenate | Interleave):
         return "join"
+    if isinstance(n.op, Mixed):
+        return "tiles"
     if is_library_call(n) or is_patch_product(n):
         return "library"
     if isinstance(n.op, TAKES + PUTS):
@@ -114,6 +116,8 @@ class Inliner:
                 self._sort(n)
             case "join":
                 self._join(n)
+            case "tiles":
+                self._tiles(n)
             case _:
                 self._elements(n)
 
@@ -193,6 +197,13 @@ class Inliner:
             self._use(*part.value[:1], part, part.value[1])
             for p in part.put.positions if part.put else ():
                 self._use(p.tensor, part, p.at)
+
+    def _tiles(self, n: Node) -> None:
+        shape, view = n.out.type.shape, identity(n.out.type.shape)
+        part = Part(shape, (n.out, view), address(view, shape), [(n, view)], [(n.ins[0], ())])
+        self.roots[n.out] = Root(n, "tiles", [part])
+        self._read(n.out, self._uses.get(n.out, {}))
+        self._store(n, *n.ins)
 
     def _step(self, n: Node, part: Part, view: Indices) -> None:
         """Compute an element of a node within a part."""

@@ -60,8 +60,8 @@ class Part:
 @dataclass(eq=False)
 class Root:
     """A value that may be stored. kind: "map" (a point for each element), "reduce", "join" (pieces side by side),
-    "running" (each element from the one before), or "sort" (row by row; `room` is memory for one). If its loops are
-    `turned` these are its axes in their order (see `columns`)."""
+    "running" (each element from the one before), "sort" (row by row; `room` is memory for one), or "tiles" (Mixed). If
+    its loops are `turned` these are its axes in their order (see `columns`)."""
 
     node: Node
     kind: str

@@ -20,6 +20,7 @@ from minigrad.types import FLOAT32, FLOAT64, DType
 _PANEL = 1 << 17  # elements of a panel: half a megabyte of float32, half of what a core's own cache holds today
 _BOTH = 2  # a panel and its product, which a tail runs over, have half as many together (3 channels: 1.1 times as fast)
 _NARROW = 256  # columns that a product should have: below, BLAS spends its time on arranging the other operand
+_WIDE = 512  # columns that a panel may have if it had less than half of that else, as with a prime number of rows
 _PARTS = 4  # a sum is done in as many, if they stay wide enough
 _BLOCKS = 8  # for threads, each with a panel of its own
 _SHARED = 1 << 23  # operations that are worth several threads: 0.1 ms
@@ -29,11 +30,11 @@ Axes = tuple[tuple[int, int], ...]  # (size, stride in x) of each
 
 @dataclass(frozen=True)
 class Patches:
-    """y[outputs, columns] for each group. x is read at an outer index (c or n) and those of the window and the places.
+    """y[outputs, columns] for each group. x is read at taps (channel and window) and places (and image).
 
     `fixed`: the axes of x that a panel holds whole, the taps or (`summed`) the places; `cut`: the others, of which it
-    holds `tile` = (outer, first axis) at a time. Both: the outer axis first. Of fixed[0] it holds `chunk`: all, unless
-    the products are added up, for then that is what different threads can do.
+    holds `tile` = (first, second axis) at a time, the taps in the order in which they lie in w. Of fixed[0] it holds
+    `chunk`: all, unless the products are added up, for then that is what different threads can do.
     """
 
     dtype: DType
@@ -46,7 +47,6 @@ class Patches:
     tile: tuple[int, int]
     summed: bool
     w_row: int  # from one output to the next in w
-    w_outer: int  # from one c to the next
 
     @property
     def panel(self) -> tuple[int, int]:
@@ -69,13 +69,12 @@ class Patches:
         many, few = self.tile
         rest = _size(self.fixed[1:])
         groups = (self.groups, self.outputs * self.columns, self.outputs * self.w_row, self.group_step)
+        next_outer, next_first = many * first * _size(inner), few * _size(inner)
         if self.summed:
             chunks = (self.fixed[0][0] // self.chunk, self.chunk * rest, 0, self.chunk * self.fixed[0][1])
-            far_w, near_w = many * self.w_outer, few * _size(inner)
-            sums = (outer // many, 0, far_w, many * far), (first // few, 0, near_w, few * near)
+            sums = (outer // many, 0, next_outer, many * far), (first // few, 0, next_first, few * near)
             return [*sorted([chunks, groups], key=lambda lane: -lane[0]), *sums]
-        far_y, near_y = many * first * _size(inner), few * _size(inner)
-        lanes = [groups, (outer // many, far_y, 0, many * far), (first // few, near_y, 0, few * near)]
+        lanes = [groups, (outer // many, next_outer, 0, many * far), (first // few, next_first, 0, few * near)]
         return sorted(lanes, key=lambda lane: -lane[0])
 
     @property
@@ -109,21 +108,27 @@ def patches(n: Node, makers: Makers) -> tuple[Patches, Atom, Atom]:
     op, (x, w) = n.op, n.ins
     assert isinstance(op, PatchProduct)
     source, steps, _ = strided(x, makers)
-    (c, _, *_), (o, cg, *window), (_, images, *places) = x.type.shape, w.type.shape, n.out.type.shape
-    taps = ((cg, steps[0]), *_axes(window, op.dilation, steps[2:]))
-    spots = ((images, steps[1]), *_axes(places, op.stride, steps[2:]))
-    summed = math.prod(window) > math.prod(places)
-    kernel, lie = _kernel(w, makers, summed)
-    fixed, cut = (spots, taps) if summed else (taps, spots)
-    whole = not summed or lie[1] == math.prod(window)
-    rest = _size(fixed[1:])
-    chunk = divisor(fixed[0][0], max(-(-fixed[0][0] // _PARTS), -(-_NARROW // rest))) if summed else fixed[0][0]
-    rows = chunk * rest if summed else _BOTH * (_size(taps) + o // op.groups)
-    tile = _tile(rows, [size for size, _ in cut], whole)
-    found = Patches(
-        n.out.type.dtype, op.groups, o // op.groups, c // op.groups * steps[0], fixed, cut, chunk, tile, summed, *lie
+    (c, *_, images), (o, cg, *window), (_, *places) = x.type.shape, w.type.shape, n.out.type.shape
+    places = places[1:] if op.summed else places[:-1]
+    channels, batch = (cg, steps[0]), (images, steps[-1])
+    taps, spots = (channels, *_axes(window, op.dilation, steps)), _axes(places, op.stride, steps)
+    kernel, row, order = _kernel(w, makers, op.summed)
+    if op.summed:
+        fixed, cut = (batch, *spots), tuple([taps[d - 1] for d in order])
+        rest = _size(spots)
+        chunk = divisor(images, max(-(-images // _PARTS), -(-_NARROW // rest)))
+        rows = chunk * rest
+    else:
+        fixed, cut = taps, (*spots, batch)
+        chunk, rows = cg, _BOTH * (_size(taps) + o // op.groups)
+    cut = ((1, 0),) * (2 - len(cut)) + cut  # there is always a second one
+    tile = _tile(rows, [size for size, _ in cut])
+    step = c // op.groups * steps[0]
+    return (
+        Patches(n.out.type.dtype, op.groups, o // op.groups, step, fixed, cut, chunk, tile, op.summed, row),
+        source,
+        kernel,
     )
-    return found, source, kernel
 
 
 def _size(axes: Sequence[tuple[int, int]]) -> int:
@@ -131,25 +136,31 @@ def _size(axes: Sequence[tuple[int, int]]) -> int:
 
 
 def _axes(sizes: Sequence[int], apart: Sequence[int], steps: Sequence[int]) -> Axes:
-    """One axis at least: there is always a first one to cut."""
-    return tuple([(n, k * step) for n, k, step in zip(sizes, apart, steps, strict=True)]) or ((1, 0),)
+    """The axes of a window or of places; `steps`: those of the channels first."""
+    return tuple([(n, k * step) for n, k, step in zip(sizes, apart, steps[1:-1], strict=True)])
 
 
-def _kernel(w: Atom, makers: Makers, summed: bool) -> tuple[Atom, tuple[int, int]]:
-    """Where the kernel is read from, and its strides along o and c: of a row the elements must lie side by side."""
+def _kernel(w: Atom, makers: Makers, summed: bool) -> tuple[Atom, int, Sequence[int]]:
+    """Where the kernel is read from, how far its rows are apart, and the axes of a row in the order in which they lie.
+
+    Of a row the elements must lie side by side: where products are added up in any order, else in that of the axes.
+    """
     shape = w.type.shape
-    axes = range(2, len(shape)) if summed else range(1, len(shape))
     for atom, steps in (strided(w, makers)[:2], (w, strides(shape))):
-        row = merged(shape, steps, axes)
+        order = sorted(range(1, len(shape)), key=lambda d: -steps[d] * summed)
+        row = merged(shape, steps, order)
         if row is not None and (row[1] == 1 or row[0] == 1) and steps[0] >= row[0]:
-            return atom, (steps[0], steps[1])
+            return atom, steps[0], order
     raise AssertionError("a stored kernel lies as it should")
 
 
-def _tile(rows: int, cut: Sequence[int], whole: bool) -> tuple[int, int]:
+def _tile(rows: int, cut: Sequence[int]) -> tuple[int, int]:
     """How much of the first two axes of `cut` goes in a panel: divisors, so that all panels are of one size."""
     outer, first, inner = cut[0], cut[1], math.prod(cut[2:])
     most = max(_PANEL // rows, _NARROW)
     if most >= first * inner:
-        return (divisor(outer, most // (first * inner)) if whole else 1), first
+        many = divisor(outer, most // (first * inner))
+        if many * first * inner < _NARROW // 2:
+            many = divisor(outer, _WIDE // (first * inner))
+        return many, first
     return 1, divisor(first, max(most // inner, 1))

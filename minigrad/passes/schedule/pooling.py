@@ -22,10 +22,11 @@ from minigrad.ops.pool import Windowing
 from minigrad.ops.rows import Row
 from minigrad.passes.rewrite import Sweep, uniform_const
 from minigrad.passes.schedule.windows import Interleave, meeting, of_phase, phases
-from minigrad.types import INT32, TensorType
+from minigrad.types import LONG, TensorType
 
 MOST = 64  # taps that are written out: of a window, or of one of its axes where each can be done by itself
 _TOGETHER = 16  # taps of a window done at once
+_TAP = LONG["i8"]  # the number of a tap
 
 
 def is_small(op: Windowing, t: TensorType, by_axis: bool = False) -> bool:
@@ -56,9 +57,9 @@ def first_largest(s: Sweep, op: Windowing, x: Atom) -> Atom:
     """The number (int32) of the tap with each window's first largest element; NaN wins."""
     taps = each_tap(s, op, x)
     largest = reduce(lambda a, b: s.emit(e.max_, a, b), taps)
-    found: Atom = uniform_const(s, len(taps) - 1, largest.type.with_dtype(INT32))
+    found: Atom = uniform_const(s, len(taps) - 1, largest.type.with_dtype(_TAP))
     for k in reversed(range(len(taps) - 1)):
-        number = Const(np.asarray(k, INT32))
+        number = Const(np.asarray(k, _TAP))
         found = s.emit(e.where, s.emit(e.equal, taps[k], largest), number, found)
         if x.type.dtype.kind == "f":  # if there is a NaN nothing equals the largest
             found = s.emit(e.where, s.emit(e.not_equal, taps[k], taps[k]), number, found)
@@ -86,7 +87,7 @@ def added_back(s: Sweep, op: Windowing, sizes: Sequence[int], y_bar: Atom, tap: 
         for number, shift in found if t.size else ():
             start = [a - b for a, b in zip(low, shift, strict=True)]
             here, value = (_slice(s, a, start, many[f], (1,) * rank) for a in (tap, y_bar))
-            terms.append(s.emit(e.where, s.emit(e.equal, here, Const(np.asarray(number, INT32))), value, zero))
+            terms.append(s.emit(e.where, s.emit(e.equal, here, Const(np.asarray(number, _TAP))), value, zero))
         parts.append(reduce(lambda a, b: s.emit(e.add, a, b), terms) if terms else uniform_const(s, 0, t))
     return s.emit(Interleave(op.stride, tuple(sizes)), *parts)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from minigrad.graph import Atom, Var
 from minigrad.loops.index import Affine, address, identity, merged, strides
@@ -136,6 +137,8 @@ def _cut(kernel: LibraryKernel) -> None:
         elif tail is not None and not _in_columns(tail, kernel.call.columns):
             kernel.whole = "its loops are not over rows and columns"
         return
+    if tail is None:  # only loops behind parts of it ask in which order they are done
+        kernel.call = replace(kernel.call, lanes=tuple(sorted(kernel.call.lanes, key=lambda lane: -lane[0])))
     kernel.cut, kernel.whole = _lanes(kernel.call) if kernel.call.lanes else _rows(kernel.call)
     if kernel.cut is not None and tail is not None and not _in_step(tail, kernel.call, kernel.cut):
         kernel.whole = "its loops are not over rows and columns"
@@ -150,7 +153,8 @@ def _lanes(call: MatMul) -> tuple[Cut | None, str]:
         return None, "it is small"
     if count < _BLOCKS or call.m * call.n > _PART:
         return None, "its lanes are few, or large"
-    return Cut("lanes", count, min(-(-count // _BLOCKS), max(_PART * count // call.elements, 1))), ""
+    most = -(-count // (2 * _BLOCKS))  # small: of 36 lanes two threads do 6 parts of 3 each, or 20 and 16 in parts of 4
+    return Cut("lanes", count, min(most, max(_PART * count // call.elements, 1))), ""
 
 
 def _rows(call: MatMul) -> tuple[Cut | None, str]:

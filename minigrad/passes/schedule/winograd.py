@@ -8,46 +8,48 @@ it is the convolution, with n products for m outputs instead of m·r (Cook and T
 
 So it is done along both axes, on tiles of n x n that begin m apart: with m = 4, r = 3 36 products for 4x4 outputs, not
 144. For each of the n² values of a tile, the sums over the channels are a product of matrices (Lavin and Gray, Fast
-algorithms for convolutional neural networks, 2016); the rest is elementwise, along rows of tiles. With m and r
+algorithms for convolutional neural networks, 2016); the rest is done tile by tile in registers (`Mixed`). With m and r
 exchanged, and sums over tiles instead of channels, it is the derivative by the kernel.
 
 In float32 the errors are 5 to 9 times those of patches (64 to 512 channels of normal data: at most 2.2e-5 of the
-standard deviation of y). An element that is infinite or nan makes every output of the tiles it is in nan.
+standard deviation of y). An element that is infinite or nan can make every output of the tiles it is in nan.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from functools import reduce
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import numpy as np
 
 from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Const
-from minigrad.loops.index import divisor
+from minigrad.loops.index import strides
 from minigrad.op import ndarray
-from minigrad.ops import elementwise as e
 from minigrad.ops.contract import DotGeneral
 from minigrad.ops.convolve import Conv
-from minigrad.ops.movement import Permute, Reshape
+from minigrad.ops.movement import Expand, Permute, Reshape
 from minigrad.ops.pieces import Pad, Slice
 from minigrad.passes.rewrite import Sweep
+from minigrad.passes.schedule.windows import Mixed, exchange, permuted
 from minigrad.types import DType, TensorType
 
+_Pair = tuple[Sequence[int], Sequence[int]]
 _TAPS, _STEP = 3, 4
 _SIZE = _STEP + _TAPS - 1
 # And ∞. With 2 for 1/2 the errors are twice as large. With m = 2 they are those of patches, but then 64 channels of
 # 56x56 take as long as with patches (4: half as long), 256 of 14x14 as long as with m = 4.
 _POINTS = (0, 1, -1, 0.5, -2)
-# From where it is faster than patches. Figures from one thread of a Zen 4 core, where large ones are twice as fast:
-_CHANNELS = 16  # 8: 0.5 to 0.8 times as fast, 12: 1.3; with few tiles in a row
-_MANY = 48  # 16 and 32, 64 images: 0.7 to 1, 64: 1.5
-_TILES = 48  # of all images, to be worth what is done with the kernel. 16: 0.9 times as fast, 32: 1 to 1.2, 48: 1.3
+# From where it is faster than patches. Figures from one thread of a Zen 4 core, forward and both derivatives:
+_CHANNELS = 12  # 8: 0.9 to 1.4 and 0.9 to 2.5 times as fast, 12: 0.9 to 1.7 and 1.4 to 2.6, 32: 1.4 to 2.3 and 1.5 to 3
+_TILES = 32  # of all images, to be worth what is done with the kernel. Of 512 channels 16: 0.75 times as fast, 32: 1.4
 _USED = 0.6  # of the outputs of all tiles
-# Where rows are too short for vectors, images lie side by side: 64 channels of 7x7 take 0.7 of the time, of 14x14 0.85.
-_SHORT = 4  # tiles; 14: 1.05
-_BESIDE = 16  # images: with all of 64 it took 1.3 times as long
+_LANES = 16  # images, from which on neighbouring elements of one place are vectors; else those of neighbouring tiles
+# A row of tiles has products of its own if it has so many columns, and if they are small enough for BLAS to do them
+# without arranging operands first: 64x32x256 at 105 GFLOP/s, 64x32x1024 at 60. The derivative by the kernel has as many
+# products, which are added up; with its columns first in one operand they take 0.65 of the time.
+_WIDE, _SMALL = 48, 1_000_000
 
 
 @dataclass(frozen=True)
@@ -63,59 +65,67 @@ def is_by_kernel(w: TensorType, places: Sequence[int]) -> bool:
 
 
 def pays(op: Conv, x: TensorType, w: TensorType, places: Sequence[int]) -> bool:
-    """Is a convolution of [c, n, ...] with [o, c, ...] one of 3x3 taps next to each other, and large enough?"""
+    """Is a convolution of [c, ..., n] with [o, c, ...] one of 3x3 taps next to each other, and large enough?"""
     back = is_by_kernel(w, places)
     window, outputs = (places, w.shape[2:]) if back else (w.shape[2:], places)
     plain = op == Conv((1, 1), op.padding, (1, 1), (1, 1))
     if not plain or tuple(window) != (_TAPS, _TAPS) or not all(outputs):
         return False
     high, wide = _tiles(outputs)
-    few = min(w.shape[0], x.shape[back])
-    tiles = x.shape[not back] * high * wide
+    few = min(w.shape[0], x.shape[-1 if back else 0])
+    tiles = x.shape[0 if back else -1] * high * wide
     used = math.prod(outputs) / (high * wide * _STEP**2)
-    return few >= (_CHANNELS if wide > _SHORT else _MANY) and tiles >= _TILES and used >= _USED
+    return few >= _CHANNELS and tiles >= _TILES and used >= _USED
 
 
-def reach(places: Sequence[int]) -> list[int]:
-    """How much of an image the tiles for so many outputs take; along its rows, whole steps."""
+def reach(places: Sequence[int], n: int) -> list[int]:
+    """How much of n images the tiles for so many outputs take; of few images whole steps along the rows."""
     high, wide = _tiles(places)
-    return [high * _STEP + _TAPS - 1, (wide + 1) * _STEP]
+    return [high * _STEP + _TAPS - 1, (wide + 1) * _STEP if n < _LANES else wide * _STEP + _TAPS - 1]
 
 
 def filtered(s: Sweep, x: Atom, w: Atom, places: Sequence[int]) -> Atom:
-    """[c, n, *reach(places)] and [o, c, 3, 3] -> [o, n, *places]."""
-    o, n, (high, wide) = w.type.shape[0], x.type.shape[1], _tiles(places)
-    inner = _inner(n, wide)
+    """[c, *reach(places), n] and [o, c, 3, 3] -> [o, *places, n]."""
+    (o, c, *_), tiles = w.type.shape, (*_tiles(places), x.type.shape[-1])
     kernel, outputs, data = _matrices(x.type.dtype)
+    rows = _rows(o * c, *tiles)
+    v = _to_tiles(s, x, data, tiles, rows)  # [rows, size², c, columns]
     u = s.emit(DotGeneral(((1, 2), (2, 3))), _both(kernel), w)  # [size², o, c]
-    v = _values(s, x, data, high, wide)  # [c, size², n·high·wide]
-    y: Atom = s.emit(Winograd(((2,), (0,)), ((0,), (1,))), u, v)  # [size², o, n·high·wide]
-    for before in ((_SIZE, _SIZE, o), (_SIZE, o, _STEP)):  # [k, l, o, ...] -> [l, o, i, ...] -> [o, i, j, ...]
-        y = s.emit(Reshape((*before, 1, n * high * wide)), y)
-        y = _mixed(s, outputs.T, [_piece(s, y, 0, k, 1) for k in range(_SIZE)], 3)
-    y = s.emit(Reshape((o, _STEP, _STEP, n // inner, high, wide, inner)), y)
-    y = s.emit(Reshape((o, n, high * _STEP, wide * _STEP)), s.emit(Permute((0, 3, 6, 4, 1, 5, 2)), y))
-    return _piece(s, _piece(s, y, 2, 0, places[0]), 3, 0, places[1])
+    u = s.emit(Expand((rows, _SIZE**2, o, c)), u)
+    y: Atom = s.emit(Winograd(((3,), (2,)), ((0, 1), (0, 1))), u, v)  # [rows, size², o, columns]
+    y = _from_tiles(s, y, outputs.T, tiles)
+    shape = (o, *places, tiles[-1])
+    return y if y.type.shape == shape else s.emit(Slice((0,) * 4, shape, (1,) * 4), y)
 
 
 def by_kernel(s: Sweep, x: Atom, y: Atom) -> Atom:
-    """[n, c, *reach(places)] and [o, n, *places] -> Σ_{n, p} y[o, n, p]·x[n, c, p + k], [o, c, 3, 3]."""
-    high, wide = _tiles(y.type.shape[2:])
+    """[n, *reach(places), c] and [o, n, *places] -> Σ_{n, p} y[o, n, p]·x[n, p + k, c], [o, 3, 3, c]."""
+    (o, n, *places), c = y.type.shape, x.type.shape[-1]
+    tiles = high, wide, _ = (*_tiles(places), n)
     kernel, outputs, data = _matrices(x.type.dtype)
-    rest = [many * _STEP - size for many, size in zip((high, wide), y.type.shape[2:], strict=True)]
+    rows = _rows(o * c, *tiles)
+    v = _to_tiles(s, permuted(s, exchange(4).order, x), data, tiles, rows)  # those of the convolution itself
+    columns = v.type.shape[-1]
+    columns_first = o * c * columns <= _SMALL  # as BLAS wants it there
+    y = permuted(s, (2, 3, 1, 0) if columns_first else (0, 2, 3, 1), y)
+    rest = [many * _STEP - size for many, size in zip((high, wide), places, strict=True)]
     if any(rest):
-        y = s.emit(Pad((0,) * 4, (0, 0, *rest), (0,) * 4), y, Const(np.asarray(0, y.type.dtype)))
-    u = _values(s, y, outputs, high, wide)
-    exchange, made = Permute((1, 0, 2, 3)), s.maker(x, Permute)
-    lain = made is not None and made.op == exchange  # as it lay for the convolution itself, which has the same values
-    v = _values(s, made.ins[0] if made and lain else s.emit(exchange, x), data, high, wide)
-    z = s.emit(Winograd(((2,), (2,)), ((1,), (1,))), u, v)  # [size², o, c]
-    return s.emit(DotGeneral(((0,), (0,))), z, _both(kernel))
+        ends = (*rest, 0, 0) if columns_first else (0, *rest, 0)
+        y = s.emit(Pad((0,) * 4, ends, (0,) * 4), y, Const(np.asarray(0, y.type.dtype)))
+    if columns_first:
+        y = s.emit(Reshape((1, high * _STEP, wide * _STEP, n * o)), y)
+        u = _to_tiles(s, y, outputs, (high, wide, n * o), rows)
+        u = s.emit(Reshape((rows, _SIZE**2, columns, o)), u)
+    else:
+        u = _to_tiles(s, y, outputs, tiles, rows)
+    z = s.emit(Winograd(((2 if columns_first else 3,), (3,)), ((0, 1), (0, 1))), u, v)  # [rows, size², o, c]
+    every = s.emit(Expand((rows, _SIZE**2, _TAPS, _TAPS)), _both(kernel))
+    return s.emit(Permute((0, 2, 3, 1)), s.emit(DotGeneral(((0, 1), (0, 1))), z, every))
 
 
-def _inner(n: int, wide: int) -> int:
-    """How many images lie side by side, element by element."""
-    return divisor(n, _BESIDE) if wide <= _SHORT else 1
+def _rows(kernel: int, high: int, wide: int, n: int) -> int:
+    """In how many parts, rows of tiles, the products with so many elements of a kernel are done."""
+    return high if wide * n >= _WIDE and kernel * wide * n <= _SMALL else 1
 
 
 def _tiles(places: Sequence[int]) -> tuple[int, int]:
@@ -138,33 +148,47 @@ def _both(matrix: ndarray) -> Const:
     return Const(np.einsum("ki,lj->klij", matrix, matrix).reshape(-1, matrix.shape[1], matrix.shape[1]))
 
 
-def _values(s: Sweep, x: Atom, matrix: ndarray, high: int, wide: int) -> Atom:
-    """[c, n, rows, columns] -> [c, size², n·high·wide]: the matrix times each tile, along its columns and its rows."""
-    (c, n, rows, columns), (size, taps) = x.type.shape, matrix.shape
-    inner = _inner(n, wide)
-    x = s.emit(Reshape((c, 1, n // inner, inner, rows, columns // _STEP, _STEP)), x)
-    x = s.emit(Permute((0, 1, 2, 4, 6, 5, 3)), x)  # the same place of neighbouring tiles side by side
-    x = _mixed(
-        s, matrix, [_piece(s, x, 3, i, high, _STEP) for i in range(taps)], 1
-    )  # [c, k, n, high, m, wide + ..., n]
-    parts = [_piece(s, _piece(s, x, 4, j % _STEP, 1), 5, j // _STEP, wide) for j in range(taps)]
-    parts = [s.emit(Reshape((c, size, 1, n // inner, high, wide, inner)), a) for a in parts]
-    return s.emit(Reshape((c, size**2, n * high * wide)), _mixed(s, matrix, parts, 2))
+def _to_tiles(s: Sweep, x: Atom, matrix: ndarray, tiles: tuple[int, int, int], rows: int) -> Atom:
+    """[c, *sizes, n] -> [rows, size², c, columns]: the matrix times each tile, along both its axes.
+
+    `tiles`: how many along both axes, of how many images.
+    """
+    (c, _, across, n), (size, taps), (high, wide, _) = x.type.shape, matrix.shape, tiles
+    inner, (image, row, *_) = high // rows, strides(x.type.shape)
+    near, columns = _STEP * n, [j * n for j in range(taps)]
+    if n < _LANES:  # the same place of neighbouring tiles side by side
+        x = s.emit(Permute((0, 1, 3, 2, 4)), s.emit(Reshape((c, x.type.shape[1], across // _STEP, _STEP, n)), x))
+        near, columns = n, [j % _STEP * (row // _STEP) + j // _STEP * n for j in range(taps)]
+    part, k, l, *to = strides((rows, size, size, c, inner, wide, n))
+    moves = (inner * _STEP * row, part), (image, to[0]), (_STEP * row, to[1]), (near, to[2]), (1, 1)
+    source, target = ([i * row for i in range(taps)], columns), _steps(size, k, l)
+    loops = zip((rows, c, inner, wide, n), moves, strict=True)
+    return s.emit(_mixed(matrix, (rows, size**2, c, inner * wide * n), loops, source, target), x)
 
 
-def _mixed(s: Sweep, matrix: ndarray, parts: Sequence[Atom], axis: int) -> Atom:
-    """Σ_i matrix[:, i]·parts[i] along an axis, which has size 1 in the parts."""
-    shape = [1] * parts[0].type.ndim
-    shape[axis] = len(matrix)
-    terms = [s.emit(e.mul, a, Const(column.reshape(shape))) for a, column in zip(parts, matrix.T, strict=True)]
-    return reduce(lambda a, b: s.emit(e.add, a, b), terms)
+def _from_tiles(s: Sweep, y: Atom, matrix: ndarray, tiles: tuple[int, int, int]) -> Atom:
+    """[rows, size², o, columns] -> [o, high·step, wide·step, n]."""
+    (rows, _, o, _), (high, wide, n), (step, size) = y.type.shape, tiles, matrix.shape
+    inner, few = high // rows, n < _LANES
+    part, k, l, *at = strides((rows, size, size, o, inner, wide, n))
+    if few:
+        out, i, j, far, near, _ = strides((o, step, step, high, wide, n))
+    else:
+        out, far, i, near, j, _ = strides((o, high, step, wide, step, n))
+    moves = (at[0], out), (part, inner * far), (at[1], far), (at[2], near), (1, 1)
+    loops = zip((o, rows, inner, wide, n), moves, strict=True)
+    shape = (o, step, step, high, wide, n) if few else (o, high, step, wide, step, n)
+    y = s.emit(_mixed(matrix, shape, loops, _steps(size, k, l), _steps(step, i, j)), y)
+    y = s.emit(Permute((0, 3, 1, 4, 2, 5)), y) if few else y
+    return s.emit(Reshape((o, high * step, wide * step, n)), y)
 
 
-def _piece(s: Sweep, x: Atom, axis: int, start: int, many: int, step: int = 1) -> Atom:
-    """So many elements along an axis."""
-    shape = list(x.type.shape)
-    if many == shape[axis]:
-        return x
-    starts, steps = [0] * len(shape), [1] * len(shape)
-    starts[axis], steps[axis], shape[axis] = start, step, start + (many - 1) * step + 1
-    return s.emit(Slice(tuple(starts), tuple(shape), tuple(steps)), x)
+def _steps(size: int, *steps: int) -> tuple[list[int], list[int]]:
+    a, b = ([k * step for k in range(size)] for step in steps)
+    return a, b
+
+
+def _mixed(matrix: ndarray, shape: tuple[int, ...], loops: Iterable[Any], source: _Pair, target: _Pair) -> Mixed:
+    rows = tuple(map(tuple, matrix.astype(float).tolist()))
+    places = [(tuple(a), tuple(b)) for a, b in (source, target)]
+    return Mixed(rows, shape, tuple([(size, *moves) for size, moves in loops]), *places)
