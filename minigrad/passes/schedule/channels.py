@@ -56,7 +56,8 @@ class _Channels(Sweep):
             case Conv():
                 return self.convolution(n)
             case WindowSum() if pooling.is_small(op, n.ins[0].type, by_axis=True):
-                return self.turned(pooling.window_sum(self, op, self.bare(n.ins[0])), n.ins[0])
+                lead = n.out.type.ndim - len(op.window)
+                return self.turned(pooling.window_sum(self, op, self.bare(n.ins[0], lead)), n.ins[0], lead)
             case TakeAlongAxis() | AddAlongAxis():
                 return self.pooling(n)
             case Reshape():
@@ -92,10 +93,10 @@ class _Channels(Sweep):
         if isinstance(n.op, TakeAlongAxis):
             if self.unshaped(n.ins[0]) is not self.unshaped(x) or n.ins[0].type.ndim != lead + 1:
                 return None
-            y = self.turned(pooling.window_max(self, op, self.bare(x)), x)
+            y = self.turned(pooling.window_max(self, op, self.bare(x, lead)), x, lead)
         else:
-            y_bar = self.permuted_like(self.reshaped(self.unshaped(n.ins[0]), places), x)
-            y = self.turned(pooling.added_back(self, op, sizes, y_bar, self.taps(largest)), x)
+            y_bar = self.turned(self.reshaped(self.unshaped(n.ins[0]), places), x, lead)
+            y = self.turned(pooling.added_back(self, op, sizes, y_bar, self.taps(largest)), x, lead)
         return self.reshaped(y, n.out.type.shape)
 
     def taps(self, largest: Node) -> Atom:
@@ -103,25 +104,23 @@ class _Channels(Sweep):
         known = self._taps.get(largest.out)
         if known is None:
             op, (x,) = largest.op, largest.ins
-            known = self._taps[largest.out] = pooling.first_largest(self, op, self.bare(x))  # type: ignore[arg-type]
+            bare = self.bare(x, x.type.ndim - len(op.window))  # type: ignore[attr-defined]
+            known = self._taps[largest.out] = pooling.first_largest(self, op, bare)  # type: ignore[arg-type]
         return known
 
     # ── permutations ─────────────────────────────────────────────────────────────────────────────
-    def is_turned(self, a: Atom) -> bool:
-        made = self.maker(a, Permute) if a.type.ndim > 2 else None
+    def is_turned(self, a: Atom, lead: int = 2) -> bool:
+        """lead: how many axes no window goes along. Windows along one of the first two are not exchanged with it."""
+        made = self.maker(a, Permute) if a.type.ndim > 2 and lead > 1 else None
         return made is not None and made.op.order == _exchange(a.type.ndim)  # type: ignore[attr-defined]
 
-    def bare(self, a: Atom) -> Atom:
+    def bare(self, a: Atom, lead: int = 2) -> Atom:
         """The atom before it was turned, if it was."""
-        return self.permuted(_exchange(a.type.ndim), a) if self.is_turned(a) else a
+        return self.permuted(_exchange(a.type.ndim), a) if self.is_turned(a, lead) else a
 
-    def turned(self, y: Atom, x: Atom) -> Atom:
-        """What was computed from `bare(x)`, as if from x."""
-        return self.permuted(_exchange(y.type.ndim), y) if self.is_turned(x) else y
-
-    def permuted_like(self, a: Atom, x: Atom) -> Atom:
-        """The atom as it goes with `bare(x)`."""
-        return self.permuted(_exchange(a.type.ndim), a) if self.is_turned(x) else a
+    def turned(self, y: Atom, x: Atom, lead: int = 2) -> Atom:
+        """What was computed from `bare(x)`, as if from x; or what goes with x, as it goes with `bare(x)`."""
+        return self.permuted(_exchange(y.type.ndim), y) if self.is_turned(x, lead) else y
 
     def permuted(self, order: tuple[int, ...], a: Atom) -> Atom:
         inner = self.maker(a, Permute)
