@@ -152,6 +152,16 @@ def test_narrow_positions() -> None:
     LAWS["batch"](Gather((0,)), lambda r: [r.normal(size=3), r.integers(0, 3, (2, 1)).astype("uint8")], RNG(0))
 
 
+def test_positions_that_no_int64_holds() -> None:
+    """They are clipped to the end that is nearest: the last."""
+    x, where_ = np.arange(4.0), np.array([[2**64 - 1], [2**63], [1]], "uint64")
+    assert Gather((0,))(Array(x), Array(where_)).array.tolist() == [3, 3, 1]
+    assert Gather((0,), "drop")(Array(x), Array(where_)).array.tolist() == [0, 0, 1]
+    columns = where_ * np.array([[1, 0]], "uint64")
+    assert Gather((1, 0))(Array(np.outer(x, x) + 1), Array(columns)).array.tolist() == [1, 1, 1]
+    assert Scatter((0,), "add", "clip")(Array(x), np.ones(3), Array(where_)).array.tolist() == [0, 2, 2, 5]
+
+
 @pytest.mark.parametrize(
     ("f", "message"),
     [
