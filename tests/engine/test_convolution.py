@@ -165,6 +165,15 @@ def test_windows_along_the_axes_that_are_exchanged(window, pool):
     check(with_gradients(g), [x], "float64", 1e-12)
 
 
+@pytest.mark.parametrize("shape", [(9000, 6), (90, 100, 2, 3)])
+def test_one_window_in_each_of_many_rows(shape):
+    x = np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape)
+    rank = len(shape) // 2
+    y = np.asarray(max_pool(x, shape[-rank:]))
+    np.testing.assert_array_equal(y.ravel(), x.max(tuple(range(-rank, 0))).ravel())
+    check(with_gradients(lambda x: max_pool(x, shape[-rank:])), [x], "float64", 0)
+
+
 def test_the_largest_of_a_window_with_nan():
     x = np.array([[1.0, np.nan, 3.0, 0.0, np.nan, np.nan], [2.0, 2.0, -np.inf, -np.inf, np.inf, 1.0]])
     check(with_gradients(lambda x: max_pool(x, (2,))), [x], "float32", 0)
