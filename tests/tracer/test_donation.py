@@ -94,6 +94,13 @@ def test_what_others_can_see_is_copied() -> None:
     )
 
 
+def test_what_is_given_twice_is_not_written_while_it_is_read() -> None:
+    compiled = jit(lambda x, y: x * 2 + y[::-1], donate_argnums=0, backend="llvm")
+    x = own(1000)
+    want = np.asarray(x) * 2 + np.asarray(x)[::-1]
+    np.testing.assert_array_equal(np.asarray(compiled(x, x)), want)
+
+
 def test_every_use_afterwards_is_an_error_that_says_where_it_went() -> None:
     step = jit(lambda w: w * 2, donate_argnums=0)
     w = own(3)
