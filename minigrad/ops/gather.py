@@ -19,7 +19,7 @@ from minigrad.errors import ArgumentError, DtypeError, NotDifferentiableError, S
 from minigrad.frozen import dataclass
 from minigrad.op import Array, Op, Operand, Value, lift, ndarray
 from minigrad.ops.cumulative import CumSum
-from minigrad.ops.elementwise import convert, div, equal, mul, where
+from minigrad.ops.elementwise import convert, div, equal, min_, mul, where
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.ops.movement import Expand, Permute, Reshape, along, full, without
 from minigrad.ops.pieces import Concatenate
@@ -241,6 +241,12 @@ def signed(indices: ndarray) -> ndarray:
     if indices.dtype == np.uint64:
         indices = np.minimum(indices, np.iinfo(np.int64).max)
     return indices.astype(np.int64, copy=False)
+
+
+def as_int64(x: Operand) -> Any:
+    """The same for values."""
+    x = lift(x, "positions")
+    return convert(min_(x, np.iinfo(np.int64).max) if x.dtype == np.uint64 else x, INT64)
 
 
 def _check_coordinates(who: str, axes: tuple[int, ...], x: TensorType, indices: TensorType) -> None:
