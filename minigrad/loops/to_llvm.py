@@ -194,7 +194,18 @@ class _Printer(Lanes):
             middle = str(s.extent // step * step)
             if middle != low:
                 self.full(s, how, known, low, middle, how.unroll)
-            self.full(s, how, known, middle, high, masked=True)
+            if s.extent - int(middle) == 1:
+                self.one(s, middle)
+            else:
+                self.full(s, how, known, middle, high, masked=True)
+
+    def one(self, s: Loop, at: str) -> None:
+        """A single pass. Not as a vector with one lane: of a narrowed number LLVM 22 then stores all that was not cut
+        off, over what lies behind it, if it knows the mask (a masked store of a truncated vector, made a scalar one).
+        """
+        with self.scope():
+            self.places["variable", s.variable] = at
+            self.block_of(s.body)
 
     @contextmanager
     def unless_equal(self, a: str, b: str) -> Any:

@@ -35,7 +35,7 @@ from minigrad.ops.elementwise import (
 from minigrad.ops.movement import Permute, Reshape, Sum, expand_to, without
 from minigrad.ops.reduce import Max
 from minigrad.ops.stop import stop_gradient
-from minigrad.types import FLOAT32, DType, broadcast_shapes, is_differentiable, real_of
+from minigrad.types import FLOAT32, INT64, DType, broadcast_shapes, is_differentiable, real_of
 
 
 def floating(x: Operand, who: str) -> Any:
@@ -156,6 +156,8 @@ def one_hot(labels: Operand, classes: int, *, axis: int = -1, dtype: DType = FLO
     if not -rank <= axis < rank:
         raise ArgumentError(f"one_hot: axis {axis} is out of range for {labels.type} with an axis added")
     place = axis % rank
+    if classes - 1 > np.iinfo(labels.dtype).max:
+        labels = convert(labels, INT64)
     column = Reshape((*labels.shape[:place], 1, *labels.shape[place:]))(labels)
     line = [1] * rank
     line[place] = classes

@@ -15,7 +15,7 @@ from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.frozen import dataclass
 from minigrad.op import Op, Operand, Value, lift, ndarray
 from minigrad.ops.elementwise import convert, max_, min_
-from minigrad.ops.gather import Gather, Scatter, iota, with_lane
+from minigrad.ops.gather import Gather, Scatter, as_int64, iota, with_lane
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.ops.movement import Expand, Permute, Reshape, full, inverse
 from minigrad.ops.pieces import Concatenate
@@ -154,7 +154,7 @@ def _lane_coordinates(
     block = (size, *(sizes[a] for a in axes), 1)
     columns = []
     for k, a in enumerate(axes):
-        first = min_(max_(convert(starts[a], INT64), 0), shape[a] - sizes[a])
+        first = min_(max_(as_int64(starts[a]), 0), shape[a] - sizes[a])
         lanes = Reshape((size, *(1,) * (len(block) - 1)))(first) if mapped[a] else first
         columns.append(lanes + iota(block, k + 1))
     nothing = full((size, 0), 0, INT64)

@@ -19,7 +19,7 @@ from minigrad.errors import ArgumentError, DtypeError, NotDifferentiableError, S
 from minigrad.frozen import dataclass
 from minigrad.op import Array, Op, Operand, Value, lift, ndarray
 from minigrad.ops.cumulative import CumSum
-from minigrad.ops.elementwise import convert, div, equal, mul, where
+from minigrad.ops.elementwise import convert, div, equal, min_, mul, where
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.ops.movement import Expand, Permute, Reshape, along, full, without
 from minigrad.ops.pieces import Concatenate
@@ -57,7 +57,7 @@ class Gather(Linear, Indexed):
 
     def impl(self, x: ndarray, indices: ndarray) -> ndarray:
         if len(self.axes) == indices.shape[-1] == 1 and self.beyond == "clip":
-            taken = x.take(indices[..., 0], self.axes[0], mode="clip")
+            taken = x.take(signed(indices[..., 0]), self.axes[0], mode="clip")
             return (
                 taken
                 if self.axes[0] == 0
@@ -225,7 +225,7 @@ def _flattened(
     sizes = np.array([x.shape[a] for a in axes], np.int64)
     rest = tuple(d for d in range(x.ndim) if d not in axes)
     table = x.transpose(*axes, *rest).reshape(math.prod(sizes.tolist()), *(x.shape[d] for d in rest))
-    indices = indices.astype(np.int64, copy=False)
+    indices = signed(indices)
     inside: ndarray | None = None
     if beyond == "drop":
         fits = np.asarray(((indices >= 0) & (indices < sizes)).all(-1))
@@ -234,6 +234,19 @@ def _flattened(
         indices = np.clip(indices, 0, np.maximum(sizes - 1, 0))
     strides = np.array([math.prod(sizes[k + 1 :].tolist()) for k in range(len(axes))], np.int64)
     return table, indices @ strides, inside
+
+
+def signed(indices: ndarray) -> ndarray:
+    """Positions as int64: those too large for it are beyond every axis, not negative."""
+    if indices.dtype == np.uint64:
+        indices = np.minimum(indices, np.iinfo(np.int64).max)
+    return indices.astype(np.int64, copy=False)
+
+
+def as_int64(x: Operand) -> Any:
+    """The same for values."""
+    x = lift(x, "positions")
+    return convert(min_(x, np.iinfo(np.int64).max) if x.dtype == np.uint64 else x, INT64)
 
 
 def _check_coordinates(who: str, axes: tuple[int, ...], x: TensorType, indices: TensorType) -> None:

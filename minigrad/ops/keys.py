@@ -15,8 +15,9 @@ import numpy as np
 from minigrad.errors import ArgumentError, ConcretizationError, DtypeError, IndexRangeError, ShapeError, ValueTypeError
 from minigrad.op import Array, Handle, Value, lift, ndarray
 from minigrad.ops.axes import size_value
-from minigrad.ops.elementwise import add, convert, less, where
-from minigrad.types import INT64, Dim, Shape, Size, broadcast_shapes
+from minigrad.ops.elementwise import add, less, where
+from minigrad.ops.gather import as_int64
+from minigrad.types import Dim, Shape, Size, broadcast_shapes
 
 Entry: TypeAlias = Any  # None, int, slice, or a Value: integers (a tensor, or a scalar not known yet)
 
@@ -206,7 +207,7 @@ def positions_along(e: Any, axis: int, x: Value) -> Any:
     n = x.shape[axis]
     array = np.asarray(e) if type(e) is int else known(e)
     if array is None or isinstance(n, Dim):
-        positions = convert(e, INT64)
+        positions = as_int64(e)
         return where(less(positions, 0), add(positions, size_value(x, (axis,))), positions)
     bad = (array < -n) | (array >= n)
     if bad.any():

@@ -105,12 +105,12 @@ class WindowArgMax(Windowing):
         if 0 in places:
             return np.zeros(places, np.int64)
         best = views.reshape(*places, math.prod(self.window)).argmax(-1)
-        inside = np.unravel_index(best, self.window)
+        inside = np.unravel_index(best.reshape(-1), self.window)  # NumPy 2.4 errs for more than 8192 rows of one
         position = np.zeros(places, np.int64)
         for d, offset in enumerate(inside):
             axis = x.ndim - rank + d
             first = np.arange(places[axis]).reshape(-1, *(1,) * (rank - 1 - d)) * self.stride[d]
-            position = position * x.shape[axis] + first + offset * self.dilation[d]
+            position = position * x.shape[axis] + first + offset.reshape(places) * self.dilation[d]
         return position
 
 

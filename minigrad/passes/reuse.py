@@ -27,7 +27,7 @@ def reuse(schedule: Schedule, donated: Iterable[int]) -> dict[int, int]:
             continue
         for j in free:
             old = graph.inputs[j]
-            if old.type == out.type and _may_lie_there(schedule, old, out):
+            if old.type == out.type == a.type and _may_lie_there(schedule, old, out):
                 found[k] = j
                 schedule.reused[old] = out
                 free.remove(j)

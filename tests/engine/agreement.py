@@ -27,6 +27,11 @@ def same(y: np.ndarray, want: np.ndarray, ulps: float = ULPS) -> None:
     if y.dtype.kind not in "fc":
         np.testing.assert_array_equal(y, want)
         return
+    if y.dtype.kind == "c" and not np.isfinite(want).all():  # a part beside an infinite one is a number of its own
+        ends = ~np.isfinite(want)
+        same(y[ends].real, want[ends].real, ulps)
+        same(y[ends].imag, want[ends].imag, ulps)
+        y, want = np.where(ends, 0, y), np.where(ends, 0, want)
     with np.errstate(all="ignore"):
         near = np.abs(y - want) <= ulps * np.finfo(real_of(y.dtype)).eps * np.abs(want)
         fine = near | (y == want) | (np.isnan(y) & np.isnan(want))

@@ -69,6 +69,7 @@ def test_special_values() -> None:
     agrees(f, [x[:, None], x[None, :]], "llvm")
     finite = np.where(np.isfinite(x) & (abs(x) < 10), x, 1)
     agrees(lambda x, y: [e.div(x, y), e.exp(x)], [finite[:, None], finite[None, :]], "llvm")
+    agrees(lambda x: [e.div(x, 0)], [x], "llvm")
     flat = x[(x.imag == 0) | (x.real == -np.inf)]
     agrees(lambda x: [e.exp(x)], [flat], "llvm")
 
@@ -104,6 +105,12 @@ def test_circular_where_only_the_growth_overflows() -> None:
     np.testing.assert_allclose(y.real, want.real, rtol=1e-15)
     np.testing.assert_allclose(y.imag, want.imag, rtol=1e-15)
     assert np.isfinite(want.imag).all()
+
+
+@pytest.mark.parametrize(("dtype", "at"), [(COMPLEX64, 89.0), (COMPLEX128, 710.0)], ids=str)
+def test_powers_of_e_where_only_the_growth_overflows(dtype: np.dtype, at: float, backend: str) -> None:  # noqa: F811
+    x = np.array([at + 1j, at - 1.5j, at + 20 + 1e-10j, at - 1.5 + 1j, at + 90 + 1j, -at - 3 + 2j], dtype)
+    agrees(lambda x: [e.exp(x)], [x], backend)
 
 
 @pytest.mark.parametrize("name", ["sqrt", "log", "sinh", "cosh", "tanh", "sin", "cos", "tan"])

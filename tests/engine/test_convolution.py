@@ -8,7 +8,7 @@ import pytest
 import minigrad.numpy as mnp
 from minigrad import config, passes, tracer
 from minigrad.ops.convolve import conv
-from minigrad.ops.pool import avg_pool, max_pool
+from minigrad.ops.pool import avg_pool, max_pool, sum_pool
 from minigrad.passes.inline import inline
 from minigrad.passes.schedule import ForeignKernel, LoopKernel, PatchKernel, direct, schedule, winograd
 from minigrad.passes.schedule.windows import Mixed
@@ -158,6 +158,26 @@ def test_pooling(seed, pool):
     x = rng.permutation(np.prod(shape)).reshape(shape) // 2 * 0.25  # some tie
     dtype = pick("float32", "float64")
     check(with_gradients(lambda x: pool(x, window, stride, padding, dilation)), [x], dtype, 1e-5)
+
+
+@pytest.mark.parametrize("pool", [max_pool, sum_pool])
+@pytest.mark.parametrize("window", [(2,), (2, 3), (3, 2, 2), (1, 3, 2, 2)])
+def test_windows_along_the_axes_that_are_exchanged(window, pool):
+    """A permutation of the first two axes stays outside of pooling only if no window goes along them."""
+    x = np.random.default_rng(0).permutation(6 * 4 * 5 * 3).reshape(6, 4, 5, 3)
+    f = lambda x: pool(mnp.permute_dims(x, (1, 0, 2, 3)) * 0.5, window, (2, 1, 3, 1)[: len(window)])
+    check(with_gradients(f), [x], "float64", 1e-12)
+    g = lambda x: pool(mnp.permute_dims(x[..., 0], (1, 0, 2)) * 0.5, window[-3:])
+    check(with_gradients(g), [x], "float64", 1e-12)
+
+
+@pytest.mark.parametrize("shape", [(9000, 6), (90, 100, 2, 3)])
+def test_one_window_in_each_of_many_rows(shape):
+    x = np.random.default_rng(0).permutation(np.prod(shape)).reshape(shape)
+    rank = len(shape) // 2
+    y = np.asarray(max_pool(x, shape[-rank:]))
+    np.testing.assert_array_equal(y.ravel(), x.max(tuple(range(-rank, 0))).ravel())
+    check(with_gradients(lambda x: max_pool(x, shape[-rank:])), [x], "float64", 0)
 
 
 def test_the_largest_of_a_window_with_nan():

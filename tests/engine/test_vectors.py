@@ -11,7 +11,7 @@ from minigrad.loops.index import Affine, variable
 from minigrad.loops.nest import Loop, Store, Update
 from minigrad.loops.scalar import Scalar, call, const, load
 from minigrad.loops.vectors import vectors
-from minigrad.types import BOOL, FLOAT32, FLOAT64, INT64
+from minigrad.types import BOOL, FLOAT32, FLOAT64, INT64, LONG
 from tests.engine.agreement import agrees
 from tests.graph.programs import draw_inputs, graph_of
 
@@ -48,6 +48,15 @@ def test_narrower_machines(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
         for n in (5, 23, 64):
             g = graph_of(f, f"{dtype}[{n}]")
             agrees(g, draw_inputs(g, special=False), "llvm", ulps=2**7)
+
+
+@pytest.mark.parametrize(("wide", "narrow"), [("i64", "i32"), ("i64", "u8"), ("f32", "i16"), ("i16", "i8")])
+def test_what_is_narrowed_is_stored_in_its_own_bytes(wide: str, narrow: str) -> None:
+    """The columns beside those that are set stay as they were, also where one element is left over for each row."""
+    for n in (3, 5, 9, 17, 33, 65):
+        program = lambda x, y: y.at[:, :n].set(mnp.astype(x * 2, LONG[narrow]))  # noqa: B023
+        g = graph_of(program, f"{wide}[3,{n}]", f"{narrow}[3,{n + 5}]")
+        agrees(g, draw_inputs(g, special=False), "llvm")
 
 
 # ── what is in vectors, and what is not ──────────────────────────────────────────────────────────

@@ -151,6 +151,8 @@ def test_a_query_that_sees_nothing_gets_zeros() -> None:
 def test_one_hot() -> None:
     assert composite.one_hot(Array(np.array([2, 0, 9])), 3).tolist() == [[0, 0, 1], [1, 0, 0], [0, 0, 0]]
     assert composite.one_hot(Array(np.array([1, 0])), 2, axis=0, dtype=INT64).tolist() == [[0, 1], [1, 0]]
+    narrow = composite.one_hot(Array(np.array([0, 127, -56], "int8")), 300)  # more classes than there are int8
+    assert [np.flatnonzero(row).tolist() for row in np.asarray(narrow)] == [[0], [127], []]
     with pytest.raises(DtypeError, match=r"one_hot: labels are integers, got f64\[1\]"):
         composite.one_hot(np.ones(1), 2)
 

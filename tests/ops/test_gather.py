@@ -15,6 +15,7 @@ from minigrad.ops.dynamic import DynamicSlice, DynamicUpdateSlice
 from minigrad.ops.gather import Gather, Scatter
 from minigrad.testing import check_grads
 from minigrad.testing.laws import LAWS
+from minigrad.tracer import jit
 
 RNG = np.random.default_rng
 UFUNCS = {"add": np.add, "mul": np.multiply, "min": np.minimum, "max": np.maximum}
@@ -150,6 +151,20 @@ def test_narrow_positions() -> None:
         assert Gather((0,), "drop")(Array(x), Array(where_)).array.tolist() == [0, 100, 7]
         assert Scatter((0,), "add")(Array(x), np.ones(3), Array(where_)).array[[0, 7, 100]].tolist() == [1, 8, 101]
     LAWS["batch"](Gather((0,)), lambda r: [r.normal(size=3), r.integers(0, 3, (2, 1)).astype("uint8")], RNG(0))
+
+
+def test_positions_that_no_int64_holds() -> None:
+    """They are clipped to the end that is nearest: the last."""
+    x, where_ = np.arange(4.0), np.array([[2**64 - 1], [2**63], [1]], "uint64")
+    assert Gather((0,))(Array(x), Array(where_)).array.tolist() == [3, 3, 1]
+    assert Gather((0,), "drop")(Array(x), Array(where_)).array.tolist() == [0, 0, 1]
+    columns = where_ * np.array([[1, 0]], "uint64")
+    assert Gather((1, 0))(Array(np.outer(x, x) + 1), Array(columns)).array.tolist() == [1, 1, 1]
+    assert Scatter((0,), "add", "clip")(Array(x), np.ones(3), Array(where_)).array.tolist() == [0, 2, 2, 5]
+    starts = lambda rng: [np.arange(9.0), rng.choice(where_.ravel())]
+    for law in ("batch", "compiled"):
+        LAWS[law](DynamicSlice((2,)), starts, RNG(0))
+    assert jit(lambda x, at: x[at])(x, where_[:, 0]).tolist() == [3, 3, 1]
 
 
 @pytest.mark.parametrize(

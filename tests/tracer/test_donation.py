@@ -94,6 +94,20 @@ def test_what_others_can_see_is_copied() -> None:
     )
 
 
+def test_what_is_given_twice_is_not_written_while_it_is_read() -> None:
+    compiled = jit(lambda x, y: x * 2 + y[::-1], donate_argnums=0, backend="llvm")
+    x = own(1000)
+    want = np.asarray(x) * 2 + np.asarray(x)[::-1]
+    np.testing.assert_array_equal(np.asarray(compiled(x, x)), want)
+
+
+def test_what_is_reshaped_has_its_own_shape() -> None:
+    compiled = jit(lambda x, y: mnp.reshape(x * 2 + y, (3, 2)), donate_argnums=(0, 1), backend="llvm")
+    x, y = own(6), own(6, seed=1)
+    want = (np.asarray(x) * 2 + np.asarray(y)).reshape(3, 2)
+    np.testing.assert_allclose(np.asarray(compiled(x, y)), want, rtol=1e-6)
+
+
 def test_every_use_afterwards_is_an_error_that_says_where_it_went() -> None:
     step = jit(lambda w: w * 2, donate_argnums=0)
     w = own(3)

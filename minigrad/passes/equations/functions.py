@@ -24,7 +24,7 @@ def _neg_neg(s: Sweep, n: Node) -> Atom | None:
 
 @equation("abs (neg x) -> abs x", e.abs_)
 def _abs_neg(s: Sweep, n: Node) -> Atom | None:
-    inner = s.maker(n.ins[0], e.neg)
+    inner = s.maker(n.ins[0], e.neg) if kind(n) != "u" else None  # unsigned: neg x is 2^n - x, and abs does nothing
     return s.emit(e.abs_, inner.ins[0]) if inner else None
 
 

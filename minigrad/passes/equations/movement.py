@@ -157,7 +157,7 @@ def _sum_expand(s: Sweep, n: Node) -> Atom | None:
     lead = len(big) - x.type.ndim
     sizes = [big[a] for a in axes]
     repeated = all(a < lead or x.type.shape[a - lead] == 1 for a in axes)
-    if not repeated or not all(isinstance(k, int) for k in sizes):
+    if not repeated or not all(isinstance(k, int) and k > 0 for k in sizes):  # of nothing: 0, but x * 0 may be nan
         return None
     # the summed axes go from x, the others stay repeated; no more nodes than the two this replaces
     small = tuple(k for d, k in enumerate(x.type.shape) if d + lead not in axes)

@@ -6,6 +6,7 @@ cost nothing; between them there are only real nodes. Ops that are not written o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
@@ -26,7 +27,7 @@ from minigrad.passes.rewrite import Sweep, rebuilt
 from minigrad.passes.schedule import pair_functions
 from minigrad.passes.schedule.moves import MOVES
 from minigrad.passes.schedule.windows import Interleave
-from minigrad.types import BOOL, TensorType, real_of
+from minigrad.types import BOOL, FLOAT32, TensorType, real_of
 
 Pair: TypeAlias = tuple[Atom, Atom]
 # what is done to both parts alike; operands that are not complex are positions and conditions
@@ -173,16 +174,24 @@ def _div(do: Emit, x: Pair, y: Pair) -> Pair:
     ar, br = do(e.mul, a, ratio), do(e.mul, b, ratio)
     re = do(Where(), first, do(e.add, a, br), do(e.add, ar, b))
     im = do(Where(), first, do(e.sub, b, ar), do(e.sub, br, a))
+    re, im = do(Where(), nothing, a, re), do(Where(), nothing, b, im)  # an infinite part times a ratio of 0 is nan
     return do(e.mul, re, scale), do(e.mul, im, scale)
 
 
 def _exp(do: Emit, x: Pair) -> Pair:
-    """e^a·(cos b + i·sin b): real where b is 0; where a is ±∞ and b has no sine, ∞ + i·nan or 0 (C99, annex G)."""
+    """e^a·(cos b + i·sin b): real where b is 0; where a is ±∞ and b has no sine, ∞ + i·nan or 0 (C99, annex G).
+
+    Large ones in two steps, e^(a − k)·e^k: e^a may overflow where its product with a sine does not.
+    """
     a, b = x
-    size, flat, lost = do(e.exp, a), do(e.equal, b, _zero(b)), do(e.not_, do(e.isfinite, b))
+    limit, k = (88, 64) if a.type.dtype == FLOAT32 else (709, 512)
+    big = do(e.greater, a, _number(limit, a))
+    part = do(e.exp, do(Where(), big, do(e.sub, a, _number(k, a)), a))
+    rest = do(Where(), big, _number(math.exp(k), a), _number(1, a))
+    size, flat, lost = do(e.mul, part, rest), do(e.equal, b, _zero(b)), do(e.not_, do(e.isfinite, b))
     ends = [do(e.and_, lost, do(e.equal, a, _number(end, a))) for end in (np.inf, -np.inf)]
     nothing = do(Where(), do(e.less, b, _zero(b)), _number(-0.0, b), _zero(b))
-    re, im = do(e.mul, size, do(e.cos, b)), do(e.mul, size, do(e.sin, b))
+    re, im = (do(e.mul, do(e.mul, part, wave), rest) for wave in (do(e.cos, b), do(e.sin, b)))
     re = do(Where(), do(e.or_, do(e.or_, flat, ends[0]), ends[1]), size, re)
     return re, do(Where(), flat, b, do(Where(), ends[1], nothing, im))
 
