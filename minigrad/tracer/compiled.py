@@ -93,7 +93,7 @@ class Jit:
             if first:
                 remade.first_miss(self.f, self, self._watch.what)
         if runs:
-            if quick is not None:
+            if quick == (backend, *parts):  # else the arrays are not what runs: their bytes are in another order
                 self._quick[quick] = entry
             if entry.donated:
                 return entry.run_donating(values, leaves, self._watch.what)  # type: ignore[arg-type]

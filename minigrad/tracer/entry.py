@@ -5,6 +5,7 @@ Floor 6.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from functools import cache, partial
 from typing import Any
@@ -56,7 +57,8 @@ class Entry:
     def run_donating(self, values: list[Array], passed: list[Any], what: str) -> Any:
         """The same, with those of the values that are donated; of them only Arrays that were passed can be."""
         mine = [k for k in self.donated if passed[k] is values[k]]
-        given = [k for k in mine if is_alone(values[k])]
+        uses = Counter(map(id, values))
+        given = [k for k in mine if uses[id(values[k])] == 1 and is_alone(values[k])]
         takes_over = hasattr(self.executable, "program")
         arrays = [x.array for x in values]
         ys = self.executable(arrays, given) if takes_over else self.executable(arrays)

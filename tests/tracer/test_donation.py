@@ -94,6 +94,25 @@ def test_what_others_can_see_is_copied() -> None:
     )
 
 
+@pytest.mark.parametrize("n", [5, 600_000])
+def test_an_array_given_twice_is_not_written_into(n: int) -> None:
+    """Not while another argument reads it, donated too or not; nor do two results share it."""
+
+    def f(x, y):
+        return x * 2 + y, x - y
+
+    for donated in (0, 1, (0, 1)):
+        x = own(n)
+        once, twice = x.array.copy(), jit(f, donate_argnums=donated, backend="llvm")(x, x)
+        np.testing.assert_allclose(np.asarray(twice[0]), 3 * once, rtol=1e-5)
+        np.testing.assert_array_equal(np.asarray(twice[1]), 0)
+    x = own(n)
+    once, doubled = x.array.copy(), jit(lambda xs: [x * 2 for x in xs], donate_argnums=0, backend="llvm")([x, x])
+    assert place(doubled[0]) != place(doubled[1])
+    for y in doubled:
+        np.testing.assert_array_equal(np.asarray(y), 2 * once)
+
+
 def test_every_use_afterwards_is_an_error_that_says_where_it_went() -> None:
     step = jit(lambda w: w * 2, donate_argnums=0)
     w = own(3)

@@ -123,6 +123,36 @@ def test_outputs_are_not_inputs():
     assert y.tolist() == [1.0, 1.0, 1.0]
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba", "llvm"])
+def test_arrays_of_any_byte_order_and_layout_at_every_call(backend):
+    double = jax.jit(lambda x: x * 2, backend=backend)
+    big = np.arange(6, dtype=">f4").reshape(2, 3)
+    plain = big.astype("f4")
+    read_only = plain.copy()
+    read_only.flags.writeable = False
+    unaligned = np.frombuffer(b"?" + plain.tobytes(), np.float32, offset=1).reshape(2, 3)
+    for x in (big, plain, big, read_only, unaligned, np.asfortranarray(plain), plain[::-1, ::-1][::-1, ::-1]):
+        np.testing.assert_array_equal(np.asarray(double(x)), 2 * plain)
+    assert double.trace_count == 1
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "llvm"])
+def test_a_callback_may_keep_what_it_is_given(backend):
+    seen = []
+
+    @partial(jax.jit, backend=backend)
+    def f(x):
+        jax.debug.callback(seen.append, x)
+        jax.debug.callback(seen.append, jnp.exp(x) * 0 + x)
+        return jnp.sum(x)
+
+    x = np.zeros(4, np.float32)
+    for k in range(3):
+        x[:] = k
+        f(x)
+    assert [kept.tolist() for kept in seen] == [[k] * 4 for k in (0.0, 0.0, 1.0, 1.0, 2.0, 2.0)]
+
+
 def test_lower_and_compile_ahead_of_time():
     f = jax.jit(lambda n, x: x * n, static_argnums=0)
     lowered = f.lower(3, jax.ShapeDtypeStruct((2,), "float32"))
