@@ -167,12 +167,7 @@ def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> NativeKernel:
     and cannot be told that no array overlaps with one that is written, without which most loops are not vectorised.
     Its wrappers call its runtime. So the kernel takes pointers, and our own text stands between it and Python.
     """
-    try:
-        lock = numba.core.compiler_lock.global_compiler_lock  # numba's contexts are shared by the process
-    except ImportError as missing:
-        hint = "pip install numba; or set MINIGRAD_JIT=0, and the kernels run as Python"
-        raise BackendError(f"the numba backend needs numba: {missing}", hint=hint) from missing
-    with lock:
+    with native.compiling, _compiler_lock():
         # bools are bytes, 0 or 1: numba cannot read bools through a pointer
         pointers = [numba.types.CPointer(numba.from_dtype(np.uint8 if d.kind == "b" else d)) for d in dtypes]
         flags = numba_compiler.Flags()
@@ -187,6 +182,15 @@ def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> NativeKernel:
         made.library.add_llvm_module(llvm.parse_assembly(_entry(made.fndesc.llvm_func_name, len(dtypes))))
         made.library.finalize()
         return NativeKernel(made.library._get_compiled_object())
+
+
+def _compiler_lock() -> Any:
+    """numba's own: its contexts are shared by the process."""
+    try:
+        return numba.core.compiler_lock.global_compiler_lock
+    except ImportError as missing:
+        hint = "pip install numba; or set MINIGRAD_JIT=0, and the kernels run as Python"
+        raise BackendError(f"the numba backend needs numba: {missing}", hint=hint) from missing
 
 
 def _entry(kernel: str, count: int) -> str:
