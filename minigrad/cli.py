@@ -110,9 +110,9 @@ def _cache(options: argparse.Namespace) -> int:
     store = cache.configured()
     try:
         entries = store.entries()
-    except OSError as why:
+    except OSError as error:
         hint = "choose another folder with MINIGRAD_CACHE_DIR"
-        raise ArgumentError(f"cache: the folder {store.folder} cannot be read ({why.strerror})", hint=hint) from None
+        raise ArgumentError(f"cache: the folder {store.folder} cannot be read ({error.strerror})", hint=hint) from None
     kinds = Counter(path.stem.rpartition("-")[0] or "older" for path, _ in entries)  # a key begins with its backend
     each = ", ".join(f"{count} {backend}" for backend, count in sorted(kinds.items()))
     programs = f"{len(entries)} program{'s' * (len(entries) != 1)}{f' ({each})' * bool(each)}"
