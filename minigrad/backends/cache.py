@@ -5,7 +5,7 @@ code). Reading one never runs Python code. Machine code is only run if its file 
 this user, carries its checksum, and was made under exactly the key that is asked for; anything else counts as not
 there. Entries are written beside their place and renamed into it, so readers see whole entries and parallel writers do
 no harm. When the files grow beyond the limit, those not used for longest go; a process looks for that when it saves its
-first entry, and again when it has filled half of the room it found.
+first entry, and again when it has filled half of the room it found, or a sixteenth of the limit.
 """
 
 from __future__ import annotations
@@ -126,7 +126,9 @@ class Store:
             self._require_trusted()
             self._write(self.path(key), data)
             left = _room.get((self.folder, self.limit), 0) - len(data)
-            _room[self.folder, self.limit] = left if left > 0 else self._evict() // 2  # others fill it, too
+            if left <= 0:  # others fill it, too, as quickly
+                left = min(self._evict() // 2, self.limit // _SPARE)
+            _room[self.folder, self.limit] = left
         except OSError as why:
             hint = "choose another folder with MINIGRAD_CACHE_DIR, or keep none: MINIGRAD_CACHE=0"
             _warn(f"cannot keep compiled programs: the folder {self.folder} {_reason(why)}\n  {hint}")

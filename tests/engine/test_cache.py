@@ -491,7 +491,19 @@ def test_a_folder_with_room_is_not_looked_through_for_every_entry(tmp_path, monk
     store = Store(tmp_path / "s", 1_000_000)
     for k in range(200):
         store.save(str(k), Entry({}, bytes(1000)))
-    assert len(looks) == 1 and len(store.entries()) == 200
+    assert len(looks) <= 4 and len(store.entries()) == 200
+
+
+def test_eight_processes_that_fill_a_folder_hold_the_limit(tmp_path, monkeypatch) -> None:
+    """Each knows only what it has written itself since it looked."""
+    store, most = Store(tmp_path / "s", 1_000_000), 0
+    known = [dict(cache._room) for _ in range(8)]
+    for k in range(300):
+        for process, room in enumerate(known):
+            monkeypatch.setattr(cache, "_room", room)
+            store.save(f"{process}-{k}", Entry({}, bytes(5000)))
+        most = max(most, sum(size for _, size in store.entries()))
+    assert 900_000 < most < 1_300_000
 
 
 def test_files_left_by_the_dead_are_swept(tmp_path) -> None:
