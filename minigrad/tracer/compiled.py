@@ -6,6 +6,7 @@ outer jit, grad, vmap) the function becomes one `Call` op that holds the graph, 
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
 from threading import Lock
@@ -147,8 +148,7 @@ class Jit:
         names = argument_names(self.f, args, kwargs)
         parts = {f"argument {name}": Part("array", str(x.type)) for name, x in zip(names, values, strict=True)}
         for place, kind, x in static_key:
-            name = positional_names(self.f, place + 1)[place] if isinstance(place, int) else place
-            parts[f"static argument {name}"] = Part("static", f"{x!r:.60} ({kind.__name__})")
+            parts[f"static argument {self._static_name(place)}"] = Part("static", f"{x!r:.60} ({kind.__name__})")
         parts["the arguments' containers"] = Part("structure", str(structure))
         parts["the setting backend"] = Part("setting", backend)
         return parts
@@ -167,8 +167,33 @@ class Jit:
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """What is computed together, for these arguments (or their types): the kernels with the lines they come from,
         what they load and store, why what is not computed together is not, and the calls of the library. To be printed.
+
+        Without arguments: of the program that was compiled last. Nothing is run, and nothing compiled.
         """
-        return self.lower(*args, **kwargs).explain()
+        made = list(self._entries.items())
+        if args or kwargs or not (made or self._takes_arguments()):
+            return self.lower(*args, **kwargs).explain()
+        if not made:
+            raise ArgumentError(
+                f"explain: {name_of(self.f)} has not been called yet, so it is not known for which arguments",
+                hint="call it first, or give arguments or their types: explain(ShapeDtypeStruct((3,), 'float32'))",
+            )
+        (_, _, static_key, *_), entry = made[-1]
+        given = [f"{v.label}: {v.type}" for v in entry.graph.inputs]
+        given += [f"{self._static_name(place)} = {x!r:.60}" for place, _, x in static_key]
+        return f"for {', '.join(given) or 'no arguments'}\n{_explained(entry.graph)}"
+
+    def _takes_arguments(self) -> bool:
+        try:
+            inspect.signature(self.f).bind()
+        except TypeError:
+            return True
+        except ValueError:  # a builtin that does not say
+            pass
+        return False
+
+    def _static_name(self, place: int | str) -> str:
+        return positional_names(self.f, place + 1)[place] if isinstance(place, int) else place
 
     def cache_size(self) -> int:
         """How many combinations of types, structures and static values have been traced and kept."""
@@ -196,7 +221,7 @@ def jit(
     shape and dtype may lie in their memory, and using them is an error. NumPy arrays stay as they are.
     inline: inside another trace the nodes are copied in, instead of one call.
 
-    The result has `lower`, `trace_count`, `cache_size()` and `clear_cache()`.
+    The result has `lower`, `explain`, `trace_count`, `cache_size()` and `clear_cache()`.
 
     >>> square = jit(lambda x: x * x)
     >>> [float(square(x)) for x in (2.0, 3.0)], square.trace_count
@@ -237,10 +262,14 @@ class Lowered:
 
     def explain(self) -> str:
         """The kernels the graph becomes, whichever backend runs it, as text."""
-        return explain(schedule(inline(passes.run(self.graph)[0])))
+        return _explained(self.graph)
 
     def compile(self) -> Compiled:
         return Compiled(self.staged, Entry(self.staged, self.backend))
+
+
+def _explained(graph: Graph) -> str:
+    return explain(schedule(inline(passes.run(graph)[0])))
 
 
 class Compiled:

@@ -113,8 +113,9 @@ class Groups:
         whole = all(r.extents == rows for r in roots)
         if not whole:
             length = max(math.prod(r.extents[len(rows) :]) for r in roots)
-            if not _worth_rows(math.prod(rows), length):
-                return f"{math.prod(rows)} rows of {length} elements are not worth loops of their own"
+            unfit = _against_rows(math.prod(rows), length)
+            if unfit:
+                return unfit
         if any(r.extents[: len(rows)] != rows or (r.kept is not None and r.kept != rows) for r in roots):
             return f"not all of it runs over the rows {_sizes(rows)}"
         if not _room(roots):
@@ -131,8 +132,14 @@ def _rows(root: Root) -> tuple[int, ...]:
     return root.extents if root.kept is None else root.kept
 
 
-def _worth_rows(rows: int, length: int) -> bool:
-    return rows > 1 and length <= _ROW and (length >= _SHORT or rows * length <= _FEW)
+def _against_rows(rows: int, length: int) -> str:
+    """What speaks against a kernel whose outer loop goes over so many rows; nothing if nothing does."""
+    if rows <= 1:
+        return f"one needs all {length} elements of the other, and there is only one such row"
+    if length > _ROW:
+        return f"a row of {length} elements does not stay in the cache between two loops over it"
+    short = length < _SHORT and rows * length > _FEW
+    return f"rows of {length} element{'s' * (length != 1)} are too short for loops of their own" if short else ""
 
 
 def _room(roots: Iterable[Root]) -> bool:
