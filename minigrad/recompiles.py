@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
 from threading import Lock
+from types import FunctionType
 from typing import Any, NamedTuple, TypeAlias
 
 from minigrad import config
@@ -53,6 +54,17 @@ class Change:
         return f"{self.path}: {old} -> {new}"
 
     @property
+    def distance(self) -> int:
+        """Of types whether dtype and shape differ, of containers how much of their text."""
+        if self.old is None or self.new is None:
+            return 0
+        old, new = self.old.text, self.new.text
+        if self.new.kind == "structure":
+            start = _shared(old, new)
+            return max(len(old), len(new)) - start - _shared(old[start:][::-1], new[start:][::-1])
+        return sum(a != b for a, b in zip(old.partition("["), new.partition("["))) if self.new.kind == "array" else 0
+
+    @property
     def fix(self) -> str:
         """What the user can do about it."""
         name = self.path.rpartition(" ")[2]
@@ -86,6 +98,16 @@ def changes(old: Signature, new: Signature) -> list[Change]:
     """What differs."""
     paths = [*new, *(path for path in old if path not in new)]
     return [Change(p, old.get(p), new.get(p)) for p in paths if old.get(p) != new.get(p)]
+
+
+def _shared(a: str, b: str) -> int:
+    """How many letters they begin with are the same."""
+    return next((k for k, (x, y) in enumerate(zip(a, b)) if x != y), min(len(a), len(b)))
+
+
+def _distance(found: list[Change]) -> tuple[int, int]:
+    """How far a signature is from another: how many parts differ, and by how much. Of equals the latest is taken."""
+    return len(found), sum(c.distance for c in found)
 
 
 def telling(found: list[Change]) -> list[Change]:
@@ -152,7 +174,7 @@ class Watch:
         found = [c for c in compared if c]  # none differs: the entry was not kept, or was cleared
         if not found:
             return None
-        return Recompile(self.what, tuple(telling(min(found, key=len))), user_line())
+        return Recompile(self.what, tuple(telling(min(found, key=_distance))), user_line())
 
     def _report(self, recompile: Recompile) -> None:
         count(recompiles=1)
@@ -195,15 +217,12 @@ class Remade:
 
     def first_miss(self, function: Any, compiled: Any, what: str) -> None:
         """Called when `compiled`, made of `function`, has compiled for the first time. Warns if it is one too many."""
-        code = getattr(function, "__code__", None)
-        if code is None:
+        if not hasattr(function, "__code__"):
             return
         line = user_line()
-        # equal code with other values around it is another function
-        around = tuple([id(cell.cell_contents) for cell in function.__closure__ or () if _is_filled(cell)])
         if len(self._made) > _REMEMBERED:  # the values around differ each time: nothing to find in what is long ago
             self._made.clear()
-        made = self._made.setdefault((code, around, line.filename, line.lineno), [])
+        made = self._made.setdefault((_made_of(function), line.filename, line.lineno), [])
         made.append(weakref.ref(compiled))
         if len(made) == _MANY + 1:
             dead = sum(ref() is None for ref in made)
@@ -216,6 +235,14 @@ class Remade:
 
 def _warn(text: str, line: Line) -> None:
     warnings.warn_explicit(text, RecompileWarning, line.filename, line.lineno)
+
+
+def _made_of(function: Any, deep: int = 4) -> tuple[Any, ...]:
+    """Equal code with other values around it is another function; of functions around it their code counts, too: what
+    `grad(lambda ...)` gives is new at each step as the lambda is."""
+    around = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+    inside = [_made_of(x, deep - 1) if deep and isinstance(x, FunctionType) else id(x) for x in around]
+    return (function.__code__, *inside)
 
 
 def _is_filled(cell: Any) -> bool:

@@ -11,7 +11,7 @@ import minigrad.numpy as mnp
 import minigrad.session as tf
 from minigrad import config
 from minigrad.errors import RecompileWarning, RetraceError
-from minigrad.tracer import jit
+from minigrad.tracer import grad, jit, vmap
 
 
 def reasons(f, *calls):
@@ -99,6 +99,21 @@ def test_the_nearest_program_is_compared_with() -> None:
     first, second = reasons(f, *calls)
     assert first[0] == "argument x: f32[3] -> f32[5]; argument y: f32[3] -> f32[6]"
     assert second[0] == "argument y: f32[3] -> f32[4]"
+
+
+def test_of_those_that_differ_in_one_part_the_one_that_differs_least_is_compared_with() -> None:
+    """In dtype alone, not in shape too; in one place of the containers, not in two."""
+    f = jit(lambda d, x: x[0])
+    with minigrad.log_recompiles() as found:
+        f({}, [mnp.ones(3)])
+        f({}, [mnp.ones(1)])
+        f({}, [np.ones(3)])
+        f({}, (np.ones(3),))
+        f({"b": None}, [np.ones(3)])
+    assert [r.reason for r in found[1::2]] == [
+        "argument x[0]: f32[3] -> f64[3]",
+        "the arguments' containers: (({}, [*]), {}) -> (({'b': None}, [*]), {})",
+    ]
 
 
 def test_the_whole_text(capsys) -> None:
@@ -205,6 +220,13 @@ def test_a_function_made_anew_at_each_step_warns_once() -> None:
         "jit: double was made anew and compiled again 5 times\n"
         "  compile the function once, outside of the loop, and call that"
     ]
+
+
+@pytest.mark.parametrize("transform", [grad, vmap, lambda f: grad(grad(f))])
+def test_a_gradient_made_anew_at_each_step_warns_too(transform) -> None:
+    with pytest.warns(RecompileWarning, match="was made anew and compiled again 5 times"):
+        for _ in range(6):
+            jit(transform(lambda x: x * x))(mnp.ones(1) if transform is vmap else 1.0)
 
 
 def test_functions_that_live_on_do_not_warn() -> None:
