@@ -61,7 +61,13 @@ class Entry:
         given = [k for k in mine if uses[id(values[k])] == 1 and is_alone(values[k])]
         takes_over = hasattr(self.executable, "program")
         arrays = [x.array for x in values]
-        ys = self.executable(arrays, given) if takes_over else self.executable(arrays)
+        try:
+            ys = self.executable(arrays, given) if takes_over else self.executable(arrays)
+        except BaseException:  # also Ctrl-C: an output may be there already
+            for k in self.executable.program.reused.values() if takes_over else ():
+                if k in given:
+                    donate(values[k], what)
+            raise
         for k in mine:
             if type(values[k]) is Array:  # not given twice
                 donate(values[k], what)

@@ -7,7 +7,7 @@ import minigrad.numpy as mnp
 from minigrad import tree
 from minigrad.errors import ArgumentError, DonatedError
 from minigrad.op import Array
-from minigrad.tracer import grad, jit
+from minigrad.tracer import debug, grad, jit
 
 
 def own(*shape: int, seed: int = 0) -> Array:
@@ -123,6 +123,30 @@ def test_every_use_afterwards_is_an_error_that_says_where_it_went() -> None:
         with pytest.raises(DonatedError, match=told):
             use()
     assert repr(w).startswith("<an array f32[3] donated to jit: f at ")
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "llvm"])
+def test_what_a_program_that_failed_has_written_into_is_not_used_again(backend: str) -> None:
+    """It may have been interrupted between two kernels: the first has doubled x where it lay."""
+
+    def refuse(y: object) -> None:
+        raise ZeroDivisionError
+
+    def step(x, y):
+        new = x * 2
+        debug.callback(refuse, new)
+        return new, mnp.sum(y)
+
+    x, y = own(5), own(5)
+    before = x.array.copy()
+    with pytest.raises(ZeroDivisionError):
+        jit(step, donate_argnums=(0, 1), backend=backend)(x, y)
+    np.testing.assert_array_equal(np.asarray(y), before)
+    if backend == "llvm":
+        with pytest.raises(DonatedError):
+            x + 1
+    else:
+        np.testing.assert_array_equal(np.asarray(x), before)
 
 
 def test_a_static_argument_cannot_be_donated() -> None:
