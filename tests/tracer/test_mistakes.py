@@ -48,6 +48,13 @@ def wrong_cotangent():
 
 
 MISTAKES = [
+    # ── arguments that are no tensors
+    (lambda: jax.jit(lambda x, y: x * y)(X, np.array([1, None])), errors.DtypeError,
+     "jit: argument y: unknown dtype 'object'",
+     "known: bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, complex64, complex128"),
+    (lambda: jax.jit(jnp.sum)(np.ma.masked_array(X, X == 1)), errors.ValueTypeError,
+     "jit: elements of a masked array are missing",
+     "fill them first: x.filled(0.0), or x.filled(nan) with nansum and its like"),
     # ── grad and its kin
     (lambda: jax.grad(lambda x: x * 2.0)(X), errors.GradientError,
      "grad: the function must return a scalar, got f32[3]",
