@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import backends, config, passes, tree
-from minigrad.errors import ArgumentError, ShapeError
+from minigrad.errors import ArgumentError, DtypeError, ShapeError, TreeError
 from minigrad.graph import Graph, run
 from minigrad.op import EVALUATE, Array, Value, interpreter, ndarray
 from minigrad.passes.inline import inline
@@ -296,8 +296,14 @@ class Compiled:
         placed = list(args)
         for place in self._static_places:
             placed.insert(place, None)
-        leaves = self._inputs.flatten_up_to((tuple(placed), kwargs))
         expected = self._entry.graph.inputs[len(self._captured) :]
+        try:
+            leaves = self._inputs.flatten_up_to((tuple(placed), kwargs))
+        except TreeError:
+            made = ", ".join([f"{v.label}: {v.type}" for v in expected])
+            raise ArgumentError(
+                f"compiled: called with other arguments than it was compiled for, which are {made}"
+            ) from None
         values: list[Value] = argument_values("compiled", leaves, lambda: [v.label for v in expected])
         for x, v in zip(values, expected):
             _require_type(x, v.label, v.type)
@@ -307,4 +313,6 @@ class Compiled:
 
 def _require_type(x: Value, name: str, t: TensorType) -> None:
     if x.type != t:
-        raise ShapeError(f"compiled: argument {name} is {x.type}, but the function was compiled for {t}")
+        kind = ShapeError if x.dtype == t.dtype else DtypeError
+        hint = "convert it, or call what jit gives: that compiles for other types, too"
+        raise kind(f"compiled: argument {name} is {x.type}, but the function was compiled for {t}", hint=hint)

@@ -34,7 +34,7 @@ class Statics:
         numbers = {argnums} if isinstance(argnums, int) else set(argnums)
         names = {argnames} if isinstance(argnames, str) else set(argnames)
         if not all(type(n) is int for n in numbers) or not all(isinstance(n, str) for n in names):
-            raise ArgumentError(f"{who}: {kind}_argnums are ints and {kind}_argnames strings")
+            raise ArgumentError(f"{who}: {kind}_argnums are ints{' and static_argnames strings' * (kind == 'static')}")
         positional, takes_more, takes_names = _parameters(f)
         if positional is not None:
             self._check(positional, takes_more, takes_names, numbers, names)
@@ -50,7 +50,7 @@ class Statics:
             if not -len(positional) <= n < len(positional) and not (takes_more and n >= 0):
                 raise ArgumentError(
                     f"{self.who}: {self.kind}_argnums names argument {n}, but the function has {len(positional)} "
-                    f"positional parameters ({', '.join(positional)})"
+                    f"positional parameter{'s' * (len(positional) != 1)} ({', '.join(positional)})"
                 )
         for name in names:
             if takes_names is not None and name not in takes_names and name not in positional:
