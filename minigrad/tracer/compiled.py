@@ -147,8 +147,8 @@ class Jit:
         """The parts of the key, by the names the user knows them by."""
         names = argument_names(self.f, args, kwargs)
         parts = {f"argument {name}": Part("array", str(x.type)) for name, x in zip(names, values, strict=True)}
-        for place, kind, x in static_key:
-            parts[f"static argument {self._static_name(place)}"] = Part("static", f"{x!r:.60} ({kind.__name__})")
+        for place, _, x in static_key:
+            parts[f"static argument {self._static_name(place)}"] = Part("static", f"{x!r:.60} ({type(x).__name__})")
         parts["the arguments' containers"] = Part("structure", str(structure))
         parts["the setting backend"] = Part("setting", backend)
         return parts

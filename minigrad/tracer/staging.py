@@ -66,9 +66,9 @@ class Statics:
         """The arguments with static ones replaced by None (an empty tree), and the key that the static ones make."""
         if not self:
             return args, kwargs, ()
-        fixed: list[tuple[Any, type, Any]] = []
-        fixed += [(i, type(x), self._hashable(i, x)) for i, x in enumerate(args) if i in self.numbers]
-        fixed += [(k, type(x), self._hashable(k, x)) for k, x in kwargs.items() if k in self.names]
+        fixed: list[tuple[Any, Any, Any]] = []
+        fixed += [(i, _exact(x), self._hashable(i, x)) for i, x in enumerate(args) if i in self.numbers]
+        fixed += [(k, _exact(x), self._hashable(k, x)) for k, x in kwargs.items() if k in self.names]
         args = tuple([None if i in self.numbers else x for i, x in enumerate(args)])
         return args, {k: x for k, x in kwargs.items() if k not in self.names}, tuple(sorted(fixed, key=_by_place))
 
@@ -97,7 +97,14 @@ class Statics:
         return full, named
 
 
-def _by_place(entry: tuple[Any, type, Any]) -> tuple[bool, Any]:
+def _exact(x: Any) -> Any:
+    """What tells values apart that are equal: 1, True and 1.0, also in tuples; 0.0 and -0.0."""
+    if type(x) is tuple:
+        return (tuple, *map(_exact, x))
+    return (float, repr(x)) if type(x) is float else type(x)
+
+
+def _by_place(entry: tuple[Any, Any, Any]) -> tuple[bool, Any]:
     return isinstance(entry[0], str), entry[0]
 
 

@@ -59,6 +59,15 @@ def test_static_arguments():
     assert g.trace_count == 3  # 1, 1.0 and True are equal, but not the same program
 
 
+def test_static_values_that_are_equal_and_not_the_same():
+    f = jax.jit(lambda x, c: x * c[0], static_argnums=1)
+    for one in (2, True, 2.0, 1.0, 1):
+        y = f(np.ones(1, np.int64), (one,))
+        assert y.dtype == (np.ones(1, np.int64) * jnp.asarray(one)).dtype
+    g = jax.jit(lambda x, c: x * c, static_argnums=1)
+    assert [np.signbit(np.asarray(g(np.float32(1), zero))) for zero in (0.0, -0.0)] == [False, True]
+
+
 def test_decorators_methods_and_partials():
     @jax.jit
     def doubled(x):
