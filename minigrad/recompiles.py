@@ -27,15 +27,20 @@ from minigrad.source import Line, user_line
 
 _MANY = 5  # recompiles of one function after which it is likely that they go on
 _REMEMBERED = 512  # functions that are remembered to find those made anew
+_SHOWN = 60  # letters of a text that is longer than twice that
 _SEEN = 64  # signatures that are remembered to compare with
 
 
 # ── signatures ───────────────────────────────────────────────────────────────────────────────────
 class Part(NamedTuple):
-    """One thing a program is made for. kind: "array" (a type), "static", "structure", "setting" or "fetches"."""
+    """One thing a program is made for. kind: "array" (a type), "static", "structure", "setting" or "fetches".
+
+    mark: what tells it from others of the same text.
+    """
 
     kind: str
     text: str
+    mark: int = 0
 
 
 Signature: TypeAlias = "dict[str, Part]"
@@ -51,7 +56,8 @@ class Change:
 
     def __str__(self) -> str:
         old, new = (part.text if part else "none" for part in (self.old, self.new))
-        return f"{self.path}: {old} -> {new}"
+        start = max(0, _shared(old, new) - _SHOWN // 3)
+        return f"{self.path}: {_short(old, start)} -> {_short(new, start)}"
 
     @property
     def distance(self) -> int:
@@ -98,6 +104,13 @@ def changes(old: Signature, new: Signature) -> list[Change]:
     """What differs."""
     paths = [*new, *(path for path in old if path not in new)]
     return [Change(p, old.get(p), new.get(p)) for p in paths if old.get(p) != new.get(p)]
+
+
+def _short(text: str, start: int) -> str:
+    """A long text from about where it differs."""
+    if len(text) <= 2 * _SHOWN:
+        return text
+    return "…" * (start > 0) + text[start : start + _SHOWN] + "…" * (start + _SHOWN < len(text))
 
 
 def _shared(a: str, b: str) -> int:

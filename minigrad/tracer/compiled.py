@@ -148,7 +148,9 @@ class Jit:
         names = argument_names(self.f, args, kwargs)
         parts = {f"argument {name}": Part("array", str(x.type)) for name, x in zip(names, values, strict=True)}
         for place, _, x in static_key:
-            parts[f"static argument {self._static_name(place)}"] = Part("static", f"{x!r:.60} ({type(x).__name__})")
+            parts[f"static argument {self._static_name(place)}"] = Part(
+                "static", f"{x!r} ({type(x).__name__})", hash(x)
+            )
         parts["the arguments' containers"] = Part("structure", str(structure))
         parts["the setting backend"] = Part("setting", backend)
         return parts

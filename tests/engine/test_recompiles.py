@@ -71,6 +71,20 @@ def test_a_static_argument_is_named_with_its_values() -> None:
     )
 
 
+def test_static_values_that_look_the_same_are_told_apart() -> None:
+    class Config:
+        def __repr__(self) -> str:
+            return "Config(...)"
+
+    f = jit(lambda x, c: x, static_argnums=1)
+    a, b = "-" * 200 + "a", "-" * 200 + "b"
+    found = reasons(f, (1.0, a), (1.0, b), (1.0, Config()), (1.0, Config()))
+    assert found[0][0] == "static argument c: …--------------------a' (str) -> …--------------------b' (str)"
+    assert found[2][0] == "static argument c: Config(...) (Config) -> Config(...) (Config)"
+    with minigrad.no_retrace(), pytest.raises(RetraceError):
+        f(1.0, Config())
+
+
 def test_the_nearest_of_the_earlier_calls_is_compared_containers_counted() -> None:
     """The call before differs in two things, n and the containers; the first in one."""
     f = jit(lambda x, n=1: x[0] * n, static_argnames="n")
