@@ -12,7 +12,7 @@ import hashlib
 import linecache
 import os
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,11 @@ class NumbaExecutable:
         self._reference = [_Reference(k.node) for k in self.schedule.every() if isinstance(k, ForeignKernel)]
         self._work: list[list[ndarray]] = []  # what no call is using
 
+    @cached_property
+    def _as_python(self) -> Any:
+        """For calls with the setting `jit` off, also of what was compiled before."""
+        return _defined(self.source, self.filename)["run"] if self.jit else self._run
+
     @property
     def nodes(self) -> int:
         """The kernels."""
@@ -89,8 +94,9 @@ class NumbaExecutable:
         inputs = [a.reshape(-1) for a in self._inputs.contiguous(arrays)]
         outputs = self._outputs.arrays()
         work = self._work.pop() if self._work else _room(self._arena, self._places)
+        run = self._run if config.jit.get() else self._as_python
         with np.errstate(all="ignore"):
-            self._run(inputs, [y.reshape(-1) for y in outputs], work, self._constants, self._reference)
+            run(inputs, [y.reshape(-1) for y in outputs], work, self._constants, self._reference)
         self._work.append(work)
         return outputs
 
