@@ -21,7 +21,8 @@ from minigrad.graph import Graph, run
 from minigrad.op import EVALUATE, Array, Value, interpreter, ndarray
 from minigrad.passes.inline import inline
 from minigrad.passes.schedule import explain, schedule
-from minigrad.recompiles import Part, Signature, Watch, count, remade
+from minigrad.recompiles import Watch, count, remade
+from minigrad.signatures import Part, Signature
 from minigrad.text import to_text
 from minigrad.tracer.arguments import (
     argument_names,
