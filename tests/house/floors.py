@@ -16,19 +16,7 @@ class Floor(NamedTuple):
 FLOORS = (
     Floor(
         "ground",
-        (
-            "sizes",
-            "types",
-            "tree",
-            "containers",
-            "errors",
-            "source",
-            "config",
-            "lazy",
-            "frozen",
-            "signatures",
-            "recompiles",
-        ),  # fmt: skip
+        tuple("sizes types tree containers errors source config lazy frozen signatures recompiles".split()),
         libraries=("numpy",),
     ),
     Floor("language", ("op", "graph", "text", "draw")),
