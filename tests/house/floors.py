@@ -16,7 +16,8 @@ class Floor(NamedTuple):
 FLOORS = (
     Floor(
         "ground",
-        tuple("sizes types tree containers errors source config lazy frozen signatures recompiles".split()),
+        ("sizes", "types", "tree", "containers", "errors", "source", "config", "lazy", "frozen")
+        + ("signatures", "recompiles"),
         libraries=("numpy",),
     ),
     Floor("language", ("op", "graph", "text", "draw")),
