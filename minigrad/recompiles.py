@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from threading import Lock
+from threading import RLock
 from types import FunctionType
 from typing import Any
 
@@ -61,7 +61,7 @@ class Watch:
         self.recompiles = 0
         self._seen: deque[Signature] = deque(maxlen=_SEEN)
         self._paths: Counter[str] = Counter()  # how often each part was the reason
-        self._lock = Lock()
+        self._lock = RLock()
 
     @property
     def seen(self) -> bool:
@@ -84,7 +84,7 @@ class Watch:
 
     def _recompile(self, signature: Signature) -> Recompile | None:
         with self._lock:
-            compared = [changes(old, signature) for old in reversed(self._seen)]
+            compared = [changes(old, signature) for old in reversed([*self._seen])]
         found = [c for c in compared if c]  # none differs: the entry was not kept, or was cleared
         if not found:
             return None
@@ -228,7 +228,7 @@ class Counters:
 
 
 _counters = Counters()
-_counting = Lock()
+_counting = RLock()  # also of a signal's handler in the middle of it
 
 
 def counters() -> Counters:

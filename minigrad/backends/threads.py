@@ -12,7 +12,7 @@ import os
 from _thread import start_new_thread
 from collections.abc import Iterator
 from contextlib import contextmanager
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from minigrad import config
@@ -38,7 +38,7 @@ class _Pool:
     def reset(self) -> None:
         """As if there had never been a thread; so it is in a forked child."""
         self._memory[:] = bytes(pool.SIZE)
-        self.threads, self._alive, self._lock = 0, set[int](), Lock()
+        self.threads, self._alive, self._lock = 0, set[int](), RLock()
         _posix("pthread_mutex_init", self.address + pool.MUTEX, None)
         _posix("pthread_cond_init", self.address + pool.CONDITION, None)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
-from threading import Lock
+from threading import RLock
 from types import MethodType
 from typing import Any
 
@@ -47,7 +47,7 @@ class Jit:
         self._quick: dict[Any, Entry] = {}  # the same entries, for calls with nothing but arrays, by a cheaper key
         self._donated = donated
         self._is_plain = not statics and not donated
-        self._lock = Lock()
+        self._lock = RLock()
         self._watch = Watch(f"jit: {name_of(f)}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:

@@ -1,6 +1,9 @@
 """Every recompile says why: what changed, from what to what, where, how long it took, and what to do."""
 
+import os
 import re
+import signal
+import threading
 import warnings
 
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 import minigrad
 import minigrad.numpy as mnp
 import minigrad.session as tf
-from minigrad import config
+from minigrad import config, recompiles
 from minigrad.errors import RecompileWarning, RetraceError
 from minigrad.tracer import grad, jit, vmap
 
@@ -261,3 +264,23 @@ def test_counters_count() -> None:
     assert after.recompiles - before.recompiles == 1
     assert after.disk_hits == before.disk_hits
     assert after.seconds > before.seconds
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="sets an alarm")
+def test_a_signal_handler_may_compile_while_something_is_counted() -> None:
+    """It runs in the thread that it interrupts, which holds the lock it waits for."""
+    done = []
+
+    def handler(*_):
+        done.append(float(jit(lambda x: x * 1.5)(2.0)))
+
+    before = signal.signal(signal.SIGALRM, handler)
+    timer = threading.Timer(20, os._exit, (1,))  # a test that hangs would hang all
+    timer.start()
+    try:
+        with recompiles._counting:
+            signal.raise_signal(signal.SIGALRM)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        timer.cancel()
+    assert done == [3.0]
