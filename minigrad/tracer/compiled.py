@@ -7,6 +7,7 @@ outer jit, grad, vmap) the function becomes one `Call` op that holds the graph, 
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
 from threading import RLock
@@ -155,6 +156,13 @@ class Jit:
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        """To another process by its name, as functions go there; without one, as what it was made of. No program."""
+        name = getattr(self, "__qualname__", "")
+        if getattr(sys.modules.get(self.__module__), name, None) is self:
+            return name
+        return Jit, (self.f, self.statics, self.backend, self.inline, self._donated)
 
     def __repr__(self) -> str:
         return f"<jit of {getattr(self.f, '__qualname__', self.f)}, {len(self._entries)} compiled>"

@@ -1,6 +1,8 @@
 """jit, vmap's axes, staging: when it traces, what it keeps, what it calls things."""
 
+import copy
 import gc
+import pickle
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -94,6 +96,23 @@ def test_decorators_methods_and_partials():
     assert float(jax.jit(lambda x: model(x) + 1.0)(1.0)) == 11.0
     assert float(jax.jit(partial(lambda k, x: k * x, 3.0))(2.0)) == 6.0
     assert float(jax.jit(abs)(-2.0)) == 2.0
+
+
+@jax.jit
+def decorated(x):
+    return x * 2
+
+
+def plain(x, n):
+    return x * n
+
+
+def test_compiled_functions_go_to_other_processes():
+    assert pickle.loads(pickle.dumps(decorated)) is decorated and copy.deepcopy(decorated) is decorated
+    f = jax.jit(plain, static_argnums=1)
+    assert float(f(2.0, 3)) == 6
+    for g in (pickle.loads(pickle.dumps(f)), copy.deepcopy(f), copy.copy(f)):
+        assert g is not f and float(g(2.0, 3)) == 6 and g.trace_count == 1
 
 
 def test_nested_jit_is_one_call_and_traced_once():
