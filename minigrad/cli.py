@@ -108,7 +108,11 @@ def _show(options: argparse.Namespace) -> int:
 
 def _cache(options: argparse.Namespace) -> int:
     store = cache.configured()
-    entries = store.entries()
+    try:
+        entries = store.entries()
+    except OSError as error:
+        hint = "choose another folder with MINIGRAD_CACHE_DIR"
+        raise ArgumentError(f"cache: the folder {store.folder} cannot be read ({error.strerror})", hint=hint) from None
     kinds = Counter(path.stem.rpartition("-")[0] or "older" for path, _ in entries)  # a key begins with its backend
     each = ", ".join(f"{count} {backend}" for backend, count in sorted(kinds.items()))
     programs = f"{len(entries)} program{'s' * (len(entries) != 1)}{f' ({each})' * bool(each)}"
@@ -122,7 +126,8 @@ def _cache(options: argparse.Namespace) -> int:
     for path, why in bad:
         print(f"{path.name} {why}")
     if options.action == "verify":
-        print(f"{len(bad)} of them would be ignored")
+        ignored = len(entries) if any(path == store.folder for path, _ in bad) else len(bad)
+        print(f"{ignored} of them would be ignored")
     return 1 if bad else 0
 
 

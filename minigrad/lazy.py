@@ -29,7 +29,7 @@ class _LazyModule(ModuleType):
         """Load the module and remember this attribute. Called only for names not remembered yet."""
         if name in _PROBED_BY_TOOLS:
             raise AttributeError(f"lazy module {self.__name__!r} has no attribute {name!r}")
-        value = getattr(import_module(self.__name__), name)
+        value = getattr(_imported(self.__name__), name)
         self.__dict__[name] = value
         return value
 
@@ -39,6 +39,20 @@ class _LazyModule(ModuleType):
     def __repr__(self) -> str:
         state = "loaded" if self.__name__ in sys.modules else "not loaded yet"
         return f"<lazy module {self.__name__!r} ({state})>"
+
+
+def _imported(name: str) -> ModuleType:
+    """The module. If its import ends half-way (Ctrl-C), all of its package that came in is forgotten: Python forgets
+    only the modules it was in the middle of, and the next import would meet the others as strangers."""
+    before = set(sys.modules)
+    try:
+        return import_module(name)
+    except BaseException:
+        package = name.partition(".")[0]
+        if package not in before:
+            for found in [m for m in sys.modules if m.partition(".")[0] == package]:
+                sys.modules.pop(found, None)
+        raise
 
 
 # inspect, doctest and warnings look these up on every module they pass; a glance should load nothing.

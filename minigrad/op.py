@@ -126,6 +126,9 @@ def lift(x: Operand, who: str = "op") -> Value:
     if isinstance(x, (np.ndarray, np.generic)):
         if x.dtype not in SHORT:
             as_dtype(x.dtype)  # raises, naming the dtype
+        if type(x) is not np.ndarray and np.any(getattr(x, "mask", False)):
+            hint = "fill them first: x.filled(0.0), or x.filled(nan) with nansum and its like"
+            raise ValueTypeError(f"{who}: elements of a masked array are missing", hint=hint)
         return Array(np.array(x, dtype=x.dtype.newbyteorder("=")))
     if isinstance(x, (list, tuple, range)):
         return cast(Value, Value.from_list(x, who))

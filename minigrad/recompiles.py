@@ -1,9 +1,8 @@
 """Recompiles: why a compiled thing was traced and compiled again, and how often anything was.
 
 Floor 0. Whoever compiles keeps a `Watch` for each function (or session graph), and on a miss of its own cache enters
-`watch.miss(signature)`. The signature says what the program is made for, part by part, each under the name the user
-knows it by. A miss after the first is compared with the nearest signature seen before: what differs is the reason.
-Nothing here runs on a hit.
+`watch.miss(signature)`. A miss after the first is compared with the nearest signature seen before: what differs
+is the reason. Nothing here runs on a hit.
 """
 
 from __future__ import annotations
@@ -17,81 +16,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, replace
-from threading import Lock
-from typing import Any, NamedTuple, TypeAlias
+from threading import RLock
+from types import FunctionType
+from typing import Any
 
 from minigrad import config
 from minigrad.errors import RecompileWarning, RetraceError
+from minigrad.signatures import Change, Signature, changes, distance, telling
 from minigrad.source import Line, user_line
 
 _MANY = 5  # recompiles of one function after which it is likely that they go on
 _REMEMBERED = 512  # functions that are remembered to find those made anew
 _SEEN = 64  # signatures that are remembered to compare with
-
-
-# ── signatures ───────────────────────────────────────────────────────────────────────────────────
-class Part(NamedTuple):
-    """One thing a program is made for. kind: "array" (a type), "static", "structure", "setting" or "fetches"."""
-
-    kind: str
-    text: str
-
-
-Signature: TypeAlias = "dict[str, Part]"
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One part that differs: what it is called, what it was and what it is; None where there is no such part."""
-
-    path: str
-    old: Part | None
-    new: Part | None
-
-    def __str__(self) -> str:
-        old, new = (part.text if part else "none" for part in (self.old, self.new))
-        return f"{self.path}: {old} -> {new}"
-
-    @property
-    def fix(self) -> str:
-        """What the user can do about it."""
-        name = self.path.rpartition(" ")[2]
-        kinds = {part.kind for part in (self.old, self.new) if part}
-        if kinds != {"array"}:
-            return _FIXES[min(kinds)].format(name=name)
-        if self.old is None or self.new is None:
-            return "pass containers of one structure: the same keys and the same lengths at each call"
-        old, new = self.old.text, self.new.text
-        was, _, shape = old.partition("[")
-        other = new.partition("[")[2]
-        if shape == other == "]":
-            return f"give {name} one dtype: as a Python number always an int, or always a float as in 1.0"
-        if shape == other:
-            return f"convert {name} to {was} before the call"
-        if shape.count(",") != other.count(",") or "]" in (shape, other):
-            return f"give {name} one rank: reshape it before the call"
-        return f"give {name} one shape: pad it, or leave out the last, incomplete batch"
-
-
-_FIXES = {
-    "static": "every new value of a static argument is compiled: make {name} an array argument if no shape depends on "
-    "it; a function or object made anew at each call is always new",
-    "structure": "pass containers of one structure: the same types of containers at each call",
-    "setting": "choose it once, before the first call",
-    "fetches": "build the graph once, before the loop, and fetch the same tensors",
-}
-
-
-def changes(old: Signature, new: Signature) -> list[Change]:
-    """What differs."""
-    paths = [*new, *(path for path in old if path not in new)]
-    return [Change(p, old.get(p), new.get(p)) for p in paths if old.get(p) != new.get(p)]
-
-
-def telling(found: list[Change]) -> list[Change]:
-    """What of it to report: that containers differ says less than an argument that is there or not."""
-    arguments = [c for c in found if c.old is None or c.new is None]
-    return [c for c in found if c.new is None or c.new.kind != "structure"] if arguments else found
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +61,7 @@ class Watch:
         self.recompiles = 0
         self._seen: deque[Signature] = deque(maxlen=_SEEN)
         self._paths: Counter[str] = Counter()  # how often each part was the reason
-        self._lock = Lock()
+        self._lock = RLock()
 
     @property
     def seen(self) -> bool:
@@ -148,11 +84,11 @@ class Watch:
 
     def _recompile(self, signature: Signature) -> Recompile | None:
         with self._lock:
-            compared = [changes(old, signature) for old in reversed(self._seen)]
+            compared = [changes(old, signature) for old in reversed([*self._seen])]
         found = [c for c in compared if c]  # none differs: the entry was not kept, or was cleared
         if not found:
             return None
-        return Recompile(self.what, tuple(telling(min(found, key=len))), user_line())
+        return Recompile(self.what, tuple(telling(min(found, key=distance))), user_line())
 
     def _report(self, recompile: Recompile) -> None:
         count(recompiles=1)
@@ -195,15 +131,12 @@ class Remade:
 
     def first_miss(self, function: Any, compiled: Any, what: str) -> None:
         """Called when `compiled`, made of `function`, has compiled for the first time. Warns if it is one too many."""
-        code = getattr(function, "__code__", None)
-        if code is None:
+        if not hasattr(function, "__code__"):
             return
         line = user_line()
-        # equal code with other values around it is another function
-        around = tuple([id(cell.cell_contents) for cell in function.__closure__ or () if _is_filled(cell)])
         if len(self._made) > _REMEMBERED:  # the values around differ each time: nothing to find in what is long ago
             self._made.clear()
-        made = self._made.setdefault((code, around, line.filename, line.lineno), [])
+        made = self._made.setdefault((_made_of(function), line.filename, line.lineno), [])
         made.append(weakref.ref(compiled))
         if len(made) == _MANY + 1:
             dead = sum(ref() is None for ref in made)
@@ -216,6 +149,14 @@ class Remade:
 
 def _warn(text: str, line: Line) -> None:
     warnings.warn_explicit(text, RecompileWarning, line.filename, line.lineno)
+
+
+def _made_of(function: Any, deep: int = 4) -> tuple[Any, ...]:
+    """Equal code with other values around it is another function; of functions around it their code counts, too: what
+    `grad(lambda ...)` gives is new at each step as the lambda is."""
+    around = [cell.cell_contents for cell in function.__closure__ or () if _is_filled(cell)]
+    inside = [_made_of(x, deep - 1) if deep and isinstance(x, FunctionType) else id(x) for x in around]
+    return (function.__code__, *inside)
 
 
 def _is_filled(cell: Any) -> bool:
@@ -287,7 +228,7 @@ class Counters:
 
 
 _counters = Counters()
-_counting = Lock()
+_counting = RLock()  # also of a signal's handler in the middle of it
 
 
 def counters() -> Counters:

@@ -31,14 +31,14 @@ def blas(name: str) -> tuple[int, int]:
 
 def set_threads(threads: int) -> None:
     """Products of matrices run on this many threads from now on: NumPy's, too, where it shares its BLAS with us."""
-    ctypes.CFUNCTYPE(None, ctypes.c_int)(threads_setter())(threads)
+    ctypes.CFUNCTYPE(None, ctypes.c_int)(threads_function("set"))(threads)
 
 
 @cache
-def threads_setter() -> int:
-    """The address of the function that is told on how many threads BLAS shall run."""
+def threads_function(verb: str) -> int:
+    """The address of the function that is told ("set") or tells ("get") on how many threads BLAS runs."""
     try:
-        routine = ctypes.CDLL(multiarray.__file__).scipy_openblas_set_num_threads64_
+        routine = getattr(ctypes.CDLL(multiarray.__file__), f"scipy_openblas_{verb}_num_threads64_")
     except AttributeError:  # another BLAS, which follows OMP_NUM_THREADS: a function that does nothing
         routine = ctypes.pythonapi.Py_IsInitialized
     return int(ctypes.cast(routine, ctypes.c_void_p).value or 0)

@@ -5,7 +5,7 @@ code). Reading one never runs Python code. Machine code is only run if its file 
 this user, carries its checksum, and was made under exactly the key that is asked for; anything else counts as not
 there. Entries are written beside their place and renamed into it, so readers see whole entries and parallel writers do
 no harm. When the files grow beyond the limit, those not used for longest go; a process looks for that when it saves its
-first entry, and again when it has filled half of the room it found.
+first entry, and again when it has filled half of the room it found, or a sixteenth of the limit.
 """
 
 from __future__ import annotations
@@ -94,11 +94,11 @@ class Store:
         """The entry of a key, if there is one that can be trusted."""
         path = self.path(key)
         try:
-            _require_own(os.stat(self.folder))
+            self._require_trusted()
         except FileNotFoundError:
             return None
         except (OSError, Refused) as why:
-            _warn(f"the folder {self.folder} {_reason(why)}: its entries are ignored")
+            self._warn(why)
             return None
         try:
             entry = unpack(key, _read(path))
@@ -121,13 +121,19 @@ class Store:
         if len(data) > self.limit:
             return
         try:
-            os.makedirs(self.folder, mode=0o700, exist_ok=True)
-            _require_own(os.stat(self.folder))
+            if not os.path.lexists(self.folder):
+                os.makedirs(self.folder, mode=0o700, exist_ok=True)
+            self._require_trusted()
             self._write(self.path(key), data)
             left = _room.get((self.folder, self.limit), 0) - len(data)
-            _room[self.folder, self.limit] = left if left > 0 else self._evict() // 2  # others fill it, too
-        except (OSError, Refused) as why:
-            _warn(f"cannot keep compiled programs: the folder {self.folder} {_reason(why)}")
+            if left <= 0:  # others fill it, too, as quickly
+                left = min(self._evict() // 2, self.limit // _SPARE)
+            _room[self.folder, self.limit] = left
+        except OSError as why:
+            hint = "choose another folder with MINIGRAD_CACHE_DIR, or keep none: MINIGRAD_CACHE=0"
+            _warn(f"cannot keep compiled programs: the folder {self.folder} {_reason(why)}\n  {hint}")
+        except Refused as why:
+            self._warn(why)
 
     def _write(self, path: Path, data: bytes) -> None:
         """Not forced to the disk, which may take longer than to compile: what a crash cuts off, the checksum finds."""
@@ -164,6 +170,17 @@ class Store:
                 kept = total
         return self.limit - kept
 
+    # ── trust ────────────────────────────────────────────────────────────────────────────────────────
+    def _require_trusted(self) -> None:
+        about = os.stat(self.folder)
+        if not stat.S_ISDIR(about.st_mode):
+            raise Refused("is not a folder")
+        _require_own(about)
+
+    def _warn(self, why: Exception) -> None:
+        hint = "make it yours alone (chmod 700), or choose another one with MINIGRAD_CACHE_DIR"
+        _warn(f"the folder {self.folder} {_reason(why)}: no programs are taken from it or kept in it\n  {hint}")
+
     # ── as a whole ───────────────────────────────────────────────────────────────────────────────
     def _files(self, suffix: str) -> Iterator[tuple[Path, os.stat_result]]:
         try:
@@ -188,13 +205,14 @@ class Store:
         return [(path, about.st_size) for path, about in self._files(_SUFFIX)]
 
     def verify(self) -> list[tuple[Path, str]]:
-        """The entries that would be refused, and why."""
+        """The entries that would be refused, and why; the folder, if nothing in it can be trusted."""
         bad = []
-        if self.folder.exists():
-            try:
-                _require_own(os.stat(self.folder))
-            except (OSError, Refused) as why:
-                bad.append((self.folder, _reason(why)))
+        try:
+            self._require_trusted()
+        except FileNotFoundError:
+            return []
+        except (OSError, Refused) as why:
+            return [(self.folder, f"{_reason(why)}: all that lies in it is ignored")]
         for path, _ in self.entries():
             try:
                 unpack(path.stem, _read(path))
@@ -225,7 +243,11 @@ def configured() -> Store:
 def folder() -> Path:
     """Where entries are kept: the setting, or below the platform's folder for caches."""
     chosen = config.cache_dir.get()
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("minigrad", appauthor=False)) / "programs"
+    return (
+        Path(os.path.expanduser(chosen))
+        if chosen
+        else Path(platformdirs.user_cache_dir("minigrad", appauthor=False)) / "programs"
+    )
 
 
 # ── the file system ──────────────────────────────────────────────────────────────────────────────

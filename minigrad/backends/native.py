@@ -7,30 +7,40 @@ Floor 4. llvmlite parses and optimises for this machine's processor; `loader` li
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from functools import cache, lru_cache
 from itertools import count
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from minigrad.backends import loader
-from minigrad.backends.blas import blas, threads_setter
+from minigrad.backends.blas import blas, threads_function
 from minigrad.backends.threads import POOL
 from minigrad.errors import BackendError
 from minigrad.lazy import lazy_module
 from minigrad.loops import pool, signals
-from minigrad.loops.library import THREADS
+from minigrad.loops.library import THREADS, THREADS_NOW
 from minigrad.loops.program import ENTRY, Layout
 
 llvm: Any = lazy_module("llvmlite.binding")
 
-_lock = Lock()  # LLVM's contexts are not for several threads at once
+compiling = RLock()  # LLVM's contexts are not for several threads at once
 _serial = count()
 BLAS = ("sgemm", "dgemm")
-IMPORTED = (*BLAS, THREADS, signals.FOREIGN, pool.POOL, *signals.SYMBOLS)  # symbols that are not the process's own
+IMPORTED = (
+    *BLAS,
+    THREADS,
+    THREADS_NOW,
+    signals.FOREIGN,
+    pool.POOL,
+    *signals.SYMBOLS,
+)  # symbols that are not the process's own
 Entry = ctypes.PYFUNCTYPE(ctypes.c_int32, ctypes.py_object)  # lets go of the GIL itself, if it is long (see `signals`)
+if hasattr(os, "register_at_fork"):  # a child must not find compilers in the middle of something that never ends there
+    os.register_at_fork(before=compiling.acquire, after_in_parent=compiling.release, after_in_child=compiling.release)
 
 
 def address(callback: Any) -> int:
@@ -47,7 +57,8 @@ class Native:
 
     def __init__(self, image: bytes, symbols: tuple[str, ...], foreign: int) -> None:
         self.image, self.symbols = image, symbols
-        given = {signals.FOREIGN: foreign, pool.POOL: POOL.address, THREADS: threads_setter()}
+        given = {signals.FOREIGN: foreign, pool.POOL: POOL.address}
+        given |= {THREADS: threads_function("set"), THREADS_NOW: threads_function("get")}
         given.update({name: address(getattr(ctypes.pythonapi, name)) for name in signals.SYMBOLS})
         known = {name: given[name] if name in given else blas(name)[0] for name in symbols}
         self._code = linked(image, known, (ENTRY, pool.WORKER) if pool.POOL in symbols else (ENTRY,))
@@ -67,7 +78,7 @@ def linked(image: bytes, known: dict[str, int], exported: tuple[str, ...]) -> An
 
 def _link(image: bytes, known: dict[str, int], exported: tuple[str, ...]) -> Any:
     """The same by LLVM's linker."""
-    with _lock:
+    with compiling:
         builder = llvm.JITLibraryBuilder().add_object_img(image).add_current_process()
         for name in exported:
             builder.export_symbol(name)
@@ -85,8 +96,8 @@ def native(text: str, foreign: int) -> Native:
 
 def _compiled(text: str) -> bytes:
     """LLVM's text as object code."""
-    machine, options = _compiler()
-    with _lock:
+    with compiling:
+        machine, options = _compiler()
         module = llvm.parse_assembly(text)
         _optimize(module, machine, options)
         image: bytes = machine.emit_object(module)
@@ -131,7 +142,8 @@ def _compiler() -> tuple[Any, Any]:
 @cache
 def vector_bytes() -> int:
     """How wide this machine's vectors are."""
-    features = llvm.get_host_cpu_features()
+    with compiling:
+        features = llvm.get_host_cpu_features()
     return 64 if features.get("avx512bw") else 32 if features.get("avx2") else 16
 
 

@@ -12,7 +12,7 @@ import hashlib
 import linecache
 import os
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -79,6 +79,11 @@ class NumbaExecutable:
         self._reference = [_Reference(k.node) for k in self.schedule.every() if isinstance(k, ForeignKernel)]
         self._work: list[list[ndarray]] = []  # what no call is using
 
+    @cached_property
+    def _as_python(self) -> Any:
+        """For calls with the setting `jit` off, also of what was compiled before."""
+        return _defined(self.source, self.filename)["run"] if self.jit else self._run
+
     @property
     def nodes(self) -> int:
         """The kernels."""
@@ -89,8 +94,9 @@ class NumbaExecutable:
         inputs = [a.reshape(-1) for a in self._inputs.contiguous(arrays)]
         outputs = self._outputs.arrays()
         work = self._work.pop() if self._work else _room(self._arena, self._places)
+        run = self._run if config.jit.get() else self._as_python
         with np.errstate(all="ignore"):
-            self._run(inputs, [y.reshape(-1) for y in outputs], work, self._constants, self._reference)
+            run(inputs, [y.reshape(-1) for y in outputs], work, self._constants, self._reference)
         self._work.append(work)
         return outputs
 
@@ -167,12 +173,7 @@ def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> NativeKernel:
     and cannot be told that no array overlaps with one that is written, without which most loops are not vectorised.
     Its wrappers call its runtime. So the kernel takes pointers, and our own text stands between it and Python.
     """
-    try:
-        lock = numba.core.compiler_lock.global_compiler_lock  # numba's contexts are shared by the process
-    except ImportError as missing:
-        hint = "pip install numba; or set MINIGRAD_JIT=0, and the kernels run as Python"
-        raise BackendError(f"the numba backend needs numba: {missing}", hint=hint) from missing
-    with lock:
+    with native.compiling, _compiler_lock():
         # bools are bytes, 0 or 1: numba cannot read bools through a pointer
         pointers = [numba.types.CPointer(numba.from_dtype(np.uint8 if d.kind == "b" else d)) for d in dtypes]
         flags = numba_compiler.Flags()
@@ -187,6 +188,15 @@ def _native(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> NativeKernel:
         made.library.add_llvm_module(llvm.parse_assembly(_entry(made.fndesc.llvm_func_name, len(dtypes))))
         made.library.finalize()
         return NativeKernel(made.library._get_compiled_object())
+
+
+def _compiler_lock() -> Any:
+    """numba's own: its contexts are shared by the process."""
+    try:
+        return numba.core.compiler_lock.global_compiler_lock
+    except ImportError as missing:
+        hint = "pip install numba; or set MINIGRAD_JIT=0, and the kernels run as Python"
+        raise BackendError(f"the numba backend needs numba: {missing}", hint=hint) from missing
 
 
 def _entry(kernel: str, count: int) -> str:

@@ -19,13 +19,20 @@ from minigrad.passes.plan import ALIGNMENT
 
 LARGE = 1 << 20  # bytes from which a block is kept
 LIMIT = 1 << 29  # bytes of all kept blocks, in use or not
-_FREE = 2  # what getrefcount gives for a block that only its caller knows
 _counted = getattr(sys, "_is_gil_enabled", lambda: True)()  # without the lock, counts of references may lag
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype[np.generic], block: ndarray) -> ndarray:
     """An array in a block that is larger by ALIGNMENT."""
     return np.ndarray(shape, dtype, block, -block.ctypes.data % ALIGNMENT)
+
+
+def _references() -> int:
+    block = np.empty(0, np.uint8)
+    return sys.getrefcount(block)
+
+
+_FREE = _references()  # of a block that nobody else knows: by the variable and the call, as this Python counts them
 
 
 class Blocks:

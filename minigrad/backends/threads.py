@@ -10,7 +10,9 @@ import ctypes
 import mmap
 import os
 from _thread import start_new_thread
-from threading import Lock
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 from minigrad import config
@@ -36,11 +38,9 @@ class _Pool:
     def reset(self) -> None:
         """As if there had never been a thread; so it is in a forked child."""
         self._memory[:] = bytes(pool.SIZE)
-        self.threads, self._alive, self._lock = 0, set[int](), Lock()
-        if os.name == "posix":
-            process = ctypes.CDLL(None)
-            process.pthread_mutex_init(ctypes.c_void_p(self.address + pool.MUTEX), None)
-            process.pthread_cond_init(ctypes.c_void_p(self.address + pool.CONDITION), None)
+        self.threads, self._alive, self._lock = 0, set[int](), RLock()
+        _posix("pthread_mutex_init", self.address + pool.MUTEX, None)
+        _posix("pthread_cond_init", self.address + pool.CONDITION, None)
 
     def adopt(self, worker: int, code: object) -> None:
         """Threads shall wait in this function of a program, whose code stays for good."""
@@ -54,15 +54,18 @@ class _Pool:
         with self._lock:
             self.threads = threads
             if self._told or threads != config.num_threads.default:  # else BLAS's own settings hold
-                set_threads(threads)
+                self._tell_blas(threads)
                 self._told = True
             ctypes.c_int64.from_address(self.address + pool.LIMIT).value = threads - 1
             new = [k for k in range(threads - 1) if k not in self._alive] if self._worker else []
             self._alive.update(new)
-        for k in new:
-            start_new_thread(self._work, (k,))
-        if os.name == "posix":
-            self._wake()
+        try:
+            for k in new:
+                start_new_thread(self._work, (k,))
+        except RuntimeError:  # the system gives no more, or Python is about to end: those there are will do
+            with self._lock:
+                self._alive.difference_update(new[new.index(k) :])
+        self._wake()
 
     def _work(self, k: int) -> None:
         while True:
@@ -72,12 +75,33 @@ class _Pool:
                     self._alive.discard(k)
                     return
 
+    def _tell_blas(self, threads: int) -> None:
+        """On how many threads it shall run: while programs run products in blocks, as soon as they are done."""
+        with self._mutex():
+            if ctypes.c_int64.from_address(self.address + pool.ALONE).value:
+                ctypes.c_int32.from_address(self.address + pool.KEPT).value = threads
+            else:
+                set_threads(threads)
+
     def _wake(self) -> None:
         """Those that sleep see whether they are still wanted."""
-        process, mutex = ctypes.CDLL(None), ctypes.c_void_p(self.address + pool.MUTEX)
-        process.pthread_mutex_lock(mutex)
-        process.pthread_cond_broadcast(ctypes.c_void_p(self.address + pool.CONDITION))
-        process.pthread_mutex_unlock(mutex)
+        with self._mutex():
+            _posix("pthread_cond_broadcast", self.address + pool.CONDITION)
+
+    @contextmanager
+    def _mutex(self) -> Iterator[None]:
+        """What programs hold while they change what the pool says of BLAS, and threads while they go to sleep."""
+        _posix("pthread_mutex_lock", self.address + pool.MUTEX)
+        try:
+            yield
+        finally:
+            _posix("pthread_mutex_unlock", self.address + pool.MUTEX)
+
+
+def _posix(function: str, address: int, *more: None) -> None:
+    """Elsewhere programs use one thread only: there is nothing to guard."""
+    if os.name == "posix":
+        getattr(ctypes.CDLL(None), function)(ctypes.c_void_p(address), *more)
 
 
 POOL = _Pool()

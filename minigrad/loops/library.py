@@ -18,25 +18,31 @@ from minigrad.passes.schedule.matmul import Cut, MatMul
 from minigrad.passes.schedule.patches import Patches
 from minigrad.types import FLOAT32, DType
 
-THREADS = "minigrad_blas_threads"  # (on how many threads BLAS runs)
+THREADS, THREADS_NOW = "minigrad_blas_threads", "minigrad_blas_threads_now"  # on how many BLAS shall run, and does
 # While some program runs products in blocks, or one that threads would hardly help, BLAS runs each on one thread; then
 # on as many as before.
 _ALONE = f"""\
 declare void @{THREADS}(i32)
+declare i32 @{THREADS_NOW}()
 define internal void @minigrad_blas_alone(i64 %more) noinline nounwind {{
 entry:
   %mutex = getelementptr i8, ptr @{pool.POOL}, i64 {pool.MUTEX}
   %count.at = getelementptr i8, ptr @{pool.POOL}, i64 {pool.ALONE}
-  %limit.at = getelementptr i8, ptr @{pool.POOL}, i64 {pool.LIMIT}
+  %kept.at = getelementptr i8, ptr @{pool.POOL}, i64 {pool.KEPT}
   %locked = call i32 @pthread_mutex_lock(ptr %mutex)
   %before = load i64, ptr %count.at
   %count = add i64 %before, %more
   store i64 %count, ptr %count.at
-  %limit = load i64, ptr %limit.at
+  %first = icmp eq i64 %before, 0
+  br i1 %first, label %keep, label %set
+keep:
+  %now = call i32 @{THREADS_NOW}()
+  store i32 %now, ptr %kept.at
+  br label %set
+set:
+  %kept = load i32, ptr %kept.at
   %last = icmp eq i64 %count, 0
-  %others = select i1 %last, i64 %limit, i64 0
-  %all = add i64 %others, 1
-  %threads = trunc i64 %all to i32
+  %threads = select i1 %last, i32 %kept, i32 1
   call void @{THREADS}(i32 %threads)
   %unlocked = call i32 @pthread_mutex_unlock(ptr %mutex)
   ret void

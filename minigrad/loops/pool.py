@@ -20,7 +20,7 @@ from __future__ import annotations
 import platform
 
 POOL, RUN, WORKER = "minigrad_pool", "minigrad_run", "minigrad_worker"
-SIZE, LIMIT, ALONE, MUTEX, CONDITION = 512, 256, 264, 384, 448  # bytes; where in the pool things are
+SIZE, LIMIT, ALONE, KEPT, MUTEX, CONDITION = 512, 256, 264, 272, 384, 448  # bytes; where in the pool things are
 _ROUNDS = 300  # of spinning, each 32 pauses: about 0.1 ms
 
 

@@ -70,9 +70,10 @@ class Print(Op):
 
 
 def read_only(x: ndarray) -> ndarray:
-    view = x.view()
-    view.flags.writeable = False
-    return view
+    """A copy for the user's function to keep: compiled programs use the memory of their values again."""
+    copy = np.array(x)
+    copy.flags.writeable = False
+    return copy
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ Floor 4. All are linear in the number of nodes, loops rather than recursions, an
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -37,5 +38,7 @@ def run(graph: Graph, passes: Sequence[Pass] = DEFAULT) -> tuple[Graph, list[Pas
         name = getattr(one_pass, "__name__", "pass")
         equations = tuple(used.most_common())
         history.append(PassRecord(name, len(graph.nodes), len(after.nodes), equations, seconds))
+        if "passes" in config.log.get():
+            print(f"minigrad: {graph.name}, {str(history[-1])[2:]}", file=sys.stderr)
         graph = after
     return graph, history

@@ -17,12 +17,13 @@ from minigrad import backends, config, tree
 from minigrad.errors import ArgumentError, GraphError, SessionError, UnknownNameError, ValueTypeError
 from minigrad.graph import Graph as PlainGraph
 from minigrad.op import EVALUATE, Handle, ndarray, using
-from minigrad.recompiles import Part, Signature, Watch
+from minigrad.recompiles import Watch
 from minigrad.session.feeds import bind_sizes, feed_array, feed_tensor, not_fed
 from minigrad.session.graph_scope import Graph, get_default_graph, graphs
 from minigrad.session.plan import Plan, Target
 from minigrad.session.tensor import Draw, Operation, Tensor, sessions
 from minigrad.session.variables import Variable
+from minigrad.signatures import Part, Signature
 from minigrad.source import user_line
 from minigrad.types import TensorType
 

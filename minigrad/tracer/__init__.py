@@ -19,8 +19,9 @@ import minigrad.ops.sugar  # noqa: F401  (the operators)
 from minigrad import tree
 from minigrad.op import Array
 from minigrad.tracer import debug, lax, nn, optimizers, random, tree_util
+from minigrad.tracer.ahead import Compiled, Lowered
 from minigrad.tracer.autodiff import grad, jvp, linearize, value_and_grad, vjp
-from minigrad.tracer.compiled import Compiled, Jit, Lowered, jit
+from minigrad.tracer.compiled import Jit, jit
 from minigrad.tracer.custom import checkpoint, custom_jvp, custom_vjp, remat
 from minigrad.tracer.jacobian import hessian, jacfwd, jacrev
 from minigrad.tracer.staging import ShapeDtypeStruct, eval_shape, make_graph

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from minigrad import tree
-from minigrad.errors import GradientError, MixedFrontEndsError, TreeError, ValueTypeError
+from minigrad.errors import DtypeError, GradientError, MixedFrontEndsError, TreeError, ValueTypeError
 from minigrad.op import Array, Handle, Value, lift, short_repr
 from minigrad.source import function_line
 from minigrad.types import TensorType, is_differentiable
@@ -81,7 +81,10 @@ def argument_value(who: str, x: Any, name: Callable[[], str], hint: str | None =
         raise ValueTypeError(
             f"{who}: argument {name()} is {short_repr(x)} (a {type(x).__name__}), not a tensor", hint=hint
         )
-    return lift(x, who)
+    try:
+        return lift(x, who)
+    except DtypeError as error:
+        raise DtypeError(f"{who}: argument {name()}: {error.what.removeprefix(f'{who}: ')}", hint=error.hint) from None
 
 
 def argument_values(

@@ -6,33 +6,33 @@ outer jit, grad, vmap) the function becomes one `Call` op that holds the graph, 
 
 from __future__ import annotations
 
+import inspect
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial, update_wrapper
-from threading import Lock
+from threading import RLock
 from types import MethodType
 from typing import Any
 
 import numpy as np
 
-from minigrad import backends, config, passes, tree
-from minigrad.errors import ArgumentError, ShapeError
-from minigrad.graph import Graph, run
+from minigrad import backends, config, tree
+from minigrad.errors import ArgumentError
+from minigrad.graph import run
 from minigrad.op import EVALUATE, Array, Value, interpreter, ndarray
-from minigrad.passes.inline import inline
-from minigrad.passes.schedule import explain, schedule
-from minigrad.recompiles import Part, Signature, Watch, count, remade
-from minigrad.text import to_text
+from minigrad.recompiles import Watch, count, remade
+from minigrad.signatures import Part, Signature
+from minigrad.tracer.ahead import Lowered, explained
 from minigrad.tracer.arguments import (
     argument_names,
     argument_value,
-    argument_values,
     name_of,
     positional_names,
     require_callable,
 )
 from minigrad.tracer.entry import Entry
 from minigrad.tracer.staging import NOT_A_TENSOR, Staged, Statics, stage
-from minigrad.types import SHORT, TensorType
+from minigrad.types import SHORT
 
 _KEPT = 256  # programs of one function: who needs more is likely to need ever more
 
@@ -48,7 +48,7 @@ class Jit:
         self._quick: dict[Any, Entry] = {}  # the same entries, for calls with nothing but arrays, by a cheaper key
         self._donated = donated
         self._is_plain = not statics and not donated
-        self._lock = Lock()
+        self._lock = RLock()
         self._watch = Watch(f"jit: {name_of(f)}")
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -93,7 +93,7 @@ class Jit:
             if first:
                 remade.first_miss(self.f, self, self._watch.what)
         if runs:
-            if quick is not None:
+            if quick == (backend, *parts):  # else the arrays are not what runs: their bytes are in another order
                 self._quick[quick] = entry
             if entry.donated:
                 return entry.run_donating(values, leaves, self._watch.what)  # type: ignore[arg-type]
@@ -146,15 +146,23 @@ class Jit:
         """The parts of the key, by the names the user knows them by."""
         names = argument_names(self.f, args, kwargs)
         parts = {f"argument {name}": Part("array", str(x.type)) for name, x in zip(names, values, strict=True)}
-        for place, kind, x in static_key:
-            name = positional_names(self.f, place + 1)[place] if isinstance(place, int) else place
-            parts[f"static argument {name}"] = Part("static", f"{x!r:.60} ({kind.__name__})")
+        for place, _, x in static_key:
+            parts[f"static argument {self._static_name(place)}"] = Part(
+                "static", f"{x!r} ({type(x).__name__})", hash(x)
+            )
         parts["the arguments' containers"] = Part("structure", str(structure))
         parts["the setting backend"] = Part("setting", backend)
         return parts
 
     def __get__(self, instance: Any, owner: type | None = None) -> Any:
         return self if instance is None else MethodType(self, instance)
+
+    def __reduce__(self) -> Any:
+        """To another process by its name, as functions go there; without one, as what it was made of. No program."""
+        name = getattr(self, "__qualname__", "")
+        if getattr(sys.modules.get(self.__module__), name, None) is self:
+            return name
+        return Jit, (self.f, self.statics, self.backend, self.inline, self._donated)
 
     def __repr__(self) -> str:
         return f"<jit of {getattr(self.f, '__qualname__', self.f)}, {len(self._entries)} compiled>"
@@ -167,8 +175,33 @@ class Jit:
     def explain(self, *args: Any, **kwargs: Any) -> str:
         """What is computed together, for these arguments (or their types): the kernels with the lines they come from,
         what they load and store, why what is not computed together is not, and the calls of the library. To be printed.
+
+        Without arguments: of the program that was compiled last. Nothing is run, and nothing compiled.
         """
-        return self.lower(*args, **kwargs).explain()
+        made = list(self._entries.items())
+        if args or kwargs or not (made or self._takes_arguments()):
+            return self.lower(*args, **kwargs).explain()
+        if not made:
+            raise ArgumentError(
+                f"explain: {name_of(self.f)} has not been called yet, so it is not known for which arguments",
+                hint="call it first, or give arguments or their types: explain(ShapeDtypeStruct((3,), 'float32'))",
+            )
+        (_, _, static_key, *_), entry = made[-1]
+        given = [f"{v.label}: {v.type}" for v in entry.graph.inputs]
+        given += [f"{self._static_name(place)} = {x!r:.60}" for place, _, x in static_key]
+        return f"for {', '.join(given) or 'no arguments'}\n{explained(entry.graph)}"
+
+    def _takes_arguments(self) -> bool:
+        try:
+            inspect.signature(self.f).bind()
+        except TypeError:
+            return True
+        except ValueError:  # a builtin that does not say
+            pass
+        return False
+
+    def _static_name(self, place: int | str) -> str:
+        return positional_names(self.f, place + 1)[place] if isinstance(place, int) else place
 
     def cache_size(self) -> int:
         """How many combinations of types, structures and static values have been traced and kept."""
@@ -196,7 +229,7 @@ def jit(
     shape and dtype may lie in their memory, and using them is an error. NumPy arrays stay as they are.
     inline: inside another trace the nodes are copied in, instead of one call.
 
-    The result has `lower`, `trace_count`, `cache_size()` and `clear_cache()`.
+    The result has `lower`, `explain`, `trace_count`, `cache_size()` and `clear_cache()`.
 
     >>> square = jit(lambda x: x * x)
     >>> [float(square(x)) for x in (2.0, 3.0)], square.trace_count
@@ -218,64 +251,3 @@ def jit(
     if both:
         raise ArgumentError(f"jit: argument {both[0]} is static, so it cannot be donated")
     return Jit(f, statics, backend, inline, given.numbers)
-
-
-# ── ahead of time ────────────────────────────────────────────────────────────────────────────────
-class Lowered:
-    """A function traced for certain types: `graph`, its text, and `compile()`."""
-
-    def __init__(self, staged: Staged, backend: str) -> None:
-        self.staged, self.backend = staged, backend
-
-    @property
-    def graph(self) -> Graph:
-        return self.staged.graph
-
-    def as_text(self) -> str:
-        """The graph as runnable Python text."""
-        return to_text(self.graph)
-
-    def explain(self) -> str:
-        """The kernels the graph becomes, whichever backend runs it, as text."""
-        return explain(schedule(inline(passes.run(self.graph)[0])))
-
-    def compile(self) -> Compiled:
-        return Compiled(self.staged, Entry(self.staged, self.backend))
-
-
-class Compiled:
-    """A function compiled for certain types; calling it with others is an error instead of a new trace.
-
-    It takes the arguments that are not static: the static ones are compiled in.
-    """
-
-    def __init__(self, staged: Staged, entry: Entry) -> None:
-        self._inputs, self._entry, self._captured = staged.inputs, entry, staged.captured
-        self._static_places = [place for place, *_ in staged.statics if isinstance(place, int)]
-        self.executable = entry.executable
-
-    @property
-    def graph(self) -> Graph:
-        """The graph after the passes."""
-        return self.executable.graph  # type: ignore[no-any-return]
-
-    def as_text(self) -> str:
-        """The graph after the passes, as runnable Python text."""
-        return to_text(self.graph)
-
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        placed = list(args)
-        for place in self._static_places:
-            placed.insert(place, None)
-        leaves = self._inputs.flatten_up_to((tuple(placed), kwargs))
-        expected = self._entry.graph.inputs[len(self._captured) :]
-        values: list[Value] = argument_values("compiled", leaves, lambda: [v.label for v in expected])
-        for x, v in zip(values, expected):
-            _require_type(x, v.label, v.type)
-        ys = self._entry.op(*self._captured, *values)
-        return self._entry.outputs.unflatten(ys)
-
-
-def _require_type(x: Value, name: str, t: TensorType) -> None:
-    if x.type != t:
-        raise ShapeError(f"compiled: argument {name} is {x.type}, but the function was compiled for {t}")

@@ -57,11 +57,17 @@ class Entry:
     def run_donating(self, values: list[Array], passed: list[Any], what: str) -> Any:
         """The same, with those of the values that are donated; of them only Arrays that were passed can be."""
         mine = [k for k in self.donated if passed[k] is values[k]]
-        times = Counter(map(id, values))  # who is given twice would be written while it is read
-        given = [k for k in mine if times[id(values[k])] == 1 and is_alone(values[k])]
+        uses = Counter(map(id, values))
+        given = [k for k in mine if uses[id(values[k])] == 1 and is_alone(values[k])]
         takes_over = hasattr(self.executable, "program")
         arrays = [x.array for x in values]
-        ys = self.executable(arrays, given) if takes_over else self.executable(arrays)
+        try:
+            ys = self.executable(arrays, given) if takes_over else self.executable(arrays)
+        except BaseException:  # also Ctrl-C: an output may be there already
+            for k in self.executable.program.reused.values() if takes_over else ():
+                if k in given:
+                    donate(values[k], what)
+            raise
         for k in mine:
             if type(values[k]) is Array:  # not given twice
                 donate(values[k], what)

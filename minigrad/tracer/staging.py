@@ -34,7 +34,7 @@ class Statics:
         numbers = {argnums} if isinstance(argnums, int) else set(argnums)
         names = {argnames} if isinstance(argnames, str) else set(argnames)
         if not all(type(n) is int for n in numbers) or not all(isinstance(n, str) for n in names):
-            raise ArgumentError(f"{who}: {kind}_argnums are ints and {kind}_argnames strings")
+            raise ArgumentError(f"{who}: {kind}_argnums are ints{' and static_argnames strings' * (kind == 'static')}")
         positional, takes_more, takes_names = _parameters(f)
         if positional is not None:
             self._check(positional, takes_more, takes_names, numbers, names)
@@ -50,7 +50,7 @@ class Statics:
             if not -len(positional) <= n < len(positional) and not (takes_more and n >= 0):
                 raise ArgumentError(
                     f"{self.who}: {self.kind}_argnums names argument {n}, but the function has {len(positional)} "
-                    f"positional parameters ({', '.join(positional)})"
+                    f"positional parameter{'s' * (len(positional) != 1)} ({', '.join(positional)})"
                 )
         for name in names:
             if takes_names is not None and name not in takes_names and name not in positional:
@@ -66,9 +66,9 @@ class Statics:
         """The arguments with static ones replaced by None (an empty tree), and the key that the static ones make."""
         if not self:
             return args, kwargs, ()
-        fixed: list[tuple[Any, type, Any]] = []
-        fixed += [(i, type(x), self._hashable(i, x)) for i, x in enumerate(args) if i in self.numbers]
-        fixed += [(k, type(x), self._hashable(k, x)) for k, x in kwargs.items() if k in self.names]
+        fixed: list[tuple[Any, Any, Any]] = []
+        fixed += [(i, _exact(x), self._hashable(i, x)) for i, x in enumerate(args) if i in self.numbers]
+        fixed += [(k, _exact(x), self._hashable(k, x)) for k, x in kwargs.items() if k in self.names]
         args = tuple([None if i in self.numbers else x for i, x in enumerate(args)])
         return args, {k: x for k, x in kwargs.items() if k not in self.names}, tuple(sorted(fixed, key=_by_place))
 
@@ -97,7 +97,14 @@ class Statics:
         return full, named
 
 
-def _by_place(entry: tuple[Any, type, Any]) -> tuple[bool, Any]:
+def _exact(x: Any) -> Any:
+    """What tells values apart that are equal: 1, True and 1.0, also in tuples; 0.0 and -0.0."""
+    if type(x) is tuple:
+        return (tuple, *map(_exact, x))
+    return (float, repr(x)) if type(x) is float else type(x)
+
+
+def _by_place(entry: tuple[Any, Any, Any]) -> tuple[bool, Any]:
     return isinstance(entry[0], str), entry[0]
 
 

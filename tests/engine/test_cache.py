@@ -149,6 +149,20 @@ def test_eight_processes_at_once(folder, backend) -> None:
 
 
 # ── a disk that refuses ──────────────────────────────────────────────────────────────────────────
+def cannot_keep(folder: Path, why: str) -> str:
+    return (
+        f"cache: cannot keep compiled programs: the folder {folder} cannot be used ({why})\n"
+        "  choose another folder with MINIGRAD_CACHE_DIR, or keep none: MINIGRAD_CACHE=0"
+    )
+
+
+def not_used(folder: Path, why: str) -> str:
+    return (
+        f"cache: the folder {folder} {why}: no programs are taken from it or kept in it\n"
+        "  make it yours alone (chmod 700), or choose another one with MINIGRAD_CACHE_DIR"
+    )
+
+
 def test_a_full_disk(folder) -> None:
     """No file may grow beyond 1000 bytes: writing gives EFBIG, which takes the way of ENOSPC."""
     code = """
@@ -158,9 +172,7 @@ def test_a_full_disk(folder) -> None:
     """
     outcome = fresh(code)
     assert counted(outcome) == COLD
-    assert outcome["said"] == [
-        f"cache: cannot keep compiled programs: the folder {folder} cannot be used (File too large)"
-    ]
+    assert outcome["said"] == [cannot_keep(folder, "File too large")]
     assert list(folder.iterdir()) == []
 
 
@@ -180,9 +192,7 @@ def test_a_read_only_folder(folder) -> None:
     outcome = fresh(code)
     folder.chmod(0o700)
     assert counted(outcome) == {"compiles": 1, "hits": 1}
-    assert outcome["said"] == [
-        f"cache: cannot keep compiled programs: the folder {folder} cannot be used (Permission denied)"
-    ]
+    assert outcome["said"] == [cannot_keep(folder, "Permission denied")]
     assert sorted(folder.iterdir()) == entries[1:]
 
 
@@ -277,22 +287,36 @@ def test_a_file_of_another_user(folder, backend) -> None:
 
 
 @pytest.mark.parametrize("give", ["write to others", "away"])
-def test_a_folder_that_is_not_only_ours(folder, backend, give: str) -> None:
+def test_a_folder_that_is_not_only_ours(folder, backend, capsys, give: str) -> None:
     if give == "away" and os.geteuid() != 0:
         pytest.skip("only root can give folders away")
     compile_one()
     before = [(p, p.stat().st_mtime_ns) for p in folder.iterdir()]
     why = "can be written by other users" if give != "away" else "belongs to another user"
     os.chown(folder, 12345, -1) if give == "away" else folder.chmod(0o777)
-    assert compile_one() == (
-        True,
-        [
-            f"cache: the folder {folder} {why}: its entries are ignored",
-            f"cache: cannot keep compiled programs: the folder {folder} {why}",
-        ],
-    )
+    assert compile_one() == (True, [not_used(folder, why)])
     assert compile_one() == (True, [])  # said once
     assert [(p, p.stat().st_mtime_ns) for p in folder.iterdir()] == before
+    assert main(["cache", "verify"]) == 1
+    told = capsys.readouterr().out.splitlines()
+    assert told[1:] == [f"{folder.name} {why}: all that lies in it is ignored", "1 of them would be ignored"]
+
+
+def test_no_folder_where_it_should_be(folder, backend, capsys) -> None:
+    folder.write_text("something else")
+    assert compile_one() == (True, [not_used(folder, "is not a folder")])
+    assert compile_one() == (True, [])  # said once
+    for action in ("show", "verify", "clear"):
+        assert main(["cache", action]) == 2
+        assert f"minigrad: cache: the folder {folder} cannot be read (Not a directory)" in capsys.readouterr().err
+    assert folder.read_text() == "something else"
+
+
+def test_a_folder_below_home(tmp_path, monkeypatch) -> None:
+    """As it is written where no shell reads it."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with config.cache_dir.using("~/programs"):
+        assert cache.folder() == tmp_path / "programs"
 
 
 # ── keys ─────────────────────────────────────────────────────────────────────────────────────────
@@ -467,7 +491,19 @@ def test_a_folder_with_room_is_not_looked_through_for_every_entry(tmp_path, monk
     store = Store(tmp_path / "s", 1_000_000)
     for k in range(200):
         store.save(str(k), Entry({}, bytes(1000)))
-    assert len(looks) == 1 and len(store.entries()) == 200
+    assert len(looks) <= 4 and len(store.entries()) == 200
+
+
+def test_eight_processes_that_fill_a_folder_hold_the_limit(tmp_path, monkeypatch) -> None:
+    """Each knows only what it has written itself since it looked."""
+    store, most = Store(tmp_path / "s", 1_000_000), 0
+    known = [dict(cache._room) for _ in range(8)]
+    for k in range(300):
+        for process, room in enumerate(known):
+            monkeypatch.setattr(cache, "_room", room)
+            store.save(f"{process}-{k}", Entry({}, bytes(5000)))
+        most = max(most, sum(size for _, size in store.entries()))
+    assert 900_000 < most < 1_300_000
 
 
 def test_files_left_by_the_dead_are_swept(tmp_path) -> None:

@@ -122,15 +122,17 @@ def test_columns_that_would_leave_the_cache_are_passes_over_rows() -> None:
     assert all(k.abreast == 0 for k in kernels(slopes, (8192, 1024)))
     x, gain = np.zeros((8192, 1024), np.float32), np.zeros(1024, np.float32)
     text = jit(batch_norm).explain(x, gain, gain)
-    assert "1024 columns of 8192 are not worth loops of their own" in text
+    assert "a block of columns of 8192 elements does not stay in the cache between two loops over it" in text
     small = jit(batch_norm).explain(x[:128], gain, gain)
     assert "0  loops over 1024 columns of 128, 128 abreast: 532 KB read, 524 KB written" in small
 
 
 def test_how_many_columns_go_side_by_side() -> None:
-    assert abreast((1024,), (-1,), 256) == 128
-    assert abreast((1009,), (-1,), 256) == 0  # no blocks of equal size
-    assert abreast((3,), (-1,), 100) == 0
-    assert abreast((64,), (-1,), 2000) == 0  # there would be nothing to share among threads
-    assert abreast((32,), (-1,), 100) == 32
-    assert abreast((1024,), (-1,), 4096) == 0
+    assert abreast((1024,), (-1,), 256) == (128, "")
+    assert abreast((30, 6, 40), (-4, -2, -1), 256) == (240, "")  # the last two run as one
+    assert abreast((32,), (-1,), 100) == (32, "")
+    apart = {(1009, 256): "1009 columns side by side", (3, 100): "3 columns", (64, 2000): "64 columns"}
+    apart |= {(1024, 4096): "columns of 4096 elements", (40, 1): "one element"}
+    for (columns, length), why in apart.items():
+        width, reason = abreast((columns,), (-1,), length)
+        assert width == 0 and why in reason

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 import minigrad.numpy as mnp
-from minigrad.tracer import grad, jit, value_and_grad
+from minigrad import counters
+from minigrad.errors import ArgumentError
+from minigrad.tracer import ShapeDtypeStruct, grad, jit, lax, value_and_grad
 from minigrad.tracer.lax import conv_general_dilated
 
 
@@ -120,3 +122,51 @@ def test_ops_without_loops_are_calls_of_the_reference():
     assert "1 call of the reference" in head
     assert kernels[1].startswith("  1  call of the reference bessel_i: 32 B read, 32 B written")
     assert "reads it from memory" in kernels[0]
+
+
+def test_without_arguments_it_is_of_the_program_compiled_last():
+    f = jit(lambda x, n: mnp.sum(mnp.exp(x) * n, axis=0), static_argnums=1)
+    with pytest.raises(ArgumentError) as caught:
+        f.explain()
+    assert (
+        caught.value.what.startswith("explain: f has not been called yet") and "ShapeDtypeStruct" in caught.value.hint
+    )
+    x = np.zeros((40, 50), np.float32)
+    f(x, 2)
+    f(x[:30], 3)
+    traces = f.trace_count
+    assert f.explain().splitlines() == ["for x: f32[30,50], n = 3", *f.explain(x[:30], 3).splitlines()]
+    f.explain()
+    assert f.trace_count == traces + 1  # that with arguments
+    assert jit(lambda: mnp.ones(3)).explain().startswith("f: 0 ops in 1 kernel")
+
+
+def test_types_stand_for_arguments_and_nothing_is_run_or_compiled():
+    f = jit(lambda x: mnp.sum(x + 1))
+    before = counters()
+    text = f.explain(ShapeDtypeStruct((1 << 40,), "float32"))
+    assert "  0  loops over 1099511627776 elements: 4.4e+03 GB read" in text
+    assert (counters().compiles, counters().disk_hits) == (before.compiles, before.disk_hits)
+
+
+def test_values_of_one_line_are_numbered_and_reasons_are_sentences():
+    f = lambda x: (mnp.sum(mnp.sin(x)) * x, mnp.sum(mnp.cos(x)[:, ::-1]) * x)
+    _, (sums, products) = explained(f, np.zeros((3000, 1000), np.float32))
+    assert "- stores sum #1 f32[] of " in sums and "- stores sum #2 f32[] of " in sums
+    assert re.search(
+        r"- apart from kernel 0, which stores sum #[12] f32\[\] of .*:\d+: one needs all 3000000 elements of the other",
+        products,
+    )
+    _, (order, _) = explained(lambda x: mnp.sort(x), np.zeros(100, np.float32))
+    assert re.search(r"- stores argsort .*, for kernel 1: a sort is known when its loop is over", order)
+
+
+def test_loops_and_branches_say_what_they_are():
+    def f(x):
+        x, _ = lax.scan(lambda c, i: (mnp.tanh(c) + i, None), x, mnp.ones(5))
+        x = lax.while_loop(lambda c: mnp.sum(c) < 9, lambda c: c * 2, x)
+        return lax.cond(mnp.sum(x) > 0, lambda x: x * 2, mnp.exp, x)
+
+    text = jit(f).explain(np.zeros(3, np.float32))
+    for title in ("loop of 5 steps over its body", "loop over its body while its condition holds", "one of 2 branches"):
+        assert re.search(rf"\n  \d  {title}: ", text)

@@ -2,6 +2,7 @@
 
 import bdb
 import linecache
+import sys
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
@@ -172,6 +173,26 @@ def test_a_breakpoint_inside_a_kernel() -> None:
     assert debugger.set_break(exe.filename, inner) is None
     debugger.runcall(exe, [np.array([1, 4, 9], "f4")])
     assert seen == [(0, 1.0), (1, 4.0), (2, 9.0)]
+
+
+def test_what_was_compiled_can_be_stepped_through_too(compiled: None) -> None:
+    f, x = jit(lambda x: e.sqrt(x) * 2.0, backend="numba"), np.array([1, 4, 9], "f4")
+
+    def called() -> list[str]:
+        names: list[str] = []
+        sys.setprofile(lambda frame, event, _: names.append(frame.f_code.co_name) if event == "call" else None)
+        try:
+            y = f(x)
+        finally:
+            sys.setprofile(None)
+        assert np.asarray(y).tolist() == [2, 4, 6]
+        return names
+
+    assert np.asarray(f(x)).tolist() == [2, 4, 6]
+    assert "kernel0" not in called()
+    with config.jit.using(False):
+        assert "kernel0" in called()
+    assert "kernel0" not in called()
 
 
 def test_an_error_shows_both_lines_and_the_text() -> None:

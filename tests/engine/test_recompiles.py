@@ -1,6 +1,9 @@
 """Every recompile says why: what changed, from what to what, where, how long it took, and what to do."""
 
+import os
 import re
+import signal
+import threading
 import warnings
 
 import numpy as np
@@ -9,9 +12,9 @@ import pytest
 import minigrad
 import minigrad.numpy as mnp
 import minigrad.session as tf
-from minigrad import config
+from minigrad import config, recompiles
 from minigrad.errors import RecompileWarning, RetraceError
-from minigrad.tracer import jit
+from minigrad.tracer import grad, jit, vmap
 
 
 def reasons(f, *calls):
@@ -71,6 +74,20 @@ def test_a_static_argument_is_named_with_its_values() -> None:
     )
 
 
+def test_static_values_that_look_the_same_are_told_apart() -> None:
+    class Config:
+        def __repr__(self) -> str:
+            return "Config(...)"
+
+    f = jit(lambda x, c: x, static_argnums=1)
+    a, b = "-" * 200 + "a", "-" * 200 + "b"
+    found = reasons(f, (1.0, a), (1.0, b), (1.0, Config()), (1.0, Config()))
+    assert found[0][0] == "static argument c: …--------------------a' (str) -> …--------------------b' (str)"
+    assert found[2][0] == "static argument c: Config(...) (Config) -> Config(...) (Config)"
+    with minigrad.no_retrace(), pytest.raises(RetraceError):
+        f(1.0, Config())
+
+
 def test_the_nearest_of_the_earlier_calls_is_compared_containers_counted() -> None:
     """The call before differs in two things, n and the containers; the first in one."""
     f = jit(lambda x, n=1: x[0] * n, static_argnames="n")
@@ -99,6 +116,21 @@ def test_the_nearest_program_is_compared_with() -> None:
     first, second = reasons(f, *calls)
     assert first[0] == "argument x: f32[3] -> f32[5]; argument y: f32[3] -> f32[6]"
     assert second[0] == "argument y: f32[3] -> f32[4]"
+
+
+def test_of_those_that_differ_in_one_part_the_one_that_differs_least_is_compared_with() -> None:
+    """In dtype alone, not in shape too; in one place of the containers, not in two."""
+    f = jit(lambda d, x: x[0])
+    with minigrad.log_recompiles() as found:
+        f({}, [mnp.ones(3)])
+        f({}, [mnp.ones(1)])
+        f({}, [np.ones(3)])
+        f({}, (np.ones(3),))
+        f({"b": None}, [np.ones(3)])
+    assert [r.reason for r in found[1::2]] == [
+        "argument x[0]: f32[3] -> f64[3]",
+        "the arguments' containers: (({}, [*]), {}) -> (({'b': None}, [*]), {})",
+    ]
 
 
 def test_the_whole_text(capsys) -> None:
@@ -207,6 +239,13 @@ def test_a_function_made_anew_at_each_step_warns_once() -> None:
     ]
 
 
+@pytest.mark.parametrize("transform", [grad, vmap, lambda f: grad(grad(f))])
+def test_a_gradient_made_anew_at_each_step_warns_too(transform) -> None:
+    with pytest.warns(RecompileWarning, match="was made anew and compiled again 5 times"):
+        for _ in range(6):
+            jit(transform(lambda x: x * x))(mnp.ones(1) if transform is vmap else 1.0)
+
+
 def test_functions_that_live_on_do_not_warn() -> None:
     layers = [jit(lambda x, k=k: x * k) for k in range(12)]
     for layer in layers:
@@ -225,3 +264,23 @@ def test_counters_count() -> None:
     assert after.recompiles - before.recompiles == 1
     assert after.disk_hits == before.disk_hits
     assert after.seconds > before.seconds
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="sets an alarm")
+def test_a_signal_handler_may_compile_while_something_is_counted() -> None:
+    """It runs in the thread that it interrupts, which holds the lock it waits for."""
+    done = []
+
+    def handler(*_):
+        done.append(float(jit(lambda x: x * 1.5)(2.0)))
+
+    before = signal.signal(signal.SIGALRM, handler)
+    timer = threading.Timer(20, os._exit, (1,))  # a test that hangs would hang all
+    timer.start()
+    try:
+        with recompiles._counting:
+            signal.raise_signal(signal.SIGALRM)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        timer.cancel()
+    assert done == [3.0]

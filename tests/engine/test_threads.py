@@ -1,9 +1,12 @@
 """Kernels on several threads: right, the same bits for any number of threads, after a fork, with several callers."""
 
+import contextvars
+import ctypes
 import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import numpy as np
@@ -12,7 +15,7 @@ import pytest
 import minigrad
 import minigrad.numpy as mnp
 from minigrad import config, tree
-from minigrad.backends import blas, threads
+from minigrad.backends import blas, native, numba, threads
 from minigrad.errors import SettingError
 from minigrad.loops.index import variable
 from minigrad.loops.nest import Loop, Nest, Store
@@ -151,6 +154,52 @@ def test_a_forked_child_makes_its_own_threads() -> None:
     assert [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children] == [0, 0, 0]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+@pytest.mark.parametrize("backend, module, step", [("llvm", native, "_optimize"), ("numba", numba, "_entry")])
+def test_a_child_forked_while_another_thread_compiles_can_compile(backend, module, step, monkeypatch) -> None:
+    """The other thread is in the middle of LLVM, and in the child nobody would ever end what it began."""
+    inside, real = threading.Event(), getattr(module, step)
+
+    def slow(*given):
+        inside.set()
+        time.sleep(0.3)
+        return real(*given)
+
+    x = np.ones(3, np.float32)
+    with config.cache.using(False), config.jit.using(True):
+        monkeypatch.setattr(module, step, slow)
+        context = contextvars.copy_context()
+        f = jit(lambda x: mnp.sin(x) * 1.0625, backend=backend)
+        other = threading.Thread(target=context.run, args=(f, x))
+        other.start()
+        assert inside.wait(60)
+        child = os.fork()
+        if child == 0:
+            signal.alarm(30)
+            os._exit(0 if float(jit(lambda x: mnp.sum(x * 1.0625), backend=backend)(x)) == 3.1875 else 1)
+        status = os.waitpid(child, 0)[1]
+        other.join()
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_where_no_thread_can_be_made_there_are_fewer(monkeypatch) -> None:
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    compiled = jit(lambda x: mnp.tanh(x), backend="llvm")
+    x = np.linspace(-1, 1, 1 << 20, dtype=np.float32)
+    minigrad.set_num_threads(1)
+    expected = np.asarray(compiled(x))
+    deadline = time.monotonic() + 10
+    while threads.POOL._alive and time.monotonic() < deadline:
+        time.sleep(0.01)
+    monkeypatch.setattr(threads, "start_new_thread", refuse)
+    minigrad.set_num_threads(3)
+    np.testing.assert_array_equal(np.asarray(compiled(x)), expected)
+    assert not threads.POOL._alive
+
+
 def test_the_environment_says_how_many() -> None:
     code = "import minigrad; from minigrad import config; print(config.num_threads.get())"
 
@@ -176,6 +225,25 @@ def test_blas_uses_as_many() -> None:
             minigrad.set_num_threads(count)
             compiled(x)
         assert asked == [1, 3]
+
+
+def test_blas_has_afterwards_as_many_threads_as_before() -> None:
+    """While a program runs products in blocks it has one; the user may have given it any number."""
+    now = ctypes.CFUNCTYPE(ctypes.c_int)(blas.threads_function("get"))
+    compiled = jit(lambda x, w: mnp.tanh(x @ w), backend="llvm")
+    x, w = np.ones((4096, 32), np.float32), np.ones((32, 256), np.float32)
+    minigrad.set_num_threads(2)
+    compiled(x, w)
+    (entry,) = compiled._entries.values()
+    assert "minigrad_blas_alone(i64 1)" in entry.executable.text
+    before = now()
+    try:
+        for threads_of_blas in (1, 2):
+            blas.set_threads(threads_of_blas)
+            compiled(x, w)
+            assert now() == threads_of_blas
+    finally:
+        blas.set_threads(before)
 
 
 def test_a_number_of_threads_is_at_least_one() -> None:

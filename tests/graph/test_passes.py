@@ -1,5 +1,6 @@
 """Passes keep the meaning of graphs; each equation of simplify is tested as one."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -19,7 +20,7 @@ from minigrad.ops.gather import Gather, Scatter
 from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum, full
 from minigrad.ops.pieces import Concatenate, Pad, Slice
 from minigrad.ops.rows import Convert, where
-from minigrad.passes import PassRecord, cse, dce, fold, run, simplify
+from minigrad.passes import DEFAULT, PassRecord, cse, dce, fold, run, simplify
 from minigrad.passes.equations import EQUATIONS
 from minigrad.text import to_text
 from minigrad.types import LONG
@@ -298,6 +299,17 @@ class Shout(Op):
     out_type = staticmethod(lambda x: x)
     impl = staticmethod(lambda x: x)
     parameters = staticmethod(dict)
+
+
+def test_the_log_shows_what_each_pass_did(capsys) -> None:
+    g = graph_of(lambda x: e.exp(x) * 1.0, "f32[3]")
+    run(g)
+    assert capsys.readouterr().err == ""
+    with config.log.using("passes"):
+        run(g)
+    said = capsys.readouterr().err.splitlines()
+    assert len(said) == len(DEFAULT)
+    assert re.fullmatch(r"minigrad: .*, simplify: 2 -> 1 nodes, \d+\.\d ms: x \* 1 -> x \(1\)", said[2])
 
 
 def test_effects_stay_and_are_not_merged() -> None:

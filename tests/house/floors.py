@@ -16,7 +16,19 @@ class Floor(NamedTuple):
 FLOORS = (
     Floor(
         "ground",
-        ("sizes", "types", "tree", "containers", "errors", "source", "config", "lazy", "frozen", "recompiles"),
+        (
+            "sizes",
+            "types",
+            "tree",
+            "containers",
+            "errors",
+            "source",
+            "config",
+            "lazy",
+            "frozen",
+            "signatures",
+            "recompiles",
+        ),
         libraries=("numpy",),
     ),
     Floor("language", ("op", "graph", "text", "draw")),

@@ -7,7 +7,7 @@ import minigrad.numpy as mnp
 from minigrad import tree
 from minigrad.errors import ArgumentError, DonatedError
 from minigrad.op import Array
-from minigrad.tracer import grad, jit
+from minigrad.tracer import debug, grad, jit
 
 
 def own(*shape: int, seed: int = 0) -> Array:
@@ -108,6 +108,25 @@ def test_what_is_reshaped_has_its_own_shape() -> None:
     np.testing.assert_allclose(np.asarray(compiled(x, y)), want, rtol=1e-6)
 
 
+@pytest.mark.parametrize("n", [5, 600_000])
+def test_an_array_given_twice_is_not_written_into(n: int) -> None:
+    """Not while another argument reads it, donated too or not; nor do two results share it."""
+
+    def f(x, y):
+        return x * 2 + y, x - y
+
+    for donated in (0, 1, (0, 1)):
+        x = own(n)
+        once, twice = x.array.copy(), jit(f, donate_argnums=donated, backend="llvm")(x, x)
+        np.testing.assert_allclose(np.asarray(twice[0]), 3 * once, rtol=1e-5)
+        np.testing.assert_array_equal(np.asarray(twice[1]), 0)
+    x = own(n)
+    once, doubled = x.array.copy(), jit(lambda xs: [x * 2 for x in xs], donate_argnums=0, backend="llvm")([x, x])
+    assert place(doubled[0]) != place(doubled[1])
+    for y in doubled:
+        np.testing.assert_array_equal(np.asarray(y), 2 * once)
+
+
 def test_every_use_afterwards_is_an_error_that_says_where_it_went() -> None:
     step = jit(lambda w: w * 2, donate_argnums=0)
     w = own(3)
@@ -118,6 +137,30 @@ def test_every_use_afterwards_is_an_error_that_says_where_it_went() -> None:
         with pytest.raises(DonatedError, match=told):
             use()
     assert repr(w).startswith("<an array f32[3] donated to jit: f at ")
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "llvm"])
+def test_what_a_program_that_failed_has_written_into_is_not_used_again(backend: str) -> None:
+    """It may have been interrupted between two kernels: the first has doubled x where it lay."""
+
+    def refuse(y: object) -> None:
+        raise ZeroDivisionError
+
+    def step(x, y):
+        new = x * 2
+        debug.callback(refuse, new)
+        return new, mnp.sum(y)
+
+    x, y = own(5), own(5)
+    before = x.array.copy()
+    with pytest.raises(ZeroDivisionError):
+        jit(step, donate_argnums=(0, 1), backend=backend)(x, y)
+    np.testing.assert_array_equal(np.asarray(y), before)
+    if backend == "llvm":
+        with pytest.raises(DonatedError):
+            x + 1
+    else:
+        np.testing.assert_array_equal(np.asarray(x), before)
 
 
 def test_a_static_argument_cannot_be_donated() -> None:

@@ -1,6 +1,8 @@
 """jit, vmap's axes, staging: when it traces, what it keeps, what it calls things."""
 
+import copy
 import gc
+import pickle
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -59,6 +61,15 @@ def test_static_arguments():
     assert g.trace_count == 3  # 1, 1.0 and True are equal, but not the same program
 
 
+def test_static_values_that_are_equal_and_not_the_same():
+    f = jax.jit(lambda x, c: x * c[0], static_argnums=1)
+    for one in (2, True, 2.0, 1.0, 1):
+        y = f(np.ones(1, np.int64), (one,))
+        assert y.dtype == (np.ones(1, np.int64) * jnp.asarray(one)).dtype
+    g = jax.jit(lambda x, c: x * c, static_argnums=1)
+    assert [np.signbit(np.asarray(g(np.float32(1), zero))) for zero in (0.0, -0.0)] == [False, True]
+
+
 def test_decorators_methods_and_partials():
     @jax.jit
     def doubled(x):
@@ -85,6 +96,23 @@ def test_decorators_methods_and_partials():
     assert float(jax.jit(lambda x: model(x) + 1.0)(1.0)) == 11.0
     assert float(jax.jit(partial(lambda k, x: k * x, 3.0))(2.0)) == 6.0
     assert float(jax.jit(abs)(-2.0)) == 2.0
+
+
+@jax.jit
+def decorated(x):
+    return x * 2
+
+
+def plain(x, n):
+    return x * n
+
+
+def test_compiled_functions_go_to_other_processes():
+    assert pickle.loads(pickle.dumps(decorated)) is decorated and copy.deepcopy(decorated) is decorated
+    f = jax.jit(plain, static_argnums=1)
+    assert float(f(2.0, 3)) == 6
+    for g in (pickle.loads(pickle.dumps(f)), copy.deepcopy(f), copy.copy(f)):
+        assert g is not f and float(g(2.0, 3)) == 6 and g.trace_count == 1
 
 
 def test_nested_jit_is_one_call_and_traced_once():
@@ -121,6 +149,36 @@ def test_outputs_are_not_inputs():
     y = jax.jit(lambda x: x)(x)
     x[0] = 7.0
     assert y.tolist() == [1.0, 1.0, 1.0]
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "llvm"])
+def test_arrays_of_any_byte_order_and_layout_at_every_call(backend):
+    double = jax.jit(lambda x: x * 2, backend=backend)
+    big = np.arange(6, dtype=">f4").reshape(2, 3)
+    plain = big.astype("f4")
+    read_only = plain.copy()
+    read_only.flags.writeable = False
+    unaligned = np.frombuffer(b"?" + plain.tobytes(), np.float32, offset=1).reshape(2, 3)
+    for x in (big, plain, big, read_only, unaligned, np.asfortranarray(plain), plain[::-1, ::-1][::-1, ::-1]):
+        np.testing.assert_array_equal(np.asarray(double(x)), 2 * plain)
+    assert double.trace_count == 1
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba", "llvm"])
+def test_a_callback_may_keep_what_it_is_given(backend):
+    seen = []
+
+    @partial(jax.jit, backend=backend)
+    def f(x):
+        jax.debug.callback(seen.append, x)
+        jax.debug.callback(seen.append, jnp.exp(x) * 0 + x)
+        return jnp.sum(x)
+
+    x = np.zeros(4, np.float32)
+    for k in range(3):
+        x[:] = k
+        f(x)
+    assert [kept.tolist() for kept in seen] == [[k] * 4 for k in (0.0, 0.0, 1.0, 1.0, 2.0, 2.0)]
 
 
 def test_lower_and_compile_ahead_of_time():

@@ -48,6 +48,13 @@ def wrong_cotangent():
 
 
 MISTAKES = [
+    # ── arguments that are no tensors
+    (lambda: jax.jit(lambda x, y: x * y)(X, np.array([1, None])), errors.DtypeError,
+     "jit: argument y: unknown dtype 'object'",
+     "known: bool, int8, int16, int32, int64, uint8, uint16, uint32, uint64, float32, float64, complex64, complex128"),
+    (lambda: jax.jit(jnp.sum)(np.ma.masked_array(X, X == 1)), errors.ValueTypeError,
+     "jit: elements of a masked array are missing",
+     "fill them first: x.filled(0.0), or x.filled(nan) with nansum and its like"),
     # ── grad and its kin
     (lambda: jax.grad(lambda x: x * 2.0)(X), errors.GradientError,
      "grad: the function must return a scalar, got f32[3]",
@@ -121,7 +128,14 @@ MISTAKES = [
      "jit: static_argnames names 'm', which the function does not take (x, n)", None),
     (lambda: jax.jit(unruled, backend="cuda")(1.0), errors.BackendError, "unknown backend 'cuda'", None),
     (lambda: jax.jit(unruled).lower(1.0).compile()(X), errors.ShapeError,
-     "compiled: argument x is f32[3], but the function was compiled for f32[]", None),
+     "compiled: argument x is f32[3], but the function was compiled for f32[]",
+     "convert it, or call what jit gives: that compiles for other types, too"),
+    (lambda: jax.jit(unruled).lower(1.0).compile()(1), errors.DtypeError,
+     "compiled: argument x is i64[], but the function was compiled for f32[]",
+     "convert it, or call what jit gives: that compiles for other types, too"),
+    (lambda: jax.jit(unruled).lower(1.0).compile()(1.0, 2.0), errors.ArgumentError,
+     "compiled: called with other arguments than it was compiled for, which are x: f32[]", None),
+    (lambda: jax.jit(unruled, donate_argnums="x"), errors.ArgumentError, "jit: donate_argnums are ints", None),
     # ── vmap
     (lambda: jax.vmap(lambda x, y: x)(X, {"y": np.ones((2, 4))}), errors.ShapeError,
      "vmap: the mapped axes differ in size: axis 0 of argument x (f32[3]) has 3, "

@@ -42,17 +42,19 @@ def turned(root: Root, rows: tuple[int, ...], places: tuple[int, ...]) -> Root |
     return found if found.total or found.kind == "map" or found.kept == rows else None
 
 
-def abreast(rows: tuple[int, ...], places: tuple[int, ...], length: int) -> int:
-    """How many columns, each of so many elements, go side by side; 0 if they are better not kernels of their own."""
-    together = [
-        n for k, n in enumerate(rows, -len(rows)) if places[k] == k
-    ]  # the innermost axes: they lie side by side
+def abreast(rows: tuple[int, ...], places: tuple[int, ...], length: int) -> tuple[int, str]:
+    """How many columns, each of so many elements, go side by side; or what speaks against it."""
+    together = [n for k, n in enumerate(rows, -len(rows)) if places[k] == k]  # innermost: side by side
     across, run = math.prod(rows), math.prod(together)
     small = across * length <= _SMALL
     width = divisor(run, min(max(across // _BLOCKS, _NARROW), max(_WIDE, _CACHED // max(length, 1))))
-    if length > _LONG or width < (_NARROW // 4 if small else _NARROW):
-        return 0
-    return width if small or width < across else 0
+    if length < 2:
+        return 0, "there is one element a column"
+    if length > _LONG:
+        return 0, f"a block of columns of {length} elements does not stay in the cache between two loops over it"
+    if width < (_NARROW // 4 if small else _NARROW) or (width == across and not small):
+        return 0, f"{run} columns side by side cannot be divided into blocks that are worth it"
+    return width, ""
 
 
 def _part(part: Part, order: tuple[int, ...]) -> Part:

@@ -6,9 +6,11 @@ Floor 4. The reasons are those the schedule was made with (`Schedule.why` and `S
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable, Iterator
 
-from minigrad.graph import Atom, Node
+from minigrad.control import Scan, While
+from minigrad.graph import Atom, Node, Var
 from minigrad.passes.schedule.parts import (
     ControlKernel,
     CopyKernel,
@@ -34,6 +36,9 @@ class _Explained:
         self.schedule = schedule
         self.kernels = schedule.kernels
         self.writer = {v: k for k, kernel in enumerate(self.kernels) for v in kernel.writes()}
+        self.outputs = set(map(schedule.base, schedule.graph.outputs))
+        told = [r for kernel in self.kernels for r in _stored(kernel)]
+        self.names = _names({r.out: r.node for r in (*told, *[mate for _, mate, _ in schedule.apart])})
         self.readers: dict[Atom, list[int]] = {}
         for k, kernel in enumerate(self.kernels):
             for a in self.loaded(kernel):
@@ -77,26 +82,33 @@ class _Explained:
             yield f"{place:<{wide}}  {_short(text)}  # {' '.join(dict.fromkeys(labels))}"
         for root in _stored(kernel):
             readers = ", ".join(str(r) for r in self.readers.get(self.schedule.base(root.out), ()) if r > k)
-            why = self.schedule.why.get(root.out)
-            if root.kind == "reduce" and why != "it is an output":
-                why = "a reduction is known when its loop is over"
-            elif root.kind == "join" and why is None:
-                why = "pads and concatenations are put together in memory"
             to = f", for {'kernels' if ',' in readers else 'kernel'} {readers}" if readers else ""
-            yield f"- stores {_named(root.node)}{to}: {why or 'it is an output'}"
+            yield f"- stores {self.names[root.out]}{to}: {self.why(root)}"
         if isinstance(kernel, LibraryKernel) and kernel.tail is not None and kernel.whole:
             yield f"- its loops run when all of the product is there: {kernel.whole}"
         if isinstance(kernel, ControlKernel):
             for held in kernel.held:
                 yield from _Explained(held).lines()
         if isinstance(kernel, LoopKernel):
-            roots = set(kernel.roots)
+            own = {r.out for r in kernel.roots}
             for reader, mate, reason in self.schedule.apart:
-                if reader in roots and self.writer.get(mate.out, k) != k:
-                    yield f"- apart from kernel {self.writer[mate.out]}, which stores {_named(mate.node)}: {reason}"
+                if reader.out in own and self.writer.get(mate.out, k) != k:
+                    yield f"- apart from kernel {self.writer[mate.out]}, which stores {self.names[mate.out]}: {reason}"
             for loops, product, reason in self.schedule.behind:
                 if loops is kernel:
                     yield f"- not fused behind kernel {self.writer[product]}, a product it reads: {reason}"
+
+    def why(self, root: Root) -> str:
+        """The reason why it is stored, and not computed where it is read."""
+        known = self.schedule.why.get(root.out)
+        if self.schedule.base(root.out) in self.outputs:
+            return known or "it is an output"
+        kinds = {
+            "reduce": "a reduction is known when its loop is over",
+            "join": "it is put together in memory, piece by piece",
+            "sort": "a sort is known when its loop is over",
+        }
+        return kinds.get(root.kind) or known or "it has loops of its own"
 
 
 def _title(kernel: Kernel) -> str:
@@ -123,8 +135,12 @@ def _title(kernel: Kernel) -> str:
             return f"loops over {_many(math.prod(rows) * length, 'element')}"
         case ForeignKernel():
             return f"call of the reference {kernel.node.op.label}"
+        case ControlKernel(node=Node(op=Scan(length=steps))):
+            return f"loop of {_many(steps, 'step')} over its body"
+        case ControlKernel(node=Node(op=While())):
+            return "loop over its body while its condition holds"
         case ControlKernel():
-            return f"{kernel.node.op.label}, its graphs"
+            return f"one of {_many(len(kernel.held), 'branch', 'es')}"
     return str(kernel)
 
 
@@ -148,12 +164,19 @@ def _stored(kernel: Kernel) -> list[Root]:
     return loops.stored if isinstance(loops, LoopKernel) else []
 
 
-def _named(n: Node) -> str:
-    return f"{n.op.label} {n.out.type} of {n.line.place}"
+def _names(nodes: dict[Var, Node]) -> dict[Var, str]:
+    """What to call values: those of equal ops at one line are numbered, in the order they are stored."""
+    each = Counter((n.op.label, n.line.place) for n in nodes.values())
+    seen, names = Counter[tuple[str, str]](), dict[Var, str]()
+    for v, n in nodes.items():
+        key = n.op.label, n.line.place
+        seen[key] += 1
+        names[v] = f"{n.op.label}{f' #{seen[key]}' * (each[key] > 1)} {v.type} of {n.line.place}"
+    return names
 
 
-def _many(n: int, what: str) -> str:
-    return f"{n} {what}{'s' * (n != 1)}"
+def _many(n: int, what: str, ending: str = "s") -> str:
+    return f"{n} {what}{ending * (n != 1)}"
 
 
 def _short(text: str) -> str:

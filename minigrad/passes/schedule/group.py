@@ -106,6 +106,8 @@ class Groups:
             if isinstance(united, str) and mate.kind == "reduce" and not mate.total and not theirs.places:
                 united = _turned(mine, theirs, mate.out.type.shape, _places(mate)) if mate.kept is None else united
             if isinstance(united, str):
+                if mate.total:
+                    united = f"one needs all {math.prod(mate.extents)} elements of the other"
                 self.apart.append((mine.roots[-1], mate, united))
                 return None
             mine = united
@@ -127,8 +129,9 @@ class Groups:
         whole = all(r.extents == rows for r in roots)
         if not whole:
             length = max(math.prod(r.extents[len(rows) :]) for r in roots)
-            if not _worth_rows(math.prod(rows), length):
-                return f"{math.prod(rows)} rows of {length} elements are not worth loops of their own"
+            unfit = _against_rows(math.prod(rows), length)
+            if unfit:
+                return unfit
         if any(r.extents[: len(rows)] != rows or (r.kept is not None and r.kept != rows) for r in roots):
             return f"not all of it runs over the rows {_sizes(rows)}"
         if not _room(roots):
@@ -150,13 +153,13 @@ def _turned(a: Group, b: Group, rows: tuple[int, ...], places: tuple[int, ...]) 
     if len(roots) < len(found):
         return f"not all of it runs over the rows {_sizes(rows)}"
     long = max((r.extents[len(rows) :] for r in roots), key=math.prod)
-    length, stretch, width = math.prod(long), math.prod(long[len(long) + 1 + places[-1] :]), 0
+    length, stretch = math.prod(long), math.prod(long[len(long) + 1 + places[-1] :])
     if places[-1] == -1:
-        width = abreast(rows, places, length) if length > 1 else 0
-        if not width:
-            return f"{_sizes(rows)} columns of {length} are not worth loops of their own"
-    elif stretch < _SHORT or not _worth_rows(math.prod(rows), length):
-        return f"{_sizes(rows)} rows of {length} elements are not worth loops of their own"
+        width, unfit = abreast(rows, places, length)
+    else:
+        width, unfit = 0, _against_rows(math.prod(rows), length) or _against_rows(math.prod(rows), stretch)
+    if unfit:
+        return unfit
     if not _room(roots):
         return "together they would be larger than kernels may be"
     return Group(roots, rows, places, width) if _same_rows(roots, rows) else "it reads more than its own row"
@@ -171,8 +174,14 @@ def _rows(root: Root) -> tuple[int, ...]:
     return root.extents if root.kept is None else root.kept
 
 
-def _worth_rows(rows: int, length: int) -> bool:
-    return rows > 1 and length <= _ROW and (length >= _SHORT or rows * length <= _FEW)
+def _against_rows(rows: int, length: int) -> str:
+    """What speaks against a kernel whose outer loop goes over so many rows; nothing if nothing does."""
+    if rows <= 1:
+        return f"one needs all {length} elements of the other, and there is only one such row"
+    if length > _ROW:
+        return f"a row of {length} elements does not stay in the cache between two loops over it"
+    short = length < _SHORT and rows * length > _FEW
+    return f"rows of {length} element{'s' * (length != 1)} are too short for loops of their own" if short else ""
 
 
 def _room(roots: Iterable[Root]) -> bool:

@@ -55,19 +55,15 @@ def _updated(kernel: LoopKernel, s: Schedule) -> Atom | None:
 
 
 def reads_where_it_writes(s: Schedule, kernel: LoopKernel, old: Var, out: Var) -> bool:
-    """Does a kernel with one point for each element read `old` only where it writes `out`, and never after that?"""
-    if any(r.kind != "map" or r.extents != kernel.rows for r in kernel.roots):
-        return False
-    here = address(identity(out.type.shape), out.type.shape)
-    name: Atom | None = None  # by which it is read: the same throughout, so that it is loaded once
-    written = False
-    for root in kernel.roots:
-        reads = [(a, view) for a, view in root.parts[0].reads if s.base(a) is old]
-        for a, view in reads:
-            if a.type.size != out.type.size or not view or address(view, a.type.shape) != here:
-                return False
-            if (written and name is None) or (name is not None and a is not name):
-                return False
-            name = a
-        written = written or root.out is out
-    return True
+    """Does a kernel read `old` only where it writes `out`, and never after that?"""
+    order = {r.out: k for k, r in enumerate(kernel.roots)}
+    writer = kernel.roots[order[out]]
+    reads = [(r, a, view) for r in kernel.roots for part in r.parts for a, view in part.reads if s.base(a) is old]
+    for _, a, view in reads:
+        if a.type.size != out.type.size or not view or address(view, a.type.shape) != writer.parts[0].target:
+            return False
+    if any(r.kind != "map" or r.extents != kernel.rows for r in kernel.roots):  # then in an earlier loop over the row
+        stages = kernel.stages()
+        return writer.kind == "map" and all(r is writer or stages[r] < stages[writer] for r, *_ in reads)
+    names = {a for _, a, _ in reads}  # one, so that it is loaded once, and before it is written
+    return len(names) < 2 and min((order[r.out] for r, *_ in reads), default=0) <= order[out]
