@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from minigrad.graph import Atom, Graph, Node, Var
-from minigrad.loops.index import identity
+from minigrad.loops.index import Indices, identity
 from minigrad.passes.schedule.columns import abreast, turned
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import MatMul
@@ -197,9 +197,14 @@ def _same_rows(roots: list[Root], rows: tuple[int, ...]) -> bool:
             return False
         for a, view in root.parts[0].reads:
             mate = by_value.get(a) if isinstance(a, Var) else None
-            if mate is not None and (mate.across or tuple([view[d] for d in mate.row(len(rows))]) != here):
+            if mate is not None and (mate.across or _of_row(view, mate, len(rows)) != here):
                 return False
     return True
+
+
+def _of_row(view: Indices, mate: Root, rows: int) -> Indices:
+    """In which row of a root a place lies; less than that, if it may be anywhere."""
+    return tuple([view[d] for d in mate.row(rows) if d < len(view)])
 
 
 def schedule(graph: Graph, found: Inliner) -> Schedule:
