@@ -7,7 +7,6 @@ kernel. Levels make this safe: a path from one kernel to another always climbs, 
 
 from __future__ import annotations
 
-import heapq
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -17,8 +16,8 @@ from minigrad.loops.index import Indices, identity
 from minigrad.passes.schedule.columns import abreast, turned
 from minigrad.passes.schedule.inline import Inliner
 from minigrad.passes.schedule.matmul import MatMul
+from minigrad.passes.schedule.order import copy_outputs, ordered
 from minigrad.passes.schedule.parts import (
-    CopyKernel,
     ForeignKernel,
     Kernel,
     LibraryKernel,
@@ -235,8 +234,8 @@ def schedule(graph: Graph, found: Inliner) -> Schedule:
             kernel.roots.sort(key=lambda r: position[id(r.node)])
     result = Schedule(graph, kernels, found.alias, why=found.why, apart=groups.apart)
     _keep(result)
-    result.kernels = _ordered(result, places)
-    _copies(result)
+    result.kernels = ordered(result, places)
+    copy_outputs(result)
     return result
 
 
@@ -279,43 +278,3 @@ def _read_later(kernel: LoopKernel) -> set[Atom]:
             if short or stages[mate] != stages[root] or view != mate.parts[0].value[1]:
                 found.add(a)
     return found
-
-
-def _ordered(s: Schedule, places: list[int]) -> list[Kernel]:
-    """Sorted so that what is loaded is there; effects keep their order."""
-    writer: dict[Atom, int] = {v: k for k, kernel in enumerate(s.kernels) for v in kernel.writes()}
-    waits: list[set[int]] = []
-    last_effect: int | None = None
-    for k, kernel in enumerate(s.kernels):
-        before = {writer[v] for v in map(s.base, kernel.reads()) if v in writer} - {k}
-        if isinstance(kernel, ForeignKernel) and kernel.node.op.effect:
-            before |= {last_effect} if last_effect is not None else set()
-            last_effect = k
-        waits.append(before)
-    readers: dict[int, list[int]] = {}
-    for k, before in enumerate(waits):
-        for b in before:
-            readers.setdefault(b, []).append(k)
-    ready = [(places[k], k) for k, before in enumerate(waits) if not before]
-    heapq.heapify(ready)
-    order: list[Kernel] = []
-    while ready:
-        _, k = heapq.heappop(ready)
-        order.append(s.kernels[k])
-        for r in readers.get(k, ()):
-            waits[r].discard(k)
-            if not waits[r]:
-                heapq.heappush(ready, (places[r], r))
-    assert len(order) == len(s.kernels), "kernels wait for each other"
-    return order
-
-
-def _copies(s: Schedule) -> None:
-    """Outputs that no kernel can write directly: inputs, constants, and values that are already an output."""
-    written = {v for kernel in s.kernels for v in kernel.writes()}
-    for k, a in enumerate(s.graph.outputs):
-        base = s.base(a)
-        if base in written:
-            written.remove(base)
-        else:
-            s.kernels.append(CopyKernel(a, k))

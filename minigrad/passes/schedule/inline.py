@@ -8,7 +8,6 @@ indices while walking makes movement free; counting the elements a node is wante
 from __future__ import annotations
 
 import math
-from typing import TypeAlias
 
 from minigrad.graph import Atom, Const, Graph, Node, Var, repeated_element
 from minigrad.loops import bodies
@@ -19,6 +18,7 @@ from minigrad.ops.pieces import Concatenate, Pad
 from minigrad.ops.reduce import All, Any_, Max, Min, Prod
 from minigrad.ops.running import RunningArg
 from minigrad.ops.sort import ArgSort
+from minigrad.passes.schedule import joins
 from minigrad.passes.schedule.counted import Numbers
 from minigrad.passes.schedule.matmul import Makers, MatMul, is_library_call, matmul
 from minigrad.passes.schedule.moves import MOVES, broadcast, moved
@@ -28,16 +28,13 @@ from minigrad.passes.schedule.patches import Patches, is_patch_product, patches
 from minigrad.passes.schedule.places import PUTS, TAKES, fits, spot
 from minigrad.passes.schedule.places import parts as puts
 from minigrad.passes.schedule.sorting import is_native, room
-from minigrad.passes.schedule.windows import Interleave, Mixed, phases
+from minigrad.passes.schedule.weights import LIFTED, TAKE, Weights
+from minigrad.passes.schedule.windows import Interleave, Mixed
 
 REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
 _BUDGET = 300  # additions' worth of work in one part
-_CHEAP = 2  # what may be computed again rather than stored
-_RELOADED = 6  # as much, if what is loaded for it is one value, and no wider
-_TAKE = 4  # what loading from anywhere costs
 _UPDATE = 4  # of a tensor of so many times its size an update is stored before it is put there
 _LONG = 30  # of an element that is stored apart from its neighbours
-_LIFTED = 8  # of what a part does, so small a share may be done for each row rather than stored
 _VIEWS = 4  # at how many different elements a cheap value may be wanted by one part
 
 
@@ -69,9 +66,6 @@ def kind(n: Node) -> str:
     return "map" if bodies.is_native(n.op, dtypes) else "foreign"
 
 
-_Cone: TypeAlias = tuple[dict[Node, int], set[Atom]]  # the nodes it takes and their work; the stored values
-
-
 class Inliner:
     """The walk, and what it finds: `roots` (in the graph's order), `alias`, `calls` of the library."""
 
@@ -85,8 +79,7 @@ class Inliner:
         self.why: dict[Atom, str] = dict.fromkeys(graph.outputs, "it is an output")  # stored, not computed on the way
         self._stored = {a for a in graph.outputs if isinstance(a, Var)}
         self._uses: dict[Var, dict[Part, list[Indices]]] = {}
-        self._cones = dict[Var, _Cone]()  # of the values that are cheap
-        self._weights = self._weigh()
+        self._weights = Weights(graph, self.kinds)
         for n in reversed(graph.nodes):
             self._node(n)
         self.roots = {v: self.roots[v] for n in graph.nodes for v in n.outs if v in self.roots}
@@ -184,7 +177,7 @@ class Inliner:
     def _join(self, n: Node) -> None:
         """Each piece in loops of its own, stored where it belongs; what pads, or is put upon, is written before."""
         self._read(n.out, self._uses.get(n.out, {}))
-        ways = {Pad: _padded, Concatenate: _side_by_side, Interleave: _interleaved}
+        ways = {Pad: joins.padded, Concatenate: joins.side_by_side, Interleave: joins.interleaved}
         parts = ways.get(type(n.op), puts)(n)
         self.roots[n.out] = Root(n, "join", parts)
         if parts[-1].put is not None and 1 < math.prod(parts[-1].extents) <= n.out.type.size // _UPDATE:
@@ -192,7 +185,7 @@ class Inliner:
                 n, parts[-1].value[0]
             )  # so that it can be put in place, even if computed from what it is put into
         if isinstance(n.op, Interleave):  # what is stored in order is computed in vectors
-            self._store(n, *(a for a in n.ins if isinstance(a, Var) and self._weights.get(a, (0, 0))[0] > _LONG))
+            self._store(n, *(a for a in n.ins if isinstance(a, Var) and self._weights.cost(a) > _LONG))
         for part in parts:
             self._use(*part.value[:1], part, part.value[1])
             for p in part.put.positions if part.put else ():
@@ -214,7 +207,7 @@ class Inliner:
                 self._use(a, part, broadcast(view, a.type.shape))
             return
         if self.kinds[id(n)] == "take":
-            part.cost += _TAKE
+            part.cost += TAKE
             part.reads.append((n.ins[0], ()))  # anywhere in it
             self._store(n, n.ins[0])
             for p in spot(n, view).positions:
@@ -258,7 +251,7 @@ class Inliner:
             for view in views
         ):
             return "where its elements lie before the reshape is not a sum of loop counters"
-        cheap = self._is_cheap(v) or isinstance(n.op, Reshape)  # what it reshapes is stored, or not, by itself
+        cheap = self._weights.is_cheap(v) or isinstance(n.op, Reshape)  # what it reshapes is stored, or not, by itself
         most = max(len(views) for views in uses.values())
         if most > (_VIEWS if cheap else 1):
             return f"one kernel reads it at {most} different places"
@@ -267,7 +260,7 @@ class Inliner:
         if cheap:
             return ""
         times, size = max(_times(view, part) for part, views in uses.items() for view in views), max(v.type.size, 1)
-        if v in self._cones and times <= 2 * size:
+        if self._weights.is_little(v) and times <= 2 * size:
             return ""
         heavy = [part for part, views in uses.items() if not self._is_lifted(v, views, part)]
         if len(uses) > 1 and len(heavy) > 1:
@@ -276,100 +269,13 @@ class Inliner:
         times = max(_times(view, part) for view in uses[part])
         return f"each element would be computed {times // size} times" if times > 2 * size else ""
 
-    def _is_cheap(self, a: Atom) -> bool:
-        cost, leaves = self._weights.get(a, (0, 1)) if isinstance(a, Var) else (0, 0)
-        return cost + leaves <= _CHEAP + 1
-
     def _is_lifted(self, v: Var, views: list[Indices], part: Part) -> bool:
         """Is it computed outside the innermost loops, at little cost next to what they do?"""
         times = sum(_times(view, part) for view in views)
-        return sum(self._weights.get(v, (0, 1))) * times * _LIFTED <= math.prod(part.extents)
-
-    def _weigh(self) -> dict[Var, tuple[int, int]]:
-        """For each map or movement: what computing an element anew costs, and how many stored values it loads."""
-        readers: dict[Var, int] = {}
-        for n in self.graph.nodes:
-            for a in n.ins:
-                if isinstance(a, Var):
-                    readers[a] = readers.get(a, 0) + 1
-        weights: dict[Var, tuple[int, int]] = {}
-        for n in self.graph.nodes:
-            k = self.kinds[id(n)]
-            if k == "take":
-                weights[n.out] = _TAKE, 1
-            if k not in ("map", "move"):
-                continue
-            own = bodies.cost(n.op) if k == "map" else 0
-            cost, leaves = own, 0
-            for a in n.ins:
-                if isinstance(a, Const):
-                    continue
-                c, many = weights.get(a, (0, 1))
-                if readers[a] > 1 and c + many > _CHEAP + 1 and a not in self._cones:
-                    c, many = 0, 1  # will be stored itself
-                cost, leaves = cost + c, leaves + many
-            weights[n.out] = (min(cost, 10**6), min(leaves, 10**6))
-            self._cone(n, own)
-        return weights
-
-    def _cone(self, n: Node, own: int) -> None:
-        """Note what a value is computed from, if that is little: one value, and some work."""
-        work, leaves = ({n: own} if own else {}), set[Atom]()
-        for a in n.ins:
-            if isinstance(a, Var) and a.type.size * _LIFTED > n.out.type.size:  # else once for many of these, or little
-                more, others = self._cones.get(a, ({}, {a}))
-                work.update(more)
-                leaves |= others
-        narrow = all(a.type.dtype.itemsize <= n.out.type.dtype.itemsize for a in leaves)
-        if len(leaves) <= 1 and narrow and sum(work.values()) <= _RELOADED:
-            self._cones[n.out] = work, leaves
+        return self._weights.total(v) * times * LIFTED <= math.prod(part.extents)
 
 
 def _times(view: Indices, part: Part) -> int:
     """How often an element is computed, if everything is lifted out of the loops it does not depend on."""
     last = max((v for index in view for v, _ in index.terms), default=-1)
     return math.prod(part.extents[: last + 1])
-
-
-def _padded(n: Node) -> list[Part]:
-    """Pad: the value everywhere, then the elements of x that have a place in the output."""
-    op, (x, value), shape = n.op, n.ins, n.out.type.shape
-    assert isinstance(op, Pad)
-    everywhere = identity(shape)
-    parts = [Part(shape, (value, ()), address(everywhere, shape))]
-    extents, source, target = [], [], []
-    for d, (size, m, low, mid) in enumerate(zip(x.type.shape, shape, op.low, op.interior, strict=True)):
-        step = mid + 1
-        first = max(0, -(low // step))  # ceil(−low / step)
-        last = max(first, min(size, (m - 1 - low) // step + 1))
-        extents.append(last - first)
-        source.append(variable(d).shifted(first))
-        target.append(variable(d).scaled(step).shifted(low + first * step))
-    parts.append(Part(tuple(extents), (x, tuple(source)), address(tuple(target), shape)))
-    return parts if all(extents) else parts[:1]
-
-
-def _side_by_side(n: Node) -> list[Part]:
-    op, shape, parts, start = n.op, n.out.type.shape, [], 0
-    assert isinstance(op, Concatenate)
-    axis = op.axis % len(shape)
-    for x in n.ins:
-        at = list(identity(x.type.shape))
-        source = tuple(at)
-        at[axis] = at[axis].shifted(start)
-        start += x.type.shape[axis]
-        if x.type.size or n.out.type.size == 0:  # of an empty result the empty pieces stay: a root has parts
-            parts.append(Part(x.type.shape, (x, source), address(tuple(at), shape)))
-    return parts
-
-
-def _interleaved(n: Node) -> list[Part]:
-    op, shape, parts = n.op, n.out.type.shape, []
-    assert isinstance(op, Interleave)
-    lead = len(shape) - len(op.steps)
-    for x, f in zip(n.ins, phases(op.steps), strict=True):
-        source = identity(x.type.shape)
-        at = [source[d].scaled(step).shifted(k) for d, (k, step) in enumerate(zip(f, op.steps, strict=True), lead)]
-        if x.type.size:
-            parts.append(Part(x.type.shape, (x, source), address((*source[:lead], *at), shape)))
-    return parts
