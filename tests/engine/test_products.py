@@ -79,3 +79,13 @@ def loops(f: Any) -> list[LoopKernel]:
 @pytest.mark.parametrize("f", PROGRAMS)
 def test_nothing_is_copied_that_blas_can_read(f: Any) -> None:
     assert len(loops(f)) == PROGRAMS[f]
+
+
+def test_nothing_is_computed_whole_for_a_part_of_it() -> None:
+    """What is turned and then reshaped does not lie in memory: only the part of it that is wanted is put there."""
+
+    def f(x: Any, w: Any) -> list[Any]:
+        return [mnp.reshape(mnp.matrix_transpose(w), (72, 4, 6))[:5, 1] @ w[:6]]
+
+    (kernel,) = loops(f)
+    assert [r.out.type.size for r in kernel.stored] == [5 * 6]

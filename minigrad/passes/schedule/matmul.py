@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
+from types import UnionType
 from typing import TypeAlias
 
 from minigrad.frozen import dataclass
@@ -123,15 +124,23 @@ def strided(a: Atom, makers: Makers, parts: bool = False) -> tuple[Atom, tuple[i
 
 
 def _is_part(n: Node, makers: Makers) -> bool:
-    """Is it a slice of what lies in memory, or its axes of size 1 dropped?"""
-    if isinstance(n.op, Reshape):
-        sizes = [[m for m in v.type.shape if m != 1] for v in (n.ins[0], n.out)]
-        return sizes[0] == sizes[1]
-    a, node = n.ins[0], n if isinstance(n.op, Slice) else None
-    while node is not None and isinstance(node.op, Permute | Expand | Reshape | Slice):
+    """Is it a slice of what lies in memory, or that with more or fewer axes of size 1?"""
+    if not isinstance(n.op, Slice):
+        return _is_bare(n)
+    node: Node | None = n
+    through: type | UnionType = Permute | Expand | Reshape | Slice
+    while node is not None and isinstance(node.op, through):
+        if isinstance(node.op, Reshape) and not _is_bare(node):
+            through = Reshape  # from here on it has to lie as it is
         a = node.ins[0]
         node = makers.get(a) if isinstance(a, Var) else None
-    return isinstance(n.op, Slice) and (node is None or is_library_call(node))
+    return node is None or is_library_call(node)
+
+
+def _is_bare(n: Node) -> bool:
+    """Does a node only put in or leave out axes of size 1?"""
+    before, after = ([m for m in v.type.shape if m != 1] for v in (n.ins[0], n.out))
+    return isinstance(n.op, Reshape) and before == after
 
 
 def merged(shape: Sequence[int], steps: Sequence[int], axes: Sequence[int]) -> tuple[int, int] | None:
