@@ -22,15 +22,11 @@ class Columns(Rows):
     def within(self, a: Atom, at: Indices) -> Affine:
         return address(at, a.type.shape)  # until the loops are known
 
-    def statements(self, columns: int) -> list[Statement]:
-        rows = self.kernel.rows
-        stages = [stage for k in range(max(self.stages.values()) + 1) for stage in self.loops(k)]
-        runs = merged([a for stage in stages for a in stage.addresses()], range(len(rows)), rows)
-        cleared = [s for r in self.kernel.roots if self.adds_to(r) for s in self.cleared(r)]
-        sizes = extents_of(runs, rows)
-        width = divisor(sizes[-1], self.kernel.abreast)
+    def over(self, runs: list[list[int]], sizes: tuple[int, ...], stages: list[Stage]) -> list[Statement]:
+        *others, columns = sizes
+        width = divisor(columns, self.kernel.abreast)
         inside = [s for stage in stages for s in self.abreast(stage, runs, width)]
-        return [*cleared, *around(inside, range(len(runs)), (*sizes[:-1], sizes[-1] // width))]
+        return around(inside, range(len(runs)), (*others, columns // width))
 
     def loop(self, roots: list[Root]) -> Stage:
         body, stage = self.body, Stage()

@@ -35,8 +35,12 @@ class Rows:
         apart = [within_rows(rows, columns)] if columns else []
         runs = merged([*apart, *(a for stage in stages for a in stage.addresses())], range(len(rows)), rows)
         cleared = [s for r in self.kernel.roots if self.adds_to(r) for s in self.cleared(r)]
+        return [*cleared, *self.over(runs, extents_of(runs, rows), stages)]
+
+    def over(self, runs: list[list[int]], sizes: tuple[int, ...], stages: list[Stage]) -> list[Statement]:
+        """The loops over the rows, of these sizes, with the stages inside."""
         inside = [s for stage in stages for s in stage.statements(runs, self.rows)]
-        return [*cleared, *around(inside, range(len(runs)), extents_of(runs, rows))]
+        return around(inside, range(len(runs)), sizes)
 
     def cleared(self, root: Root) -> list[Statement]:
         """The result of a reduction across the rows, as it begins."""

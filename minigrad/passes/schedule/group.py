@@ -102,8 +102,9 @@ class Groups:
                 return None
             theirs = self.group[mate.out]
             united = self._united(mine, theirs)
-            if isinstance(united, str) and mate.kind == "reduce" and not mate.total and not theirs.places:
-                united = _turned(mine, theirs, mate.out.type.shape, _places(mate)) if mate.kept is None else united
+            inside = mate.kind == "reduce" and mate.kept is None and not mate.total  # not over the innermost axes
+            if isinstance(united, str) and inside and not theirs.places:
+                united = _turned(mine, theirs, mate.out.type.shape, _places(mate))
             if isinstance(united, str):
                 if mate.total:
                     united = f"one needs all {math.prod(mate.extents)} elements of the other"
