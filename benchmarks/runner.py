@@ -28,7 +28,7 @@ from benchmarks.workloads import WORKLOADS
 ROOT = Path(__file__).parents[1]
 TIME_LIMIT = 600  # seconds a process may take
 STEADY, QUICK_STEADY = 3.0, 0.3  # seconds of steady calls
-MEMORY = 3 << 30  # bytes that a long workload takes at most
+MEMORY, LONG_MEMORY = 1 << 28, 3 << 30  # bytes that a workload takes at most, and a long one
 CACHES = (
     "XDG_CACHE_HOME",
     "NUMBA_CACHE_DIR",
@@ -172,8 +172,7 @@ def _attempt(row: Row, seconds: float, options: Options, scratch: str, *results:
     """Fill in a row from one process."""
     caches = str(Path(scratch, row.framework))
     arguments = ["benchmarks.measure", row.workload, row.framework, str(options.threads), str(seconds), *results]
-    if WORKLOADS[row.workload].long:
-        _make_memory_ready()
+    _make_memory_ready(LONG_MEMORY if WORKLOADS[row.workload].long else MEMORY)
     try:
         figures = process(row.framework, arguments, options, caches)
     except Failed as failed:
@@ -186,13 +185,13 @@ def _attempt(row: Row, seconds: float, options: Options, scratch: str, *results:
     row.steady, row.spread, row.calls = figures["steady"], figures["spread"], figures["calls"]
 
 
-def _make_memory_ready() -> None:
+def _make_memory_ready(nbytes: int) -> None:
     """Use and free as much memory as the process to be measured will take.
 
     A virtual machine may have given memory that was idle back to its host, and what is free may lie in pieces. Taking
-    it anew costs seconds a GB, which whoever is measured first would pay for all. NumPy asks for large pages.
+    it anew costs up to a second a GB, which whoever is measured first would pay for all. NumPy asks for large pages.
     """
-    subprocess.run([sys.executable, "-c", f"import numpy; numpy.ones({MEMORY}, numpy.int8)"], check=False)
+    subprocess.run([sys.executable, "-c", f"import numpy; numpy.ones({nbytes}, numpy.int8)"], check=False)
 
 
 def machine() -> dict[str, Any]:

@@ -7,7 +7,7 @@ as fields. Two graphs are equal when they say the same, whatever their Vars are 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import is_dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -166,10 +166,6 @@ def live(nodes: Sequence[Node], outputs: Iterable[Any]) -> list[Node]:
 
 
 # ── graphs inside ops ────────────────────────────────────────────────────────────────────────────
-def _parameters(op: Op) -> dict[str, Any]:
-    return op.parameters() if is_dataclass(op) else {}
-
-
 class LazyGraph:
     """A graph that is made when it is first needed: a rule may call the function that it belongs to."""
 
@@ -188,7 +184,7 @@ class LazyGraph:
 
 def subgraphs(op: Op) -> Iterator[Graph]:
     """The graphs an op holds, in the order of its fields."""
-    for held in _parameters(op).values():
+    for held in op.parameters().values():
         if isinstance(held, Graph):
             yield held
         elif isinstance(held, tuple):
@@ -198,7 +194,7 @@ def subgraphs(op: Op) -> Iterator[Graph]:
 def map_subgraphs(op: Op, f: Any) -> Op:
     """The same op with every graph it holds replaced by f(graph): the op itself if f gives each graph back."""
     changed: dict[str, Any] = {}
-    for name, held in _parameters(op).items():
+    for name, held in op.parameters().items():
         if isinstance(held, Graph):
             new = f(held)
             if new is not held:
@@ -232,7 +228,7 @@ def specialize(graph: Graph, sizes: dict[str, Size]) -> Graph:
 def specialize_op(op: Op, sizes: dict[str, Size]) -> Op:
     """The op with symbolic dimensions in its parameters (and its graphs) replaced."""
     op = map_subgraphs(op, lambda g: specialize(g, sizes))
-    old = _parameters(op)
+    old = op.parameters()
     changed = {k: s for k, v in old.items() if not isinstance(v, Graph) and (s := substitute(v, sizes)) != v}
     return replace(op, **changed) if changed else op  # type: ignore[type-var]
 

@@ -11,7 +11,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from contextvars import ContextVar, Token
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any, ClassVar, TypeAlias, cast
 
 import numpy as np
@@ -350,4 +351,9 @@ class Op:
         return f"{type(self).__name__}({', '.join(f'{k}={v!r}' for k, v in self.parameters().items())})"
 
     def parameters(self) -> dict[str, Any]:
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+        return {name: getattr(self, name) for name in _field_names(type(self))}  # type: ignore[arg-type]
+
+
+@cache
+def _field_names(cls: type) -> tuple[str, ...]:
+    return tuple([f.name for f in fields(cls)]) if is_dataclass(cls) else ()

@@ -141,7 +141,7 @@ def symbols_of(x: Any) -> set[str]:
     if isinstance(x, TensorType):
         return symbols_of(x.shape)
     if isinstance(x, tuple):
-        return set().union(*(symbols_of(y) for y in x))
+        return set().union(*[symbols_of(y) for y in x if type(y) is not int])
     return set()
 
 

@@ -95,15 +95,17 @@ def compile(
 
 @functools.cache
 def prepare(backend: str | None = None) -> None:
-    """Load a backend's compiler, as soon as it is known that there will be something to compile.
+    """What does not depend on the program is done as soon as it is known that there will be one.
 
     LLVM takes longer to load than a small program to compile. Where programs are kept it may not be needed at all, and
-    loads when it is.
+    loads when it is; then it is looked up what their keys have in common.
     """
     if (config.backend.get() if backend is None else backend) == "llvm":
         store = cache.store()
         if store is None or store.empty():
             native.prepare()
+        else:
+            identity.surroundings()
 
 
 def require(name: str) -> None:

@@ -25,11 +25,10 @@ from minigrad.graph import Graph
 from minigrad.lazy import lazy_module
 from minigrad.op import ndarray
 from minigrad.text import to_text
-from minigrad.text.words import spell_const
 
 binding: Any = lazy_module("llvmlite.binding")
 
-_SPELLED = 64  # elements of a constant that are written out; more are hashed
+_SPELLED = 512  # bytes of a constant that are written out; more are hashed
 # The rest of minigrad (front-ends, the command line) only decides which graph there is.
 _ROOMS = ("text", "ops", "interpreters", "control", "passes", "loops", "backends")
 
@@ -45,10 +44,11 @@ def key(graph: Graph, backend: str, optimize: bool, donated: Collection[int] = (
 
 
 def _spell(array: ndarray) -> str:
-    if array.size <= _SPELLED:
-        return spell_const(array)
-    digest = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=20).hexdigest()
-    return f"const({array.shape}, {array.dtype}, {digest})"
+    if array.nbytes <= _SPELLED:
+        data = array.tobytes()
+    else:
+        data = hashlib.blake2b(np.ascontiguousarray(array).data, digest_size=20).digest()
+    return f"const({array.shape}, {array.dtype.str}, {data.hex()})"
 
 
 @cache

@@ -14,7 +14,7 @@ import numpy as np
 
 from minigrad.backends import native
 from minigrad.backends.inputs import Inputs
-from minigrad.backends.outputs import Outputs
+from minigrad.backends.outputs import Outputs, arena
 from minigrad.backends.threads import prepare
 from minigrad.control.plan import explain
 from minigrad.frozen import dataclass
@@ -22,7 +22,7 @@ from minigrad.graph import Graph, Node
 from minigrad.loops.program import program
 from minigrad.op import ndarray
 from minigrad.passes.inline import inline
-from minigrad.passes.plan import ALIGNMENT, Plan, plan
+from minigrad.passes.plan import Plan, plan
 from minigrad.passes.reuse import reuse, stream
 from minigrad.passes.schedule import ForeignKernel, schedule
 from minigrad.types import TensorType
@@ -49,15 +49,15 @@ class LlvmExecutable:
             if j not in given and inputs[j] is arrays[j]:
                 inputs[j] = inputs[j].copy()
             outputs[k] = inputs[j]
-        arena = self._arenas.pop() if self._arenas else _aligned(self.program.arena)
+        temporaries = self._arenas.pop() if self._arenas else arena(self.program.arena)
         if self._threaded:
             prepare()
-        values = [*self.program.constants, *inputs, *outputs, arena]
+        values = [*self.program.constants, *inputs, *outputs, temporaries]
         if self.program.foreign:
             self._call_with_foreign(values)
         else:
             self._run(values)
-        self._arenas.append(arena)
+        self._arenas.append(temporaries)
         return outputs
 
     def _call_with_foreign(self, values: list[ndarray]) -> None:
@@ -72,12 +72,6 @@ class LlvmExecutable:
             explain(error, frame.node)
         finally:
             del _frames[id(values)]
-
-
-def _aligned(nbytes: int) -> ndarray:
-    whole = np.empty(nbytes + ALIGNMENT, np.uint8)
-    start = -whole.ctypes.data % ALIGNMENT
-    return whole[start : start + nbytes]
 
 
 class Compiled(LlvmExecutable):

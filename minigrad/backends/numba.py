@@ -20,7 +20,7 @@ import numpy as np
 from minigrad import config
 from minigrad.backends import native
 from minigrad.backends.inputs import Inputs
-from minigrad.backends.outputs import Outputs
+from minigrad.backends.outputs import Outputs, arena
 from minigrad.control.plan import explain
 from minigrad.errors import BackendError
 from minigrad.graph import Graph, Node
@@ -30,7 +30,7 @@ from minigrad.loops.prelude import PythonFunction
 from minigrad.loops.python_program import program
 from minigrad.op import ndarray
 from minigrad.passes.inline import inline
-from minigrad.passes.plan import ALIGNMENT, plan
+from minigrad.passes.plan import plan
 from minigrad.passes.schedule import ForeignKernel, schedule
 from minigrad.types import SHORT, DType
 
@@ -114,11 +114,10 @@ class _Reference:
             explain(error, self.node)
 
 
-def _room(arena: int, work: list[tuple[int, int, DType]]) -> list[ndarray]:
+def _room(size: int, work: list[tuple[int, int, DType]]) -> list[ndarray]:
     """Flat arrays in a new arena."""
-    whole = np.empty(arena + ALIGNMENT, np.uint8)
-    start = -whole.ctypes.data % ALIGNMENT
-    return [np.ndarray((size,), dtype, whole, start + at) for at, size, dtype in work]
+    whole = arena(size)
+    return [np.ndarray((n,), dtype, whole, at) for at, n, dtype in work]
 
 
 # ── the text as functions ────────────────────────────────────────────────────────────────────────

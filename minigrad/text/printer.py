@@ -9,6 +9,7 @@ import keyword
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import fields, is_dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,14 +29,14 @@ def to_text(
     names: bool = True,
     rules: bool = True,
     signed: Iterable[Any] = (),
-    spell: Spell = spell_const,
+    spell: Spell | None = None,
 ) -> str:
     """The graph as Python text.
 
     `lines` adds the user's line to each node's comment. `names` keeps the inputs' own names where they can be names
     in Python; without it (and without lines) equal graphs have equal texts. `rules`: derivative rules that wait to be
     traced are, and are part of the text. `signed`: the records of the passes the graph has been through, one comment
-    line each at the top. `spell` gives the text of a constant.
+    line each at the top. `spell` gives the text of each constant; without it that is the shortest which reads back.
     """
     rows = [str(record) for record in signed]
     name = graph.name if names and graph.name.isidentifier() and not keyword.iskeyword(graph.name) else "f"
@@ -45,7 +46,7 @@ def to_text(
 
 def rows(graph: Graph) -> tuple[dict[Var, str], dict[int, str]]:
     """What the text calls each value, and the row of each node (by its identity), without the user's line."""
-    printer = _Printer(graph, Style(lines=False, names=True, rules=False, spell=spell_const))
+    printer = _Printer(graph, Style(lines=False, names=True, rules=False, spell=None))
     return printer.name, {id(n): printer.node(n) for n in graph.nodes}
 
 
@@ -56,10 +57,16 @@ class Style:
     lines: bool
     names: bool
     rules: bool
-    spell: Spell
+    spell: Spell | None
 
 
 RULE = "rule()"  # in place of a rule that is not written
+
+
+@cache
+def _given(cls: type) -> tuple[str, ...]:
+    """The parameters that an op of this class is made from."""
+    return tuple([f.name for f in fields(cls) if f.init]) if is_dataclass(cls) else ()
 
 
 class _Printer:
@@ -94,7 +101,8 @@ class _Printer:
         yield f"    return {outputs}" if outputs else "    return ()"
 
     def node(self, n: Node) -> str:
-        call = f"{self.op(n.op)}({', '.join(spell_operands(n.op, n.ins, self.name, self.style.spell))})"
+        operands = spell_operands(n.op, n.ins, self.name) if self.style.spell is None else map(self.atom, n.ins)
+        call = f"{self.op(n.op)}({', '.join(operands)})"
         if n.op.many:
             outs = ", ".join(self.name[v] for v in n.outs) + ("," if len(n.outs) == 1 else "")
         else:
@@ -105,26 +113,26 @@ class _Printer:
         return f"{row}  # {types}{place}".rstrip(" #")
 
     def atom(self, a: Atom) -> str:
-        return self.name[a] if isinstance(a, Var) else self.style.spell(a.array)
+        return self.name[a] if isinstance(a, Var) else (self.style.spell or spell_const)(a.array)
 
     def op(self, op: Op) -> str:
         """A row by its name; another op by its class and parameters."""
         if registry.get(op.label) is op:
             return op_name(op.label)
-        if not is_dataclass(op):
-            return f"{type(op).__name__}()"
-        given = {f.name for f in fields(op) if f.init}
+        given = _given(type(op))  # type: ignore[arg-type]
         parameters = [f"{k}={self.parameter(v, k)}" for k, v in op.parameters().items() if k in given]
         return f"{type(op).__name__}({', '.join(parameters)})"
 
     def parameter(self, x: Any, field: str) -> str:
         """A parameter's value as Python."""
+        if x is None or isinstance(x, (int, str)):
+            return repr(x)
         if isinstance(x, Graph):
             return self.nested(x, field, self.style)
         if isinstance(x, LazyGraph):
             return self.rule(x, field)
         if isinstance(x, tuple):
-            parts = [self.parameter(y, f"{field}_{i}") for i, y in enumerate(x)]
+            parts = [repr(y) if type(y) is int else self.parameter(y, f"{field}_{i}") for i, y in enumerate(x)]
             return f"({', '.join(parts)}{',' if len(x) == 1 else ''})"
         if isinstance(x, Dim):
             return f'dim("{x}")'
@@ -136,8 +144,6 @@ class _Printer:
             return self.op(x)
         if isinstance(x, (np.generic, float, complex)):
             return spell_element(np.asarray(x)[()])
-        if x is None or isinstance(x, (bool, int, str)):
-            return repr(x)
         line = function_line(x)
         where = "" if line is UNKNOWN else f" at {line.place}"
         return f"host({getattr(x, '__name__', type(x).__name__) + where!r})"

@@ -208,7 +208,7 @@ def _plain_nan(x: Any) -> Any:
     return x.dtype.type(complex(*(math.nan if np.isnan(part) else float(part) for part in (x.real, x.imag))))
 
 
-def spell_operands(op: Op, ins: Sequence[Any], names: dict[Var, str], spell: Spell = spell_const) -> list[str]:
+def spell_operands(op: Op, ins: Sequence[Any], names: dict[Var, str]) -> list[str]:
     """Operands by name; scalar constants as Python literals where the op would make the same constant of them."""
     text = [names[a] if isinstance(a, Var) else "" for a in ins]
     values: list[Any] = [a if isinstance(a, Var) else Array(a.array) for a in ins]
@@ -220,7 +220,7 @@ def spell_operands(op: Op, ins: Sequence[Any], names: dict[Var, str], spell: Spe
         if literal is not None and _gives(op, trial, ins):
             values, text[i] = trial, repr(literal)
         else:
-            text[i] = spell(a.array)
+            text[i] = spell_const(a.array)
     return text
 
 

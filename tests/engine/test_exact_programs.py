@@ -33,7 +33,7 @@ def borders(monkeypatch: pytest.MonkeyPatch) -> Any:
     def arrays(self: Outputs) -> list[np.ndarray]:
         return [np.ndarray(shape, dtype, bordered(size)) for shape, dtype, size in self._wanted]
 
-    monkeypatch.setattr(llvm, "_aligned", bordered)
+    monkeypatch.setattr(llvm, "arena", bordered)
     monkeypatch.setattr(outputs.Outputs, "arrays", arrays)
     yield made
 
