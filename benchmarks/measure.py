@@ -32,11 +32,11 @@ Start = tuple[Callable[[Workload, Any], Run], Callable[[Any], Any]]  # (prepare,
 
 # ── the frameworks: each imports itself, and says how to prepare a run and wait for its end ──────
 def minigrad(threads: int) -> Start:
-    jax, jnp, tape = (import_module(f"minigrad.{name}") for name in ("tracer", "numpy", "tape"))
+    jax, jnp = import_module("minigrad.tracer"), import_module("minigrad.numpy")
 
     def prepare(workload: Workload, arguments: Any) -> Run:
         if workload.eager:
-            return recorded(workload, tape, lambda f: f, arguments)
+            return recorded(workload, import_module("minigrad.tape"), lambda f: f, arguments)
         return traced(workload, jax, jnp, arguments)
 
     return prepare, lambda outputs: None

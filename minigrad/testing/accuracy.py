@@ -1,7 +1,8 @@
 """How far compiled elementary functions are from the true values, in units in the last place (ulp).
 
 Floor 7. `python -m minigrad.testing.accuracy` measures: float32 over every bit pattern (every Nth with `--every N`),
-against float64; float64, and functions of two operands, at random points of every magnitude, against 80 bits.
+against float64; float64, and functions of two operands, at random points of every magnitude, against 80 bits, erf and
+erfc against 40 digits.
 `--write` puts the table into docs/functions.md. It takes twenty minutes on two cores; with `--float64`, or for the
 functions named, less: the rest of the table stays as it is.
 An ulp is the distance between the floats beside the true value, once it is rounded.
@@ -13,6 +14,8 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from decimal import Decimal, localcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +39,9 @@ BY_NUMPY = {
     "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
 }  # fmt: skip
 OF_TWO = {"pow": np.power, "atan2": np.arctan2}
-NO_WIDER = ("erf", "erfc")  # scipy has them in float64 only, up to 10 ulp off: float64 has no truth to be held to
+BY_DIGITS = ("erf", "erfc")  # NumPy has none, and scipy's are in float64 only, up to 10 ulp off
+DIGITS_CHUNKS = 8  # of those at most: a point takes 0.1 ms
+ROOT_PI = Decimal("1.772453850905516027298167483341145182797549456122387128213808")
 
 
 def logistic(x: ndarray) -> ndarray:
@@ -53,6 +58,43 @@ def rsqrt(x: ndarray) -> ndarray:
 def truths() -> dict[str, Callable[..., ndarray]]:
     """Each function, for arrays wider than those that are measured."""
     return {**BY_NUMPY, **OF_TWO, "rsqrt": rsqrt, "logistic": logistic, "erf": special.erf, "erfc": special.erfc}
+
+
+def erfc_decimal(a: Decimal) -> tuple[Decimal, Decimal]:
+    """(erf, erfc) for a ≥ 0 to 40 digits: the series of rising powers, and from 3 on the continued fraction
+    (Abramowitz & Stegun 7.1.6, 7.1.14; of its 200 terms half would do)."""
+    with localcontext() as context:
+        context.prec, square = 60, a * a
+        if a > 40:  # where even 80 bits hold nothing less than 1
+            return Decimal(1), Decimal(0)
+        if a < 3:
+            total, term, n = a, a, 0
+            while term > total * Decimal("1e-50"):
+                n += 1
+                term = term * 2 * square / (2 * n + 1)
+                total += term
+            y = 2 / ROOT_PI * (-square).exp() * total
+            return y, 1 - y
+        fraction = Decimal(0)
+        for k in range(200, 0, -1):
+            fraction = Decimal(k) / 2 / (a + fraction)
+        y = (-square).exp() / ROOT_PI / (a + fraction)
+        return 1 - y, y
+
+
+def by_digits(name: str, x: ndarray) -> ndarray:
+    """erf or erfc of float64s, in 80 bits."""
+
+    def one(x: float) -> str:
+        near, far = erfc_decimal(Decimal(abs(x)))
+        if name == "erf":
+            return str(near.copy_sign(Decimal(x)))
+        return str(far if x >= 0 else 1 + near)
+
+    y = np.where(np.isnan(x), x, special.erf(x) if name == "erf" else special.erfc(x)).astype(np.longdouble)
+    for k in np.isfinite(x).nonzero()[0]:
+        y[k] = np.longdouble(one(float(x[k])))
+    return y
 
 
 @dataclass
@@ -133,7 +175,10 @@ def some_pairs(name: str, dtype: DType, chunks: int) -> Iterator[tuple[ndarray, 
 def measure(name: str, dtype: DType, xs: Iterable[Any], backend: str = "llvm") -> Worst:
     """The greatest error of a compiled function over chunks of points, or of tuples of them."""
     f, truth, worst = compiled(name, dtype, backend=backend), truths()[name], Worst()
-    wide = np.float64 if name in NO_WIDER or (dtype == FLOAT32 and name not in OF_TWO) else np.longdouble
+    digits = name in BY_DIGITS and dtype == FLOAT64
+    if digits:
+        truth = partial(by_digits, name)
+    wide = np.float64 if digits or (dtype == FLOAT32 and name not in OF_TWO) else np.longdouble
     with np.errstate(all="ignore"):
         for x in xs:
             operands = x if isinstance(x, tuple) else (x,)
@@ -147,8 +192,8 @@ HEAD = """\
 Written by `python -m minigrad.testing.accuracy --write`. The greatest distance of a compiled function from the true
 value, in units in the last place, and where; infinities, nan and the ends of the range are exactly right. float32 at so
 many bit patterns (there are 4,294,967,296) against float64; float64, and functions of two operands, at {some:,} points
-against 80 bits (erf and erfc have no wider truth here). The formulas stand in `functions.py`, `trigonometric.py`,
-`powers.py` and `hyperbolic.py` of `minigrad/loops`.
+against 80 bits (erf and erfc at {digits:,}, against 40 digits). The formulas stand in `functions.py`,
+`trigonometric.py`, `powers.py` and `hyperbolic.py` of `minigrad/loops`.
 
 | function | float32 | at | points | float64 | at |
 |---|---|---|---|---|---|
@@ -165,8 +210,8 @@ def single(name: str, every: int, chunks: int) -> list[str]:
 
 def double(name: str, chunks: int) -> list[str]:
     """The float64 cells of a row."""
-    if name in NO_WIDER:
-        return ["", ""]
+    if name in BY_DIGITS:
+        chunks = min(chunks, DIGITS_CHUNKS)
     worst = measure(name, FLOAT64, some_pairs(name, FLOAT64, chunks) if name in OF_TWO else some_float64(chunks))
     return [f"{worst.ulp:.2f}", ", ".join(f"{x:.17g}" for x in worst.at)]
 
@@ -189,7 +234,7 @@ def page(names: Sequence[str], every: int, chunks: int, old: dict[str, list[str]
         new = pool.map(row, names, [every] * len(names), [chunks] * len(names), kept)
         rows = {**old, **dict(zip(names, new, strict=True))}
     lines = [f"| {' | '.join(rows[name])} |\n" for name in sorted(rows)]
-    return HEAD.format(some=chunks * CHUNK) + "".join(lines)
+    return HEAD.format(some=chunks * CHUNK, digits=min(chunks, DIGITS_CHUNKS) * CHUNK) + "".join(lines)
 
 
 def main() -> int:
