@@ -257,9 +257,7 @@ def _keep(s: Schedule) -> None:
     for kernel in s.kernels:
         if isinstance(kernel, LoopKernel):
             later = _read_later(kernel)
-            if (
-                kernel.abreast
-            ):  # a block of columns is large: scratch for it would be as much memory as the value itself
+            if kernel.abreast:  # scratch for a block of columns would be as much memory as the value itself
                 long = {r.out for r in kernel.roots if r.kind == "map" and kernel.row_size(r) > 1}
                 outside |= long & later
             kernel.stored = [r for r in kernel.roots if r.out in outside]

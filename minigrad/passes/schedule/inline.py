@@ -181,9 +181,8 @@ class Inliner:
         parts = ways.get(type(n.op), puts)(n)
         self.roots[n.out] = Root(n, "join", parts)
         if parts[-1].put is not None and 1 < math.prod(parts[-1].extents) <= n.out.type.size // _UPDATE:
-            self._store(
-                n, parts[-1].value[0]
-            )  # so that it can be put in place, even if computed from what it is put into
+            # so that it can be put in place, even if computed from what it is put into
+            self._store(n, parts[-1].value[0])
         if isinstance(n.op, Interleave):  # what is stored in order is computed in vectors
             self._store(n, *(a for a in n.ins if isinstance(a, Var) and self._weights.cost(a) > _LONG))
         for part in parts:
