@@ -45,20 +45,30 @@ class LlvmExecutable:
         """The outputs, in arrays of their own. `given`: the inputs that may be written into, where that was planned."""
         inputs = self._inputs.contiguous(arrays)
         outputs = self._outputs.arrays()
-        for k, j in self.program.reused.items():
-            if j not in given and inputs[j] is arrays[j]:
-                inputs[j] = inputs[j].copy()
-            outputs[k] = inputs[j]
-        temporaries = self._arenas.pop() if self._arenas else arena(self.program.arena)
+        program = self.program
+        if program.reused:
+            inputs = self._taken_over(inputs, outputs, arrays, given)
+        temporaries = self._arenas.pop() if self._arenas else arena(program.arena)
         if self._threaded:
             prepare()
-        values = [*self.program.constants, *inputs, *outputs, temporaries]
-        if self.program.foreign:
+        values = [*program.constants, *inputs, *outputs, temporaries]
+        if program.foreign:
             self._call_with_foreign(values)
         else:
             self._run(values)
         self._arenas.append(temporaries)
         return outputs
+
+    def _taken_over(
+        self, inputs: list[ndarray], outputs: list[ndarray], arrays: list[ndarray], given: Collection[int]
+    ) -> list[ndarray]:
+        """Where outputs lie where inputs lay: those inputs, or copies of those that are the caller's to keep."""
+        inputs = list(inputs)
+        for k, j in self.program.reused.items():
+            if j not in given and inputs[j] is arrays[j]:
+                inputs[j] = inputs[j].copy()
+            outputs[k] = inputs[j]
+        return inputs
 
     def _call_with_foreign(self, values: list[ndarray]) -> None:
         frame = _Frame(self.program.foreign, values)
