@@ -119,12 +119,16 @@ def plot(rows: list[Row], file: str) -> None:
     height = 0.8 / max(len(peers), 1)
     for k, peer in enumerate(peers):
         found = [(i, g[peer].steady / g["minigrad"].steady) for i, g in enumerate(groups.values()) if g[peer].steady]
-        axes.barh([i + (k + 0.5) * height - 0.4 for i, _ in found], [r for _, r in found], height,
+        axes.barh([i + (k + 0.5) * height - 0.4 for i, _ in found], [r - 1 for _, r in found], height, left=1,
                   label=peer, color=COLOURS.get(peer))  # fmt: skip
     axes.axvline(1, color=COLOURS["minigrad"], label="minigrad")
     labels = [f"{WORKLOADS[name].title}\n{seconds(group['minigrad'].steady)}" for name, group in groups.items()]
     axes.set_yticks(range(len(groups)), labels, fontsize="small")
     axes.set(xscale="log", xlabel="steady time ÷ minigrad's")
+    low, high = axes.get_xlim()
+    ticks = [x for power in range(-3, 4) for x in (10**power, 2 * 10**power, 5 * 10**power) if low <= x <= high]
+    axes.set_xticks(ticks, [f"{x:g}" for x in ticks])
+    axes.minorticks_off()
     axes.invert_yaxis()
     axes.legend()
     figure.savefig(Path(file), dpi=150)
