@@ -7,7 +7,11 @@ Why not `importlib.util.LazyLoader`: finding the spec of a submodule imports its
 `scipy.special`), and the unloaded stub stands in `sys.modules`, where it makes every later import lazy too.
 """
 
+import signal
 import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -41,18 +45,36 @@ class _LazyModule(ModuleType):
         return f"<lazy module {self.__name__!r} ({state})>"
 
 
-def _imported(name: str) -> ModuleType:
-    """The module. If its import ends half-way (Ctrl-C), all of its package that came in is forgotten: Python forgets
-    only the modules it was in the middle of, and the next import would meet the others as strangers."""
-    before = set(sys.modules)
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """Ctrl-C waits until the block has ended: of what an import leaves half-done some cannot be done again."""
+    handler = signal.getsignal(signal.SIGINT)
+    if not callable(handler) or threading.current_thread() is not threading.main_thread():  # it is not heard here
+        yield
+        return
+    heard: list[Any] = []
+    signal.signal(signal.SIGINT, lambda *about: heard.append(about))
     try:
-        return import_module(name)
-    except BaseException:
-        package = name.partition(".")[0]
-        if package not in before:
-            for found in [m for m in sys.modules if m.partition(".")[0] == package]:
-                sys.modules.pop(found, None)
-        raise
+        yield
+    finally:
+        signal.signal(signal.SIGINT, handler)
+        if heard:
+            handler(*heard[0])
+
+
+def _imported(name: str) -> ModuleType:
+    """The module. If its import ends half-way, all of its package that came in is forgotten: Python forgets only the
+    modules it was in the middle of, and the next import would meet the others as strangers."""
+    before = set(sys.modules)
+    with _undisturbed():
+        try:
+            return import_module(name)
+        except BaseException:
+            package = name.partition(".")[0]
+            if package not in before:
+                for found in [m for m in sys.modules if m.partition(".")[0] == package]:
+                    sys.modules.pop(found, None)
+            raise
 
 
 # inspect, doctest and warnings look these up on every module they pass; a glance should load nothing.
