@@ -202,24 +202,13 @@ def truth(x: Operand, who: str) -> Any:
     return x if x.dtype == BOOL else e.not_equal(x, 0)
 
 
-logical_and = binary(
-    "logical_and",
-    lambda a, b: e.and_(truth(a, "logical_and"), truth(b, "logical_and")),
-    "Are both true?",
-    "True, 0 -> False",
-)
-logical_or = binary(
-    "logical_or",
-    lambda a, b: e.or_(truth(a, "logical_or"), truth(b, "logical_or")),
-    "Is either true?",
-    "True, 0 -> True",
-)
-logical_xor = binary(
-    "logical_xor",
-    lambda a, b: e.xor(truth(a, "logical_xor"), truth(b, "logical_xor")),
-    "Is exactly one of them true?",
-    "True, 1 -> False",
-)
+def _of_truths(name: str, op: e.Row, doc: str, example: str) -> Any:
+    return binary(name, lambda a, b: op(truth(a, name), truth(b, name)), doc, example)
+
+
+logical_and = _of_truths("logical_and", e.and_, "Are both true?", "True, 0 -> False")
+logical_or = _of_truths("logical_or", e.or_, "Is either true?", "True, 0 -> True")
+logical_xor = _of_truths("logical_xor", e.xor, "Is exactly one of them true?", "True, 1 -> False")
 logical_not = unary("logical_not", lambda x: e.not_(truth(x, "logical_not")), "Is it false?", "0 -> True")
 
 

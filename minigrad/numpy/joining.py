@@ -22,6 +22,7 @@ from minigrad.ops.elementwise import convert
 from minigrad.ops.gather import taken
 from minigrad.ops.movement import Expand, Flip, Reshape, expand_to, without
 from minigrad.ops.pieces import Concatenate, Pad, slice_axis
+from minigrad.ops.weak import weak_dtype
 from minigrad.types import as_dtype, promote, same_shape
 
 
@@ -34,8 +35,7 @@ def _joined(who: str, arrays: Any) -> list[Any]:
             raise ValueTypeError(f"{who}: takes a list of arrays, got {arrays!r}")
     if not arrays:
         raise ArgumentError(f"{who}: needs at least one array")
-    weak = (bool, int, float, complex)
-    dtype = promote(*[type(a) if type(a) in weak else lift(a, who).dtype for a in arrays])
+    dtype = promote(*[weak_dtype(a, who) for a in arrays])
     return [convert(lift(a, who), dtype) for a in arrays]
 
 
@@ -206,16 +206,10 @@ def repeat(x: Operand, repeats: Any, /, axis: int | None = None) -> Any:
         x, axis = ravel(x), 0
     d = axis_of("repeat", axis, x)
     n = x.shape[d]
-    counts = np.asarray(
-        known(repeats, "repeat", "give the counts as a list or a NumPy array")
-        if isinstance(repeats, Value)
-        else repeats
-    )
-    if (
-        counts.dtype.kind not in "iu"
-        or (counts < 0).any()
-        or not (counts.shape in ((), (1,)) or same_shape(counts.shape, (n,)))
-    ):
+    hint = "give the counts as a list or a NumPy array"
+    counts = np.asarray(known(repeats, "repeat", hint) if isinstance(repeats, Value) else repeats)
+    fits = counts.shape in ((), (1,)) or same_shape(counts.shape, (n,))
+    if not fits or counts.dtype.kind not in "iu" or (counts < 0).any():
         raise ArgumentError(f"repeat: repeats must be one count or {n} for axis {d} of {x.type}, got {repeats!r}")
     if counts.size == 1 and (counts.ndim == 0 or n != 1):
         k = int(counts.item())
