@@ -22,6 +22,7 @@ from minigrad.control.transform import (
     pick,
     place,
     reached_carries,
+    spread,
 )
 from minigrad.errors import ShapeError
 from minigrad.frozen import dataclass
@@ -30,7 +31,7 @@ from minigrad.interpreters.build import trace
 from minigrad.op import Value
 from minigrad.ops.elementwise import add, mul, sin
 from minigrad.ops.kinds import Draw, Samples, zeros
-from minigrad.ops.movement import Expand, Permute
+from minigrad.ops.movement import Permute, every_lane
 from minigrad.types import FLOAT64, INT64, TensorType
 
 
@@ -114,12 +115,11 @@ class Scan(Holding):
             if has[:c] == grown[k : k + c]:
                 break
             grown = (*grown[:k], *has[:c], *grown[k + c :])
-        lanes = [x if m or not g else Expand((size, *x.shape))(x) for x, m, g in zip(xs, mapped, grown, strict=True)]
+        lanes = spread(xs, mapped, grown, size)
         # [b, t, ...] -> [t, b, ...]: steps are sliced along axis 0
         ins = [swap(x) if i >= k + c and m else x for i, (x, m) in enumerate(zip(lanes, mapped, strict=True))]
         outs = Scan(body, self.length, k, c, self.reverse)(*ins)
-        carry = [y if m else Expand((size, *y.shape))(y) for y, m in zip(outs[:c], has[:c], strict=True)]
-        return (*carry, *map(swap, outs[c:]))
+        return (*every_lane(outs[:c], has[:c], size), *map(swap, outs[c:]))
 
     @classmethod
     def samples(cls) -> Samples:

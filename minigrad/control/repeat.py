@@ -26,6 +26,7 @@ from minigrad.control.transform import (
     pick,
     place,
     reached_carries,
+    spread,
     unify,
 )
 from minigrad.errors import ConcretizationError, ShapeError
@@ -36,7 +37,7 @@ from minigrad.interpreters.build import trace
 from minigrad.op import EVALUATE, Array, Value, using
 from minigrad.ops.elementwise import convert, greater, less, mul, sin, where
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand, Sum
+from minigrad.ops.movement import Sum, every_lane
 from minigrad.types import BOOL, FLOAT64, INT64, TensorType
 
 
@@ -87,8 +88,8 @@ class While(Holding):
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         loop, grown = _over_lanes(self, tuple(mapped), size)
-        outs = loop(*_lanes(xs, mapped, grown, size))
-        return tuple(_lanes(outs, grown[self.consts :], (True,) * len(outs), size))
+        outs = loop(*spread(xs, mapped, grown, size))
+        return tuple(every_lane(outs, grown[self.consts :], size))
 
     @classmethod
     def samples(cls) -> Samples:
@@ -146,11 +147,6 @@ def _over_lanes(op: While, mapped: Mask, size: int) -> tuple[While, Mask]:
     if lane_cond:
         cond, body = _per_lane(cond, body, k)
     return While(cond, body, k, op.bound), grown
-
-
-def _lanes(xs: Sequence[Any], mapped: Sequence[bool], grown: Sequence[bool], size: int) -> list[Any]:
-    """Those of xs that are to have lanes and have none, repeated."""
-    return [x if m or not g else Expand((size, *x.shape))(x) for x, m, g in zip(xs, mapped, grown, strict=True)]
 
 
 def _per_lane(cond: Graph, body: Graph, consts: int) -> tuple[Graph, Graph]:
@@ -265,7 +261,7 @@ class WhileBack(Holding):
         n, k = len(self.body.inputs), self.consts
         of_lanes = tuple(m or w or i >= k for i, (m, w) in enumerate(zip(mapped[:n], self.wanted, strict=True)))
         loop, grown = _over_lanes(While(self.cond, self.body, k), of_lanes, size)
-        lanes = _lanes(xs, mapped, (*grown, *(True,) * (len(xs) - n)), size)
+        lanes = spread(xs, mapped, (*grown, *(True,) * (len(xs) - n)), size)
         return WhileBack(loop.cond, loop.body, k, self.wanted)(*lanes)
 
     @classmethod

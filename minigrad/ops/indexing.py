@@ -158,6 +158,13 @@ def _disarranged(value: Any, s: Selection) -> Any:
 
 
 # ── on values ────────────────────────────────────────────────────────────────────────────────────
+def _updating(mode: str) -> Callable[[At, Operand], Any]:
+    def method(self: At, value: Operand) -> Any:
+        return index_update(self.x, self.key, value, mode)
+
+    return method
+
+
 class At:
     """`x.at`: index it, then say what to do there. Gives changed copies; x stays as it is."""
 
@@ -172,31 +179,17 @@ class At:
     def get(self) -> Any:
         return index(self.x, self.key)
 
-    def set(self, value: Operand) -> Any:
-        return index_update(self.x, self.key, value)
-
-    def add(self, value: Operand) -> Any:
-        return index_update(self.x, self.key, value, "add")
+    set, add, multiply, min, max = map(_updating, ("set", "add", "mul", "min", "max"))
+    mul = multiply
 
     def subtract(self, value: Operand) -> Any:
         return index_update(self.x, self.key, neg(value), "add")
-
-    def multiply(self, value: Operand) -> Any:
-        return index_update(self.x, self.key, value, "mul")
-
-    mul = multiply
 
     def divide(self, value: Operand) -> Any:
         return index_update(self.x, self.key, div(1, value), "mul")
 
     def power(self, value: Operand) -> Any:
         return index_update(self.x, self.key, pow_(self.get(), value))
-
-    def min(self, value: Operand) -> Any:
-        return index_update(self.x, self.key, value, "min")
-
-    def max(self, value: Operand) -> Any:
-        return index_update(self.x, self.key, value, "max")
 
     def apply(self, function: Callable[[Any], Any]) -> Any:
         """function applied to the elements there (once, even where positions repeat)."""

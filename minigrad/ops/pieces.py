@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.frozen import dataclass
-from minigrad.op import Operand, Value, lift, ndarray, type_of
+from minigrad.op import Value, ndarray, type_of
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.ops.movement import Sum, every_lane, zero
 from minigrad.types import Size, TensorType, normal_axes, same_size
@@ -130,9 +130,6 @@ class Concatenate(Linear):
 
     axis: int
     linear: ClassVar[int | None] = None
-
-    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
-        return [lift(x, "concatenate") for x in xs]
 
     def out_type(self, *types: TensorType) -> TensorType:
         first = types[0]
