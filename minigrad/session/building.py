@@ -43,12 +43,9 @@ class Identity(Linear):
 def graph_of(operands: Iterable[Any]) -> Graph:
     """The graph of the first operand that has one, else the default graph."""
     for x in operands:
-        if isinstance(x, Handle) and x.front_end == "session":
-            return x.graph  # type: ignore[attr-defined,no-any-return]
-        if isinstance(x, (list, tuple)):
-            for y in x:
-                if isinstance(y, Handle) and y.front_end == "session":
-                    return y.graph  # type: ignore[attr-defined, no-any-return]
+        for y in x if isinstance(x, (list, tuple)) else (x,):
+            if isinstance(y, Handle) and y.front_end == "session":
+                return y.graph  # type: ignore[attr-defined, no-any-return]
     return get_default_graph()
 
 

@@ -150,7 +150,7 @@ class Variable(Handle):
             raise SessionError(
                 f"{type} of {self.name} inside the body of a cond or while_loop",
                 hint="let the body return the new value, and assign it outside",
-                lines=[(f"{self.name} made at", self.op.line)],
+                lines=self.snapshot.made(),
             )
         with building(self) as graph:
             assert graph is not None
@@ -163,7 +163,7 @@ class Variable(Handle):
                     raise DtypeError(
                         f"{type}: {self.name} is {self.dtype.name}, the value {value.dtype.name}",
                         hint="convert it with tf.cast",
-                        lines=self._made(),
+                        lines=self.snapshot.made(),
                     )
                 return self._write(type, combine(value), reserved)
 
@@ -174,7 +174,8 @@ class Variable(Handle):
         sizes, own = value.type.shape, self.type.shape
         if len(sizes) != len(own) or any(n != m for n, m in zip(sizes, own, strict=True) if isinstance(n, int)):
             raise ShapeError(
-                f"{type}: {self.name} is {self.type}, the value {value.type}: the shapes differ", lines=self._made()
+                f"{type}: {self.name} is {self.type}, the value {value.type}: the shapes differ",
+                lines=self.snapshot.made(),
             )
         if isinstance(value, Variable):
             value = value.read()
@@ -182,9 +183,6 @@ class Variable(Handle):
         line = user_line()
         out = Var(self.type, self.graph.interpreter, line)
         return self.graph.add(type, Write(self, atom), (out,), line, type if name is None else name + "/").outputs[0]
-
-    def _made(self) -> list[tuple[str, Line]]:
-        return [(f"{self.name} made at", self.op.line)]
 
     # ── a value among values ─────────────────────────────────────────────────────────────────────
     def home(self) -> Interpreter:
