@@ -7,12 +7,13 @@ Floor 6. The numbers come from `minigrad.numpy`'s creation functions; here they 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 import minigrad.numpy as mnp
 from minigrad.errors import MixedFrontEndsError, ValueTypeError
+from minigrad.numpy.named import F, called
 from minigrad.op import Array, Handle, ndarray
 from minigrad.source import user_place
 from minigrad.tape.shapes import to
@@ -102,13 +103,8 @@ def _alike(name: str) -> Callable[..., Tensor]:
     return _named(function, name, shared)
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
 def _named(function: F, name: str, shared: Any) -> F:
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (shared.__doc__ or "").partition("\n")[0]
-    return function
+    return called(function, name, (shared.__doc__ or "").partition("\n")[0])
 
 
 CREATION: dict[str, Callable[..., Any]] = {

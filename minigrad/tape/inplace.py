@@ -6,6 +6,7 @@ overwritten when (and only if) a rule reads it: see memory.py and Note [Saved be
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,15 @@ def write(x: Tensor, numbers: Any) -> None:
     """Numbers into x's memory, past the tape; the memory's log knows."""
     np.copyto(x._array, numbers)
     MEMORY.touch(x._array)
+
+
+def forget_gradients(tensors: Iterable[Tensor], set_to_none: bool) -> None:
+    """No gradients, or zeros in their memory."""
+    for x in tensors:
+        if set_to_none or x.grad is None:
+            x.grad = None
+        else:
+            write(x.grad, 0)
 
 
 def _take_history(x: Tensor, y: Tensor) -> None:

@@ -162,9 +162,6 @@ class Tensor(Handle):
             raise ArgumentError(f"item: {self.type} has {self._array.size} elements, not one", hint="use tolist()")
         return self._array.item()
 
-    def tolist(self) -> Any:
-        return self._array.tolist()
-
     def __bool__(self) -> bool:
         if self._array.size != 1:
             raise ArgumentError(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ArgumentError, ValueTypeError
-from minigrad.tape.inplace import write
+from minigrad.tape.inplace import forget_gradients, write
 from minigrad.tape.shapes import to
 from minigrad.tape.tensor import Tensor, check_differentiable
 from minigrad.types import as_dtype, shape_text
@@ -188,11 +188,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients."""
-        for p in self.parameters():
-            if set_to_none or p.grad is None:
-                p.grad = None
-            else:
-                write(p.grad, 0)
+        forget_gradients(self.parameters(), set_to_none)
 
     def to(self, *args: Any, **kwargs: Any) -> Module:
         """Floating-point parameters and buffers in another dtype. ("cpu" is the only device.)"""
