@@ -25,7 +25,7 @@ from minigrad.ops.elementwise import add, convert, sub, where
 from minigrad.session.building import as_array, building, operand
 from minigrad.session.graph_scope import Graph, GraphKeys, get_default_graph, inside_body
 from minigrad.session.open_rank import is_open, settle
-from minigrad.session.shape import TensorShape, static
+from minigrad.session.shape import TensorShape, may_be_same, static
 from minigrad.session.tensor import Constant, Initialized, Nothing, Operation, Read, Tensor, Write, the_session
 from minigrad.source import Line, user_line
 from minigrad.types import TensorType, as_dtype
@@ -171,8 +171,7 @@ class Variable(Handle):
         """The operation that stores a value, which must have the variable's type."""
         if is_open(value):
             value = settle(value, self.type, f"{type}: the value for {self.name}")
-        sizes, own = value.type.shape, self.type.shape
-        if len(sizes) != len(own) or any(n != m for n, m in zip(sizes, own, strict=True) if isinstance(n, int)):
+        if not may_be_same(value.type.shape, self.type.shape):
             raise ShapeError(
                 f"{type}: {self.name} is {self.type}, the value {value.type}: the shapes differ",
                 lines=self.snapshot.made(),

@@ -87,7 +87,7 @@ def _made(array: ndarray, dtype: Any, requires_grad: bool, who: str) -> Tensor:
 
 def rand(*size: Any, dtype: Any = None, requires_grad: bool = False, generator: Generator | None = None) -> Tensor:
     """Uniform in [0, 1)."""
-    return _made(uniform(_shape(size), 0.0, 1.0, generator), dtype, requires_grad, "rand")
+    return _made(stream(generator).random(_shape(size), np.float32), dtype, requires_grad, "rand")
 
 
 def randn(*size: Any, dtype: Any = None, requires_grad: bool = False, generator: Generator | None = None) -> Tensor:
@@ -139,12 +139,6 @@ def multinomial(
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability each element says, else 0."""
     return Tensor((stream(generator).random(input.shape) < input._array).astype(input.dtype))
-
-
-def uniform(shape: Any, low: float, high: float, generator: Generator | None = None) -> ndarray:
-    """Uniform numbers in [low, high)."""
-    drawn: ndarray = stream(generator).random(shape, np.float32)
-    return drawn * np.float32(high - low) + np.float32(low)
 
 
 RANDOM = {
