@@ -171,15 +171,12 @@ def round(x: Operand, /, decimals: int = 0) -> Any:
 around = round
 
 
-def signbit(x: Operand, /) -> Any:
-    """Is the sign negative? That of -0.0 is.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.signbit(mnp.asarray([-0.0, 0.0])).tolist()
-    [True, False]
-    """
-    x = floating(x, "signbit")
-    return e.less(e.copysign(1.0, x), 0)
+signbit = unary(
+    "signbit",
+    lambda x: e.less(e.copysign(1.0, floating(x, "signbit")), 0),
+    "Is the sign negative? That of -0.0 is.",
+    "-0.0 -> True",
+)
 
 
 def isinf(x: Operand, /) -> Any:
