@@ -89,10 +89,9 @@ class Pad(Linear):
         for n, m, lo, mid in zip(x.shape, out.shape, self.low, self.interior, strict=True):
             step = mid + 1
             first = max(0, -(lo // step))  # the first source element with a place in the output: ceil(-lo/step)
-            last = min(n, (m - 1 - lo) // step + 1)  # one past the last one
-            last = max(first, last)
+            last = max(first, min(n, (m - 1 - lo) // step + 1))  # one past the last one
             from_.append(slice(first, last))
-            into.append(slice(lo + first * step, lo + last * step if last > first else lo + first * step, step))
+            into.append(slice(lo + first * step, lo + last * step, step))
         if all(s.stop > s.start for s in from_):
             out[tuple(into)] = x[tuple(from_)]
         return out

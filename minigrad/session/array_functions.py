@@ -99,7 +99,6 @@ def expand_dims(input: Any, axis: int | None = None, name: str | None = None, di
 def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None) -> Any:
     """Without its axes of size 1, all or the named ones."""
     axes = squeeze_dims if axis is None else axis
-    axes = tuple(axes) if isinstance(axes, list) else axes
     return build(name, "Squeeze", lambda x: mnp.squeeze(x, axis=axes), input)
 
 
@@ -116,8 +115,7 @@ def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Any:
 
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
     """Reversed along axes."""
-    axes = tuple(axis) if isinstance(axis, list) else axis
-    return build(name, "ReverseV2", lambda x: mnp.flip(x, axis=axes), tensor)
+    return build(name, "ReverseV2", lambda x: mnp.flip(x, axis=axis), tensor)
 
 
 def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = None, constant_values: Any = 0) -> Any:

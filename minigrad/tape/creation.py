@@ -16,7 +16,7 @@ from minigrad.errors import MixedFrontEndsError, ValueTypeError
 from minigrad.numpy.named import F, called
 from minigrad.op import Array, Handle, ndarray
 from minigrad.source import user_place
-from minigrad.tape.shapes import to
+from minigrad.tape.shapes import sizes, to
 from minigrad.tape.tensor import Tensor, check_differentiable
 from minigrad.types import as_dtype
 
@@ -77,8 +77,7 @@ def _sized(name: str) -> Callable[..., Tensor]:
     shared = getattr(mnp, name)
 
     def function(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        shape = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
-        return _fresh(shared(tuple(shape), dtype=dtype, device=device), requires_grad, name)
+        return _fresh(shared(sizes(size), dtype=dtype, device=device), requires_grad, name)
 
     return _named(function, name, shared)
 

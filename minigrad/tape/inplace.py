@@ -18,7 +18,7 @@ from minigrad.source import UNKNOWN
 from minigrad.tape.grad_mode import GRAD
 from minigrad.tape.interpreter import TAPE
 from minigrad.tape.memory import MEMORY
-from minigrad.tape.record import Record
+from minigrad.tape.record import Record, record_of
 from minigrad.tape.tensor import Tensor
 from minigrad.tape.views import View, base_of, renew_views, write_through
 from minigrad.types import shape_text
@@ -68,8 +68,7 @@ def _take_history(x: Tensor, y: Tensor) -> None:
 def _keep_old(x: Tensor, y: Tensor, since: int) -> None:
     stack = [y._node]
     while stack:
-        key = stack.pop()
-        record = key[0] if type(key) is tuple else key
+        record = record_of(stack.pop())
         if isinstance(record, Record) and record.seq > since and record.xs is not None:
             record.xs = tuple([a.copy() if _shares(a, x._array) else a for a in record.xs])
             stack.extend(record.ins)
