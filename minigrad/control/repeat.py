@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.control.branch import column
 from minigrad.control.call import call
 from minigrad.control.loop import Scan, reorder
 from minigrad.control.transform import (
@@ -37,7 +36,7 @@ from minigrad.interpreters.build import trace
 from minigrad.op import EVALUATE, Array, Value, using
 from minigrad.ops.elementwise import convert, greater, less, mul, sin, where
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Sum, every_lane
+from minigrad.ops.movement import Sum, every_lane, pad_rank
 from minigrad.types import BOOL, FLOAT64, INT64, TensorType
 
 
@@ -157,7 +156,8 @@ def _per_lane(cond: Graph, body: Graph, consts: int) -> tuple[Graph, Graph]:
 
     def step(*args: Value) -> list[Any]:
         (going,) = run(cond, args)
-        return [where(column(going, new), new, old) for new, old in zip(run(body, args), args[consts:], strict=True)]
+        news = run(body, args)
+        return [where(pad_rank(going, v.ndim), v, old) for v, old in zip(news, args[consts:], strict=True)]
 
     return closed(any_lane, cond.in_types, cond.name), closed(step, body.in_types, body.name)
 

@@ -32,7 +32,8 @@ from minigrad.ops.elementwise import (
     sub,
     where,
 )
-from minigrad.ops.movement import Permute, Reshape, Sum, expand_to, without
+from minigrad.ops.matrices import transposed
+from minigrad.ops.movement import Reshape, Sum, expand_to, without
 from minigrad.ops.reduce import Max
 from minigrad.ops.stop import stop_gradient
 from minigrad.types import FLOAT32, INT64, DType, broadcast_shapes, is_differentiable, real_of
@@ -211,8 +212,7 @@ def attention(
     if scale is None:
         d = size_value(query, (query.ndim - 1,), real_of(query.dtype))
         scale = 1 / math.sqrt(d) if isinstance(d, int) else div(1, sqrt(d))
-    order = (*range(key.ndim - 2), key.ndim - 1, key.ndim - 2)
-    scores = matmul(mul(query, scale), Permute(order)(key))
+    scores = matmul(mul(query, scale), transposed(key))
     visible = causal_mask(scores) if causal else None
     if mask is not None:
         mask = lift(mask, "attention")

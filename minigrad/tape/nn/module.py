@@ -6,8 +6,8 @@ here walks those three dictionaries. What a layer needs beyond its arithmetic be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -57,6 +57,7 @@ class Module:
     """
 
     training: bool = True
+    _shown: ClassVar[Sequence[str]] = ()  # attributes in a layer's repr
 
     def __init__(self) -> None:
         self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _not_saved=set(), training=True)
@@ -240,7 +241,7 @@ class Module:
 
     def extra_repr(self) -> str:
         """What stands between the brackets of a layer's repr."""
-        return ""
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self._shown)
 
 
 def _joined(path: str, name: str) -> str:
