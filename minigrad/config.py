@@ -103,22 +103,18 @@ def flag(value: object) -> bool:
     raise ValueError("True or False (as text: " + ", ".join(words) + ")")
 
 
-def positive_int(value: object) -> int:
+def positive_int(value: object, least: int = 1) -> int:
     """Accept 1, 2, 3, ..."""
     if isinstance(value, str) and value.isdecimal():
         value = int(value)
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 1:
+    if isinstance(value, int) and not isinstance(value, bool) and value >= least:
         return value
-    raise ValueError("a whole number of at least 1")
+    raise ValueError(f"a whole number of at least {least}")
 
 
 def whole_number(value: object) -> int | None:
     """Accept 0, 1, 2, ... and None."""
-    if isinstance(value, str) and value.isdecimal():
-        value = int(value)
-    if value is None or (isinstance(value, int) and not isinstance(value, bool) and value >= 0):
-        return value
-    raise ValueError("a whole number of at least 0")
+    return None if value is None else positive_int(value, 0)
 
 
 def text_or_none(value: object) -> str | None:

@@ -206,12 +206,12 @@ def map_subgraphs(op: Op, f: Any) -> Op:
     return replace(op, **changed) if changed else op  # type: ignore[type-var]
 
 
-def specialize(graph: Graph, sizes: dict[str, Size]) -> Graph:
-    """The graph with symbolic dimensions replaced, in types and in the parameters of ops."""
+def renewed(graph: Graph, var: Callable[[Var], Var], op: Callable[[Op], Op]) -> Graph:
+    """The graph with a Var of its own for each, `var` of the old one, and with `op` of each op."""
     new: dict[Var, Var] = {}
 
     def renew(v: Var) -> Var:
-        new[v] = Var(substitute(v.type, sizes), v.owner, v.line, v.label)
+        new[v] = var(v)
         return new[v]
 
     def atom(a: Atom) -> Atom:
@@ -220,9 +220,18 @@ def specialize(graph: Graph, sizes: dict[str, Size]) -> Graph:
     inputs = [renew(v) for v in graph.inputs]
     nodes = []
     for n in graph.nodes:
-        ins = tuple(atom(a) for a in n.ins)
-        nodes.append(Node(specialize_op(n.op, sizes), ins, tuple(renew(v) for v in n.outs), n.line))
-    return Graph(inputs, nodes, [atom(a) for a in graph.outputs], graph.name)
+        ins = tuple(map(atom, n.ins))
+        nodes.append(Node(op(n.op), ins, tuple(map(renew, n.outs)), n.line))
+    return Graph(inputs, nodes, map(atom, graph.outputs), graph.name)
+
+
+def specialize(graph: Graph, sizes: dict[str, Size]) -> Graph:
+    """The graph with symbolic dimensions replaced, in types and in the parameters of ops."""
+
+    def var(v: Var) -> Var:
+        return Var(substitute(v.type, sizes), v.owner, v.line, v.label)
+
+    return renewed(graph, var, lambda op: specialize_op(op, sizes))
 
 
 def specialize_op(op: Op, sizes: dict[str, Size]) -> Op:

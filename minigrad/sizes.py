@@ -5,6 +5,7 @@ Floor 0.
 
 from __future__ import annotations
 
+import operator
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
@@ -209,22 +210,18 @@ def parse_size(text: str) -> Size:
             return atom() * -1
         return int(word) if word.isdigit() else Dim.symbol(word)
 
-    def product() -> Size:
+    def chain(operand: Callable[[], Size], signs: Mapping[str, Callable[[Any, Any], Size]]) -> Size:
         nonlocal token
-        value = atom()
-        while token in ("*", "//"):
+        value = operand()
+        while token in signs:
             sign, token = token, next(tokens, "")
-            right = atom()
-            value = value * right if sign == "*" else value // right
+            value = signs[sign](value, operand())
         return value
 
+    def product() -> Size:
+        return chain(atom, {"*": operator.mul, "//": operator.floordiv})
+
     def total() -> Size:
-        nonlocal token
-        value = product()
-        while token in ("+", "-"):
-            sign, token = token, next(tokens, "")
-            right = product()
-            value = value + right if sign == "+" else value - right
-        return value
+        return chain(product, {"+": operator.add, "-": operator.sub})
 
     return total()

@@ -7,6 +7,7 @@ tracing does it once per node; so a `Line` keeps file and number and reads the t
 
 from __future__ import annotations
 
+import contextlib
 import linecache
 import os
 import sys
@@ -17,8 +18,8 @@ from typing import TypeAlias
 
 import numpy
 
-# NumPy calls back into us (np.mean of a list of tensors): its frames are no more the user's than ours.
-_NUMPY = os.path.dirname(os.path.abspath(numpy.__file__)) + os.sep
+# NumPy calls back into us (np.mean of a list of tensors), and contextlib runs ours: no more the user's than we are.
+_PASSED = (os.path.dirname(os.path.abspath(numpy.__file__)) + os.sep, os.path.abspath(contextlib.__file__))
 _HOUSE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 # Models shipped with `minigrad compare` play the user's part, so their lines are worth showing.
 _GUESTS = (os.path.join(_HOUSE, "compare", "models"),)
@@ -124,7 +125,7 @@ def _is_ours(filename: str) -> bool:
     path = os.path.abspath(filename)
     if filename.startswith(("<frozen", "<minigrad")):
         return True
-    return path.startswith((_HOUSE, _NUMPY)) and not path.startswith(_GUESTS)
+    return path.startswith((_HOUSE, *_PASSED)) and not path.startswith(_GUESTS)
 
 
 def _short(filename: str) -> str:

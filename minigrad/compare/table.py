@@ -25,16 +25,12 @@ def seconds(t: float | None) -> str:
     return f"{t / 1e-6:.2f} µs"
 
 
+def shown(x: float | None, layout: str) -> str:
+    return "–" if x is None else format(x, layout)
+
+
 def memory(n: int | None) -> str:
     return "–" if n is None else f"{n / 2**20:.1f} MiB"
-
-
-def number(x: float | None) -> str:
-    return "–" if x is None else f"{x:.1e}"
-
-
-def count(n: int | None) -> str:
-    return "–" if n is None else f"{n:,}"
 
 
 def steady(r: Result) -> str:
@@ -48,19 +44,23 @@ COLUMNS: list[tuple[str, str, Any]] = [
     ("execution model", "front-end and how it is used", lambda r: r.name),
     ("backend", "what runs the ops", lambda r: r.backend),
     ("graph exists", "when there is a graph", lambda r: r.when),
-    ("nodes", "nodes the compiler was given: forward, backward and update", lambda r: count(r.nodes)),
-    ("kernels", "calls left after its passes", lambda r: count(r.kernels)),
+    ("nodes", "nodes the compiler was given: forward, backward and update", lambda r: shown(r.nodes, ",")),
+    ("kernels", "calls left after its passes", lambda r: shown(r.kernels, ",")),
     ("build/trace", "time to make the graph", lambda r: seconds(r.spent("build") + r.spent("trace") or None)),
     ("compile", "time from graph to something that runs", lambda r: seconds(r.spent("compile") or None)),
     ("first step", "from data to the first step taken, all included", lambda r: seconds(r.first_step)),
     ("steady step", "median ± half the interquartile range", steady),
     ("peak memory", "most allocated at a time during a step", lambda r: memory(r.peak_memory)),
-    ("final loss", "nats per character", lambda r: "–" if r.final_loss is None else f"{r.final_loss:.6f}"),
-    ("grad vs ref", "largest difference from the first row's gradient, relative", lambda r: number(r.gradient_error)),
+    ("final loss", "nats per character", lambda r: shown(r.final_loss, ".6f")),
+    (
+        "grad vs ref",
+        "largest difference from the first row's gradient, relative",
+        lambda r: shown(r.gradient_error, ".1e"),
+    ),
     (
         "vs differences",
         "slope along a random direction against finite differences in float64, relative",
-        lambda r: number(r.difference_error),
+        lambda r: shown(r.difference_error, ".1e"),
     ),
 ]
 

@@ -29,7 +29,7 @@ from minigrad.interpreters.build import trace
 from minigrad.op import Value
 from minigrad.ops.elementwise import convert, less_equal, mul, sin, where
 from minigrad.ops.kinds import Draw, Samples, zeros
-from minigrad.ops.movement import Reshape
+from minigrad.ops.movement import pad_rank
 from minigrad.types import BOOL, FLOAT64, INT64, TensorType
 
 
@@ -79,7 +79,7 @@ class Cond(Holding):
         chosen = results[-1]
         for k in range(len(results) - 2, -1, -1):
             here = less_equal(index, k)  # the index is clamped: the last branch takes what is left
-            chosen = [where(column(here, a), a, b) for a, b in zip(results[k], chosen, strict=True)]
+            chosen = [where(pad_rank(here, a.ndim), a, b) for a, b in zip(results[k], chosen, strict=True)]
         return tuple(chosen)
 
     @classmethod
@@ -92,11 +92,6 @@ class Cond(Holding):
         ]
         yield cls(tuple(graphs)), (Draw((), "int64", (-1, 3)), Draw((2,)), Draw(()))
         yield cls(tuple(graphs[:1])), (Draw((), "int32", (0, 0)), Draw((2,)), Draw(()))
-
-
-def column(lane: Any, x: Any) -> Any:
-    """A value per lane, [b], shaped to choose between rows of x: [b, 1, ...]."""
-    return lane if x.ndim == 1 else Reshape((*lane.shape, *(1,) * (x.ndim - 1)))(lane)
 
 
 def _both_ways(branches: Sequence[Graph], wanted: Mask) -> tuple[tuple[Graph, ...], tuple[Graph, ...]]:

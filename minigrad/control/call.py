@@ -34,8 +34,31 @@ Run = Callable[[Sequence[Any]], Sequence[Any]]  # arrays in, arrays out
 Compiler = Callable[[Graph], Run]
 
 
+class Called(Applied):
+    """The graph, applied, and nothing said of its derivative. `like` is the same of a graph derived from it."""
+
+    def like(self, graph: Graph) -> Op:
+        raise NotImplementedError(f"{type(self).__name__} defines no like()")
+
+    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
+        dotted = tuple(d is not None for d in dots)
+        graph, has = jvp_graph(self.graph, dotted)
+        return place(has, self.like(graph)(*xs, *pick(dotted, dots))[len(y) :])
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        return self.like(batch_all(self.graph, tuple(mapped), size))(*xs)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        of: Any = cls
+        types = [TensorType((2, 3), FLOAT64), TensorType((3,), FLOAT64), TensorType((), INT64)]
+        graph = closed(lambda x, k, n: [mul(sin(x), k), mul(n, n), mul(k, k)], types, "f")
+        yield of(graph), (Draw((2, 3)), Draw((3,)), Draw((), "int64"))
+        yield of(closed(lambda x: [x, sin(x)], [TensorType((0,), FLOAT64)], "g")), (Draw((0,)),)
+
+
 @dataclass(frozen=True)
-class Call(Applied):
+class Call(Called):
     """The graph, applied. With a compiler it runs compiled, and so do the graphs its rules derive from it."""
 
     graph: Graph
@@ -45,6 +68,9 @@ class Call(Applied):
     def parameters(self) -> dict[str, Any]:
         return {"graph": self.graph}
 
+    def like(self, graph: Graph) -> Call:
+        return call(graph, self.compiler)
+
     def impl(self, *arrays: Any) -> Sequence[Any]:
         if self.compiler is None:
             return evaluate(self.graph, arrays)
@@ -52,30 +78,18 @@ class Call(Applied):
             self._compiled.append(self.compiler(self.graph))
         return self._compiled[0](arrays)
 
-    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
-        dotted = tuple(d is not None for d in dots)
-        graph, has = jvp_graph(self.graph, dotted)
-        return place(has, call(graph, self.compiler)(*xs, *pick(dotted, dots))[len(y) :])
-
     def pullback(self, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
         lin = linearize(self.graph, tuple(wanted))
         m = len(self.graph.outputs)
-        results = call(lin.there, self.compiler)(*xs)
+        results = self.like(lin.there)(*xs)
         ys, saved = results[:m], results[m:]
 
         def pull(y_bars: Sequence[Any]) -> list[Any]:
             bars = filled(y_bars, self.graph.out_types)
             given = pick(differentiable(self.graph.out_types), bars)
-            return place(wanted, call(lin.back, self.compiler)(*(xs[k] for k in lin.kept), *saved, *given))
+            return place(wanted, self.like(lin.back)(*(xs[k] for k in lin.kept), *saved, *given))
 
         return tuple(ys), pull
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return call(batch_all(self.graph, tuple(mapped), size), self.compiler)(*xs)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        yield from _samples(cls)
 
 
 @lru_cache(maxsize=1024)
@@ -85,31 +99,15 @@ def call(graph: Graph, compiler: Compiler | None = None) -> Call:
 
 
 @dataclass(frozen=True)
-class Checkpoint(Applied):
+class Checkpoint(Called):
     """The graph, applied; on the way back its intermediates are computed again instead of having been kept."""
 
     graph: Graph
 
-    def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
-        dotted = tuple(d is not None for d in dots)
-        graph, has = jvp_graph(self.graph, dotted)
-        return place(has, Checkpoint(graph)(*xs, *pick(dotted, dots))[len(y) :])
+    def like(self, graph: Graph) -> Checkpoint:
+        return Checkpoint(graph)
 
     def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
         m = len(self.graph.outputs)
         given = pick(differentiable(self.graph.out_types), filled(y_bar, self.graph.out_types))
         return place(wanted, Checkpoint(vjp_graph(self.graph, tuple(wanted)))(*xs, *given)[m:])
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return Checkpoint(batch_all(self.graph, tuple(mapped), size))(*xs)
-
-    @classmethod
-    def samples(cls) -> Samples:
-        yield from _samples(cls)
-
-
-def _samples(op: Callable[[Graph], Op]) -> Samples:
-    types = [TensorType((2, 3), FLOAT64), TensorType((3,), FLOAT64), TensorType((), INT64)]
-    graph = closed(lambda x, k, n: [mul(sin(x), k), mul(n, n), mul(k, k)], types, "f")
-    yield op(graph), (Draw((2, 3)), Draw((3,)), Draw((), "int64"))
-    yield op(closed(lambda x: [x, sin(x)], [TensorType((0,), FLOAT64)], "g")), (Draw((0,)),)

@@ -15,7 +15,7 @@ from minigrad.graph import Graph, LazyGraph
 from minigrad.op import Value
 from minigrad.ops.elementwise import cos, mul, sin
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand
+from minigrad.ops.movement import every_lane
 from minigrad.types import FLOAT64, TensorType
 
 Rule = Graph | LazyGraph
@@ -50,11 +50,9 @@ class CustomJvp(Applied):
         return place(differentiable(self.graph.out_types), y_dots)
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        lanes = tuple(mapped)
         # tangents of unmapped operands may differ between lanes too: in the rule every operand is mapped
-        graph = batch_all(self.graph, (True,) * len(lanes), size)
-        whole = [_mapped(x, m, size) for x, m in zip(xs, lanes, strict=True)]
-        return CustomJvp(graph, _over_lanes(self.rule, size))(*whole)
+        graph = batch_all(self.graph, (True,) * len(mapped), size)
+        return CustomJvp(graph, _over_lanes(self.rule, size))(*every_lane(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:
@@ -91,7 +89,7 @@ class CustomVjp(Applied):
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         graph = batch_all(self.graph, (True,) * len(mapped), size)
         rules = _over_lanes(self.there, size), _over_lanes(self.back, size)
-        return CustomVjp(graph, *rules)(*[_mapped(x, m, size) for x, m in zip(xs, mapped, strict=True)])
+        return CustomVjp(graph, *rules)(*every_lane(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:
@@ -100,7 +98,3 @@ class CustomVjp(Applied):
         there = closed(lambda x, k: [mul(sin(x), k), x, k], [t, t], "there")
         back = closed(lambda x, k, y_bar: [mul(mul(cos(x), k), y_bar), mul(sin(x), y_bar)], [t, t, t], "back")
         yield cls(graph, there, back), (Draw((2,)), Draw((2,)))
-
-
-def _mapped(x: Value, is_mapped: bool, size: int) -> Any:
-    return x if is_mapped else Expand((size, *x.shape))(x)

@@ -22,6 +22,7 @@ from minigrad.control.transform import (
     pick,
     place,
     reached_carries,
+    spread,
 )
 from minigrad.errors import ShapeError
 from minigrad.frozen import dataclass
@@ -29,8 +30,9 @@ from minigrad.graph import Graph, run
 from minigrad.interpreters.build import trace
 from minigrad.op import Value
 from minigrad.ops.elementwise import add, mul, sin
+from minigrad.ops.gather import moved
 from minigrad.ops.kinds import Draw, Samples, zeros
-from minigrad.ops.movement import Expand, Permute
+from minigrad.ops.movement import every_lane
 from minigrad.types import FLOAT64, INT64, TensorType
 
 
@@ -114,12 +116,11 @@ class Scan(Holding):
             if has[:c] == grown[k : k + c]:
                 break
             grown = (*grown[:k], *has[:c], *grown[k + c :])
-        lanes = [x if m or not g else Expand((size, *x.shape))(x) for x, m, g in zip(xs, mapped, grown, strict=True)]
+        lanes = spread(xs, mapped, grown, size)
         # [b, t, ...] -> [t, b, ...]: steps are sliced along axis 0
-        ins = [swap(x) if i >= k + c and m else x for i, (x, m) in enumerate(zip(lanes, mapped, strict=True))]
+        ins = [moved(x, 0, 1) if i >= k + c and m else x for i, (x, m) in enumerate(zip(lanes, mapped, strict=True))]
         outs = Scan(body, self.length, k, c, self.reverse)(*ins)
-        carry = [y if m else Expand((size, *y.shape))(y) for y, m in zip(outs[:c], has[:c], strict=True)]
-        return (*carry, *map(swap, outs[c:]))
+        return (*every_lane(outs[:c], has[:c], size), *(moved(y, 0, 1) for y in outs[c:]))
 
     @classmethod
     def samples(cls) -> Samples:
@@ -134,11 +135,6 @@ class Scan(Holding):
             yield cls(body, length, 1, 2, reverse), (Draw((2,)), Draw((2,)), Draw((), "int64"), Draw((length, 2)))
         total = closed(lambda c, x: [c + mul(x, x), c], [one, one], "total")
         yield cls(total, 3, 0, 1), (Draw((2,)), Draw((3, 2)))
-
-
-def swap(x: Any) -> Any:
-    """Axes 0 and 1 exchanged."""
-    return Permute((1, 0, *range(2, x.ndim)))(x)
 
 
 def reorder(graph: Graph, inputs: Sequence[int], outputs: Sequence[int]) -> Graph:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from minigrad.control.branch import column
 from minigrad.control.call import call
 from minigrad.control.loop import Scan, reorder
 from minigrad.control.transform import (
@@ -26,6 +25,7 @@ from minigrad.control.transform import (
     pick,
     place,
     reached_carries,
+    spread,
     unify,
 )
 from minigrad.errors import ConcretizationError, ShapeError
@@ -36,7 +36,7 @@ from minigrad.interpreters.build import trace
 from minigrad.op import EVALUATE, Array, Value, using
 from minigrad.ops.elementwise import convert, greater, less, mul, sin, where
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand, Sum
+from minigrad.ops.movement import Sum, every_lane, pad_rank
 from minigrad.types import BOOL, FLOAT64, INT64, TensorType
 
 
@@ -87,8 +87,8 @@ class While(Holding):
 
     def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
         loop, grown = _over_lanes(self, tuple(mapped), size)
-        outs = loop(*_lanes(xs, mapped, grown, size))
-        return tuple(_lanes(outs, grown[self.consts :], (True,) * len(outs), size))
+        outs = loop(*spread(xs, mapped, grown, size))
+        return tuple(every_lane(outs, grown[self.consts :], size))
 
     @classmethod
     def samples(cls) -> Samples:
@@ -148,11 +148,6 @@ def _over_lanes(op: While, mapped: Mask, size: int) -> tuple[While, Mask]:
     return While(cond, body, k, op.bound), grown
 
 
-def _lanes(xs: Sequence[Any], mapped: Sequence[bool], grown: Sequence[bool], size: int) -> list[Any]:
-    """Those of xs that are to have lanes and have none, repeated."""
-    return [x if m or not g else Expand((size, *x.shape))(x) for x, m, g in zip(xs, mapped, grown, strict=True)]
-
-
 def _per_lane(cond: Graph, body: Graph, consts: int) -> tuple[Graph, Graph]:
     """Go on while any lane goes on; a lane that is done keeps its carry."""
 
@@ -161,7 +156,8 @@ def _per_lane(cond: Graph, body: Graph, consts: int) -> tuple[Graph, Graph]:
 
     def step(*args: Value) -> list[Any]:
         (going,) = run(cond, args)
-        return [where(column(going, new), new, old) for new, old in zip(run(body, args), args[consts:], strict=True)]
+        news = run(body, args)
+        return [where(pad_rank(going, v.ndim), v, old) for v, old in zip(news, args[consts:], strict=True)]
 
     return closed(any_lane, cond.in_types, cond.name), closed(step, body.in_types, body.name)
 
@@ -265,7 +261,7 @@ class WhileBack(Holding):
         n, k = len(self.body.inputs), self.consts
         of_lanes = tuple(m or w or i >= k for i, (m, w) in enumerate(zip(mapped[:n], self.wanted, strict=True)))
         loop, grown = _over_lanes(While(self.cond, self.body, k), of_lanes, size)
-        lanes = _lanes(xs, mapped, (*grown, *(True,) * (len(xs) - n)), size)
+        lanes = spread(xs, mapped, (*grown, *(True,) * (len(xs) - n)), size)
         return WhileBack(loop.cond, loop.body, k, self.wanted)(*lanes)
 
     @classmethod

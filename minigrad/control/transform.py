@@ -12,7 +12,7 @@ from typing import Any
 from minigrad.control.plan import plan_of
 from minigrad.errors import ShapeError
 from minigrad.frozen import dataclass
-from minigrad.graph import Atom, Const, Graph, Node, Var, live, run, subgraphs
+from minigrad.graph import Graph, Var, live, renewed, run, subgraphs
 from minigrad.interpreters import batch, forward, reverse
 from minigrad.interpreters.build import trace
 from minigrad.op import EVALUATE, Op, Value, ndarray, using
@@ -77,6 +77,11 @@ def place(mask: Sequence[bool], xs: Sequence[Any], other: Sequence[Any] | None =
     return [next(given) if m else o for m, o in zip(mask, rest, strict=True)]
 
 
+def spread(xs: Sequence[Any], mapped: Sequence[bool], wanted: Sequence[bool], size: int) -> list[Any]:
+    """Those of xs that are to have lanes and have none, repeated."""
+    return [x if m or not w else Expand((size, *x.shape))(x) for x, m, w in zip(xs, mapped, wanted, strict=True)]
+
+
 def filled(bars: Sequence[Any], types: Sequence[TensorType]) -> list[Any]:
     """(Co)tangents with zeros in place of None."""
     return [zeros(t) if b is None else b for b, t in zip(bars, types, strict=True)]
@@ -108,7 +113,7 @@ def batch_graph(graph: Graph, mapped: Mask, size: int, force: Mask | None = None
         ys = batch.lanes(lambda *xs: run(graph, xs), args, mapped, size)
         for i, (_, is_mapped) in enumerate(ys):
             has[i] = is_mapped or (force is not None and force[i])
-        return [y if m or not h else Expand((size, *y.shape))(y) for (y, m), h in zip(ys, has, strict=True)]
+        return spread([y for y, _ in ys], [m for _, m in ys], has, size)
 
     types = [TensorType((size, *t.shape), t.dtype) if m else t for t, m in zip(graph.in_types, mapped, strict=True)]
     made = closed(f, types, graph.name + "_lanes")
@@ -192,24 +197,9 @@ def linearize(graph: Graph, wanted: Mask) -> Linearized:
     inputs = set(xs)
     saved = [v for v in crossing if v not in inputs]
     there = Graph(xs, live(early_nodes, [*ys, *saved]), [*ys, *saved], graph.name + "_there")
-    back = _renamed([*(xs[k] for k in kept), *saved, *y_bars], late_nodes, x_bars, graph.name + "_back")
-    return Linearized(there, back, kept)
-
-
-def _renamed(inputs: Sequence[Var], nodes: Sequence[Node], outputs: Sequence[Atom], name: str) -> Graph:
-    """A graph of its own: no Var is shared with the graph it was cut from."""
-    new: dict[Any, Var] = {}
-
-    def renew(v: Var) -> Var:
-        new[v] = Var(v.type, None, v.line, v.label)
-        return new[v]
-
-    fresh = [renew(v) for v in inputs]
-    made = [
-        Node(n.op, tuple(a if isinstance(a, Const) else new[a] for a in n.ins), tuple(map(renew, n.outs)), n.line)
-        for n in nodes
-    ]
-    return Graph(fresh, made, [a if isinstance(a, Const) else new[a] for a in outputs], name)
+    back = Graph([*(xs[k] for k in kept), *saved, *y_bars], late_nodes, x_bars, graph.name + "_back")
+    # no Var is shared with the graph it was cut from
+    return Linearized(there, renewed(back, lambda v: Var(v.type, None, v.line, v.label), lambda op: op), kept)
 
 
 def evaluate(graph: Graph, arrays: Sequence[ndarray]) -> list[Any]:

@@ -11,7 +11,7 @@ from typing import Any
 from minigrad.errors import ConcretizationError, ShapeError
 from minigrad.op import Interpreter, Op, Operand, Value, explain, interpreter, lift, ndarray, using
 from minigrad.ops.effects import each_lane
-from minigrad.ops.movement import Expand, Reshape
+from minigrad.ops.movement import Reshape, every_lane
 from minigrad.ops.pieces import Concatenate
 from minigrad.source import Line, user_line
 from minigrad.types import DType, Shape, TensorType
@@ -113,4 +113,4 @@ def batched(
 ) -> list[Any]:
     """The outputs of a flat f over `size` lanes, each with its lanes along axis 0; an unmapped output is repeated."""
     ys = lanes(f, xs, mapped, size, axis_name)
-    return [y if is_mapped else Expand((size, *y.shape))(y) for y, is_mapped in ys]
+    return every_lane([y for y, _ in ys], [m for _, m in ys], size)

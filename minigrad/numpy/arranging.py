@@ -6,39 +6,23 @@ Floor 5. Movement, and one running product.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.numpy.joining import concat, split
 from minigrad.numpy.linear_algebra import diag
 from minigrad.numpy.manipulation import atleast_1d, flip, moveaxis, ravel, swapaxes
-from minigrad.numpy.named import named
+from minigrad.numpy.named import OF_ARRAY, named, unary
 from minigrad.op import Operand, lift
 from minigrad.ops.axes import axis_of, python_number
 from minigrad.ops.cumulative import CumProd
 from minigrad.ops.movement import Reshape, expand_to, full
 from minigrad.ops.pieces import Concatenate
 
-
 # ── turned ───────────────────────────────────────────────────────────────────────────────────────
-def fliplr(x: Operand, /) -> Any:
-    """Reversed along the second axis.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fliplr(mnp.asarray([[1, 2]])).tolist()
-    [[2, 1]]
-    """
-    return flip(x, axis=1)
-
-
-def flipud(x: Operand, /) -> Any:
-    """Reversed along the first axis.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.flipud(mnp.asarray([1, 2])).tolist()
-    [2, 1]
-    """
-    return flip(x, axis=0)
+fliplr = unary("fliplr", partial(flip, axis=1), "Reversed along the second axis.", "[[1, 2]] -> [[2, 1]]", OF_ARRAY)
+flipud = unary("flipud", partial(flip, axis=0), "Reversed along the first axis.", "[1, 2] -> [2, 1]", OF_ARRAY)
 
 
 def rot90(x: Operand, /, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:

@@ -19,9 +19,8 @@ from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops import axes, movement
 from minigrad.ops.elementwise import add, convert, div, mul, sub, where
 from minigrad.ops.movement import Expand, Reshape
+from minigrad.ops.weak import JOINS, weak_dtype
 from minigrad.types import FLOAT32, INT64, Dim, DType, as_dtype, promote
-
-_SCALARS = (builtins.bool, int, float, complex)
 
 
 # ── from a shape ─────────────────────────────────────────────────────────────────────────────────
@@ -59,7 +58,7 @@ def full(shape: Any, fill_value: Operand, dtype: Any = None, *, device: Any = No
     """
     check_device("full", device)
     shape = shape_of("full", shape)
-    if type(fill_value) in _SCALARS:
+    if type(fill_value) in JOINS:
         return _constant(shape, fill_value, as_dtype(dtype or type(fill_value)))
     x = lift(fill_value, "full")
     return movement.expand_to(x if dtype is None else convert(x, as_dtype(dtype)), shape)
@@ -109,7 +108,7 @@ def full_like(x: Operand, /, fill_value: Operand, dtype: Any = None, *, device: 
     check_device("full_like", device)
     x = lift(x, "full_like")
     found = as_dtype(dtype) if dtype is not None else x.dtype
-    if type(fill_value) in _SCALARS:
+    if type(fill_value) in JOINS:
         return axes.full_like(x, _fitting("full_like", fill_value, found).item(), found)
     return movement.expand_to(convert(lift(fill_value, "full_like"), found), x.shape)
 
@@ -146,11 +145,7 @@ def arange(start: Any, /, stop: Any = None, step: Any = 1, *, dtype: Any = None,
         raise ArgumentError(f"arange: takes real numbers, got {', '.join(map(str, ends))}")
     if ends[2] == 0:
         raise ArgumentError("arange: the step is 0")
-    found = (
-        as_dtype(dtype)
-        if dtype is not None
-        else promote(*[t if t in _SCALARS else lift(x).dtype for x, t in zip(ends, map(type, ends), strict=True)])
-    )
+    found = as_dtype(dtype) if dtype is not None else promote(*[weak_dtype(x, "arange") for x in ends])
     size = builtins.max(0, math.ceil((ends[1] - ends[0]) / ends[2]))
     if all(type(x) is int for x in ends):
         size = len(range(*ends))  # exact for integers beyond 2**53
@@ -183,12 +178,11 @@ def linspace(
         gaps = num - 1 if endpoint else num
         step = div(sub(stop, start), gaps) if gaps > 0 else lift(math.nan)
         return linspace(start, stop, num, dtype=dtype, endpoint=endpoint), step
-    if type(start) in _SCALARS and type(stop) in _SCALARS:
+    if type(start) in JOINS and type(stop) in JOINS:
         found = as_dtype(dtype) if dtype is not None else promote(float, type(start), type(stop))
         return Array(np.linspace(start, stop, num, endpoint=endpoint).astype(found))
     fraction = np.arange(num) / builtins.max(num - 1 if endpoint else num, 1)
-    dtypes = [type(x) if type(x) in _SCALARS else lift(x).dtype for x in (start, stop)]
-    found = promote(float, *dtypes)
+    found = promote(float, *[weak_dtype(x, "linspace") for x in (start, stop)])
     rank = builtins.max(lift(start).ndim, lift(stop).ndim)
     ramp = Array(fraction.astype(found).reshape(num, *[1] * rank))  # the new axis is the first
     y = add(mul(start, sub(1, ramp)), mul(stop, ramp))

@@ -15,6 +15,7 @@ from minigrad.errors import ArgumentError, DtypeError
 from minigrad.frozen import dataclass
 from minigrad.op import Operand, lift
 from minigrad.ops.elementwise import convert
+from minigrad.ops.weak import JOINS, weak_dtype
 from minigrad.types import FLOAT32, INT64, LONG, DType, as_dtype, complex_of, promote
 
 pi, e, inf, nan = math.pi, math.e, math.inf, math.nan
@@ -79,11 +80,7 @@ def result_type(*arrays_and_dtypes: Any) -> DType:
 
 
 def _weak(x: Any) -> Any:
-    if type(x) in (int, float, complex) or x is True or x is False:
-        return type(x)
-    if _is_dtype(x):
-        return as_dtype(x)
-    return lift(x, "result_type").dtype
+    return as_dtype(x) if type(x) not in JOINS and _is_dtype(x) else weak_dtype(x, "result_type")
 
 
 def can_cast(from_: Any, to: Any, /) -> Any:

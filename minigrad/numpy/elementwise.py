@@ -171,15 +171,12 @@ def round(x: Operand, /, decimals: int = 0) -> Any:
 around = round
 
 
-def signbit(x: Operand, /) -> Any:
-    """Is the sign negative? That of -0.0 is.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.signbit(mnp.asarray([-0.0, 0.0])).tolist()
-    [True, False]
-    """
-    x = floating(x, "signbit")
-    return e.less(e.copysign(1.0, x), 0)
+signbit = unary(
+    "signbit",
+    lambda x: e.less(e.copysign(1.0, floating(x, "signbit")), 0),
+    "Is the sign negative? That of -0.0 is.",
+    "-0.0 -> True",
+)
 
 
 def isinf(x: Operand, /) -> Any:
@@ -202,24 +199,13 @@ def truth(x: Operand, who: str) -> Any:
     return x if x.dtype == BOOL else e.not_equal(x, 0)
 
 
-logical_and = binary(
-    "logical_and",
-    lambda a, b: e.and_(truth(a, "logical_and"), truth(b, "logical_and")),
-    "Are both true?",
-    "True, 0 -> False",
-)
-logical_or = binary(
-    "logical_or",
-    lambda a, b: e.or_(truth(a, "logical_or"), truth(b, "logical_or")),
-    "Is either true?",
-    "True, 0 -> True",
-)
-logical_xor = binary(
-    "logical_xor",
-    lambda a, b: e.xor(truth(a, "logical_xor"), truth(b, "logical_xor")),
-    "Is exactly one of them true?",
-    "True, 1 -> False",
-)
+def _of_truths(name: str, op: e.Row, doc: str, example: str) -> Any:
+    return binary(name, lambda a, b: op(truth(a, name), truth(b, name)), doc, example)
+
+
+logical_and = _of_truths("logical_and", e.and_, "Are both true?", "True, 0 -> False")
+logical_or = _of_truths("logical_or", e.or_, "Is either true?", "True, 0 -> True")
+logical_xor = _of_truths("logical_xor", e.xor, "Is exactly one of them true?", "True, 1 -> False")
 logical_not = unary("logical_not", lambda x: e.not_(truth(x, "logical_not")), "Is it false?", "0 -> True")
 
 

@@ -18,18 +18,15 @@ from minigrad.ops.composite import floating
 LOG_2 = math.log(2)
 
 degrees, radians = rad2deg, deg2rad
-fmax = binary(
-    "fmax",
-    lambda a, b: e.where(e.isnan(a), b, e.where(e.isnan(b), a, e.max_(a, b))),
-    "The larger of x1 and x2; a nan loses. A tie shares the gradient.",
-    "mnp.nan, 1.0 -> 1.0",
-)
-fmin = binary(
-    "fmin",
-    lambda a, b: e.where(e.isnan(a), b, e.where(e.isnan(b), a, e.min_(a, b))),
-    "The smaller of x1 and x2; a nan loses. A tie shares the gradient.",
-    "mnp.nan, 1.0 -> 1.0",
-)
+
+
+def _present(name: str, op: e.Row, doc: str) -> Any:
+    """The public function of an extreme in which a nan loses."""
+    f = lambda a, b: e.where(e.isnan(a), b, e.where(e.isnan(b), a, op(a, b)))
+    return binary(name, f, f"{doc} of x1 and x2; a nan loses. A tie shares the gradient.", "mnp.nan, 1.0 -> 1.0")
+
+
+fmax, fmin = _present("fmax", e.max_, "The larger"), _present("fmin", e.min_, "The smaller")
 logaddexp2 = binary(
     "logaddexp2",
     lambda a, b: e.div(e.logaddexp(*[e.mul(x, LOG_2) for x in e.logaddexp.coerce((a, b))]), LOG_2),

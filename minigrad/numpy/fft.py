@@ -63,27 +63,18 @@ def _scaled(y: Any, scale: float) -> Any:
     return y if scale == 1 else mul(y, scale)
 
 
-def _complex(who: str, x: Operand, n: int | None, axis: int, norm: str | None, inverse: bool) -> Any:
-    x = floating(x, who)
-    place = axis_of(who, axis, x)
-    n = operator.index(x.shape[place]) if n is None else n
-    y = Fft(place, inverse)(_fitted(who, x, n, place))
+def _complex(who: str, x: Any, n: int, axis: int, norm: str | None, inverse: bool) -> Any:
+    y = Fft(axis, inverse)(_fitted(who, x, n, axis))
     return _scaled(y, _scale(who, norm, n, inverse))
 
 
-def _to_real(who: str, x: Operand, n: int | None, axis: int, norm: str | None, inverse: bool) -> Any:
-    x = floating(x, who)
-    place = axis_of(who, axis, x)
-    n = 2 * (operator.index(x.shape[place]) - 1) if n is None else n
-    y = Irfft(place, n)(_fitted(who, x if inverse else conj(x), n // 2 + 1 if n > 0 else n, place))
+def _to_real(who: str, x: Any, n: int, axis: int, norm: str | None, inverse: bool) -> Any:
+    y = Irfft(axis, n)(_fitted(who, x if inverse else conj(x), n // 2 + 1 if n > 0 else n, axis))
     return _scaled(y, _scale(who, norm, n, True) if inverse else n * _scale(who, norm, n, False))
 
 
-def _from_real(who: str, x: Operand, n: int | None, axis: int, norm: str | None, inverse: bool) -> Any:
-    x = floating(x, who)
-    place = axis_of(who, axis, x)
-    n = operator.index(x.shape[place]) if n is None else n
-    y = Rfft(place)(_fitted(who, x, n, place))
+def _from_real(who: str, x: Any, n: int, axis: int, norm: str | None, inverse: bool) -> Any:
+    y = Rfft(axis)(_fitted(who, x, n, axis))
     if not inverse:
         return _scaled(y, _scale(who, norm, n, False))
     return _scaled(conj(y), _scale(who, norm, n, True) / n)
@@ -101,14 +92,22 @@ def _over_axes(who: str, x: Any, s: Any, axes: Any) -> list[tuple[int | None, in
     return list(zip(sizes, places, strict=True))
 
 
+OF_AN_ARRAY, OF_ONES = "mnp.fft.{name}(mnp.asarray({call})).tolist()", "mnp.fft.{name}(mnp.ones({call})).tolist()"
+
+
 # ── one axis ─────────────────────────────────────────────────────────────────────────────────────
 def _along(name: str, transform: Callable[..., Any], inverse: bool, doc: str, example: str) -> Callable[..., Any]:
     """The public function of a transform along one axis."""
 
     def function(x: Operand, /, n: int | None = None, axis: int = -1, *, norm: str | None = "backward") -> Any:
-        return transform(name, x, n, axis, norm, inverse)
+        x = floating(x, name)
+        place = axis_of(name, axis, x)
+        if n is None:
+            size = operator.index(x.shape[place])
+            n = 2 * (size - 1) if transform is _to_real else size
+        return transform(name, x, n, place, norm, inverse)
 
-    return named(function, name, doc, example, "mnp.fft.{name}(mnp.asarray({call})).tolist()")
+    return named(function, name, doc, example, OF_AN_ARRAY)
 
 
 fft = _along(
@@ -151,63 +150,52 @@ ihfft = _along(
 
 
 # ── several axes ─────────────────────────────────────────────────────────────────────────────────
-OF_ONES = "mnp.fft.{name}(mnp.ones({call})).tolist()"
+def _each(
+    name: str, one: Callable[..., Any], last: Callable[..., Any], doc: str, example: str, form: str = OF_ONES
+) -> Callable[..., Any]:
+    """The public function of the transform `one` along each of several axes, and of `last` along the last of them.
 
-
-def _each(name: str, one: Callable[..., Any], doc: str, example: str) -> Callable[..., Any]:
-    """The public function of the same transform along each of several axes."""
+    That to real numbers comes after the others, all others first.
+    """
 
     def function(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
         y = floating(x, name)
-        for n, axis in _over_axes(name, y, s, axes):
-            y = one(y, n=n, axis=axis, norm=norm)
+        steps = [(one, n, axis) for n, axis in _over_axes(name, y, s, axes)]
+        if last is not one:
+            if not steps:
+                raise ArgumentError(f"{name}: no axis of {y.type} to transform")
+            final = (last, *steps.pop()[1:])
+            steps = [*steps, final] if last is irfft else [final, *steps]
+        for transform, n, axis in steps:
+            y = transform(y, n=n, axis=axis, norm=norm)
         return y
 
-    return named(function, name, doc, example, OF_ONES)
+    return named(function, name, doc, example, form)
 
 
 fftn = _each(
     "fftn",
     fft,
+    fft,
     "`fft` along several axes (None: all, or as many last ones as `s` has sizes).",
     "(2, 2) -> [[(4+0j), 0j], [0j, 0j]]",
 )
-ifftn = _each("ifftn", ifft, "The inverse of `fftn`.", "(2, 2) -> [[(1+0j), 0j], [0j, 0j]]")
-
-
-def rfftn(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
-    """`rfft` along the last of several axes, then `fft` along the others.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.rfftn(mnp.ones((2, 2))).tolist()
-    [[(4+0j), 0j], [0j, 0j]]
-    """
-    y = floating(x, "rfftn")
-    pairs = _over_axes("rfftn", y, s, axes)
-    if not pairs:
-        raise ArgumentError(f"rfftn: no axis of {y.type} to transform")
-    n, axis = pairs.pop()
-    y = rfft(y, n=n, axis=axis, norm=norm)
-    for n, axis in pairs:
-        y = fft(y, n=n, axis=axis, norm=norm)
-    return y
-
-
-def irfftn(x: Operand, /, s: Any = None, axes: Any = None, *, norm: str | None = "backward") -> Any:
-    """The inverse of `rfftn`; the size along the last axis is even unless `s` gives it.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.fft.irfftn(mnp.asarray([[4.0, 0.0], [0.0, 0.0]])).tolist()
-    [[1.0, 1.0], [1.0, 1.0]]
-    """
-    y = floating(x, "irfftn")
-    pairs = _over_axes("irfftn", y, s, axes)
-    if not pairs:
-        raise ArgumentError(f"irfftn: no axis of {y.type} to transform")
-    for n, axis in pairs[:-1]:
-        y = ifft(y, n=n, axis=axis, norm=norm)
-    n, axis = pairs[-1]
-    return irfft(y, n=n, axis=axis, norm=norm)
+ifftn = _each("ifftn", ifft, ifft, "The inverse of `fftn`.", "(2, 2) -> [[(1+0j), 0j], [0j, 0j]]")
+rfftn = _each(
+    "rfftn",
+    fft,
+    rfft,
+    "`rfft` along the last of several axes, then `fft` along the others.",
+    "(2, 2) -> [[(4+0j), 0j], [0j, 0j]]",
+)
+irfftn = _each(
+    "irfftn",
+    ifft,
+    irfft,
+    "The inverse of `rfftn`; the size along the last axis is even unless `s` gives it.",
+    "[[4.0, 0.0], [0.0, 0.0]] -> [[1.0, 1.0], [1.0, 1.0]]",
+    OF_AN_ARRAY,
+)
 
 
 def _last_two(name: str, over: Callable[..., Any], example: str) -> Callable[..., Any]:
@@ -259,7 +247,7 @@ def _shifted(name: str, by: Callable[[int], int], doc: str, example: str) -> Cal
         places = axes_of(name, axes, x)
         return roll(x, tuple(by(operator.index(x.shape[d])) for d in places), axis=places)
 
-    return named(function, name, doc, example, "mnp.fft.{name}(mnp.asarray({call})).tolist()")
+    return named(function, name, doc, example, OF_AN_ARRAY)
 
 
 fftshift = _shifted(

@@ -6,7 +6,6 @@ may hold traced values and tensors: it is stacked by ops. Where a list is an ope
 
 from __future__ import annotations
 
-import builtins
 from typing import Any
 
 import numpy as np
@@ -17,9 +16,8 @@ from minigrad.op import Array, Value, lift, ndarray
 from minigrad.ops.elementwise import convert
 from minigrad.ops.movement import Reshape
 from minigrad.ops.pieces import Concatenate
-from minigrad.types import DType, as_dtype, promote, scalar_dtype
-
-_SCALARS = (builtins.bool, int, float, complex)
+from minigrad.ops.weak import JOINS, weak_dtype
+from minigrad.types import FLOAT32, DType, as_dtype, promote
 
 
 def asarray(obj: Any, /, dtype: Any = None, *, device: Any = None, copy: Any = None) -> Any:
@@ -36,12 +34,12 @@ def asarray(obj: Any, /, dtype: Any = None, *, device: Any = None, copy: Any = N
     wanted = None if dtype is None else as_dtype(dtype)
     if copy is False and not isinstance(obj, Value):
         raise ArgumentError(f"asarray: a {type(obj).__name__} must be copied, for it may change", hint="copy=None")
-    if not isinstance(obj, (list, tuple, range)):
-        if wanted is not None and type(obj) in _SCALARS and (wanted.kind in "fc" or type(obj) is int):
-            return from_list(obj, "asarray", wanted)  # not by way of float32 or int64
-        x = lift(obj, "asarray")
-        return x if wanted is None else convert(x, wanted)
-    return from_list(obj, "asarray", wanted)
+    # a number of a wanted dtype is not to go by way of float32 or int64
+    number = wanted is not None and type(obj) in JOINS and (wanted.kind in "fc" or type(obj) is int)
+    if number or isinstance(obj, (list, tuple, range)):
+        return from_list(obj, "asarray", wanted)
+    x = lift(obj, "asarray")
+    return x if wanted is None else convert(x, wanted)
 
 
 def from_list(obj: Any, who: str, wanted: DType | None = None) -> Any:
@@ -49,11 +47,11 @@ def from_list(obj: Any, who: str, wanted: DType | None = None) -> Any:
 
     (Or of one number.) What does not fit is an error.
     """
-    leaves = {type(obj)} if type(obj) in _SCALARS else _leaf_types(obj, who)
+    leaves = {type(obj)} if type(obj) in JOINS else _leaf_types(obj, who)
     if any(isinstance(t, type) and issubclass(t, Value) for t in leaves):
         x = _stack_nested(obj, who)
         return x if wanted is None else convert(x, wanted)
-    found = wanted or _dtype_of_leaves(leaves)
+    found = wanted or (promote(*sorted(leaves, key=str)) if leaves else FLOAT32)
     try:
         return Array(_from_lists(obj, found))
     except OverflowError as error:
@@ -94,7 +92,7 @@ def _leaf_types(obj: Any, who: str, depth: int = 1) -> set[Any]:
         )
     found: set[Any] = set()
     for t in set(map(type, obj)):
-        if t in _SCALARS or issubclass(t, Value):
+        if t in JOINS or issubclass(t, Value):
             found.add(t)
         elif issubclass(t, (list, tuple, range)):
             for inner in obj:
@@ -105,14 +103,10 @@ def _leaf_types(obj: Any, who: str, depth: int = 1) -> set[Any]:
     return found
 
 
-def _dtype_of_leaves(leaves: set[Any]) -> DType:
-    return promote(*sorted(leaves, key=str)) if leaves else scalar_dtype(0.0)
-
-
 def _stack_nested(obj: Any, who: str) -> Any:
     """A list with values in it, by ops: [x, [..]] -> stack."""
     rows = [_stack_nested(o, who) if isinstance(o, (list, tuple)) else o for o in obj]
-    dtype = promote(*[type(r) if type(r) in _SCALARS else lift(r, who).dtype for r in rows])
+    dtype = promote(*[weak_dtype(r, who) for r in rows])
     rows = [convert(lift(r, who), dtype) for r in rows]
     shape = rows[0].shape
     for r in rows:

@@ -6,7 +6,7 @@ Floor 5. Arrays that are joined promote to one dtype. All of it is movement, so 
 from __future__ import annotations
 
 import operator
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import accumulate
 from typing import Any
 
@@ -16,12 +16,14 @@ from minigrad.errors import ArgumentError, ShapeError, ValueTypeError
 from minigrad.numpy.creation import shape_of
 from minigrad.numpy.known import known
 from minigrad.numpy.manipulation import atleast_1d, atleast_2d, atleast_3d, expand_dims, ravel
+from minigrad.numpy.named import named
 from minigrad.op import Array, Operand, Value, lift
 from minigrad.ops.axes import axis_of, python_number
 from minigrad.ops.elementwise import convert
 from minigrad.ops.gather import taken
 from minigrad.ops.movement import Expand, Flip, Reshape, expand_to, without
 from minigrad.ops.pieces import Concatenate, Pad, slice_axis
+from minigrad.ops.weak import weak_dtype
 from minigrad.types import as_dtype, promote, same_shape
 
 
@@ -34,8 +36,7 @@ def _joined(who: str, arrays: Any) -> list[Any]:
             raise ValueTypeError(f"{who}: takes a list of arrays, got {arrays!r}")
     if not arrays:
         raise ArgumentError(f"{who}: needs at least one array")
-    weak = (bool, int, float, complex)
-    dtype = promote(*[type(a) if type(a) in weak else lift(a, who).dtype for a in arrays])
+    dtype = promote(*[weak_dtype(a, who) for a in arrays])
     return [convert(lift(a, who), dtype) for a in arrays]
 
 
@@ -75,46 +76,28 @@ def stack(arrays: Any, /, axis: int = 0) -> Any:
     return Concatenate(axis % lifted[0].ndim)(*lifted)
 
 
-def hstack(arrays: Any, /) -> Any:
-    """Joined along the second axis (vectors: along their only one).
+def _joining(name: str, widened: Callable[[Any], Any], axis: int, doc: str, call: str) -> Callable[..., Any]:
+    """The public function that joins arrays along a certain axis (or the last), each widened to have it."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.hstack([mnp.ones((2, 1)), mnp.ones((2, 3))]).shape
-    (2, 4)
-    """
-    xs = [atleast_1d(x) for x in _joined("hstack", arrays)]
-    return concat(xs, axis=0 if xs[0].ndim == 1 else 1)
+    def function(arrays: Any, /) -> Any:
+        xs = [widened(x) for x in _joined(name, arrays)]
+        return concat(xs, axis=min(axis, xs[0].ndim - 1))
 
-
-def vstack(arrays: Any, /) -> Any:
-    """Joined along the first axis; vectors are rows.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.vstack([mnp.ones(2), mnp.ones((3, 2))]).shape
-    (4, 2)
-    """
-    return concat([atleast_2d(x) for x in _joined("vstack", arrays)])
+    return named(function, name, doc, call, "mnp.{name}([mnp.ones({call})] * 2).shape")
 
 
-def dstack(arrays: Any, /) -> Any:
-    """Joined along the third axis.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.dstack([mnp.ones(2), mnp.ones(2)]).shape
-    (1, 2, 2)
-    """
-    return concat([atleast_3d(x) for x in _joined("dstack", arrays)], axis=2)
-
-
-def column_stack(arrays: Any, /) -> Any:
-    """Vectors as the columns of a matrix.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.column_stack([mnp.zeros(3), mnp.ones(3)]).shape
-    (3, 2)
-    """
-    xs = [expand_dims(atleast_1d(x), 1) if x.ndim < 2 else x for x in _joined("column_stack", arrays)]
-    return concat(xs, axis=1)
+hstack = _joining(
+    "hstack", atleast_1d, 1, "Joined along the second axis (vectors: along their only one).", "(2, 1) -> (2, 2)"
+)
+vstack = _joining("vstack", atleast_2d, 0, "Joined along the first axis; vectors are rows.", "3 -> (2, 3)")
+dstack = _joining("dstack", atleast_3d, 2, "Joined along the third axis.", "2 -> (1, 2, 2)")
+column_stack = _joining(
+    "column_stack",
+    lambda x: expand_dims(atleast_1d(x), 1) if x.ndim < 2 else x,
+    1,
+    "Vectors as the columns of a matrix.",
+    "3 -> (3, 2)",
+)
 
 
 def unstack(x: Operand, /, *, axis: int = 0) -> tuple[Any, ...]:
@@ -206,16 +189,10 @@ def repeat(x: Operand, repeats: Any, /, axis: int | None = None) -> Any:
         x, axis = ravel(x), 0
     d = axis_of("repeat", axis, x)
     n = x.shape[d]
-    counts = np.asarray(
-        known(repeats, "repeat", "give the counts as a list or a NumPy array")
-        if isinstance(repeats, Value)
-        else repeats
-    )
-    if (
-        counts.dtype.kind not in "iu"
-        or (counts < 0).any()
-        or not (counts.shape in ((), (1,)) or same_shape(counts.shape, (n,)))
-    ):
+    hint = "give the counts as a list or a NumPy array"
+    counts = np.asarray(known(repeats, "repeat", hint) if isinstance(repeats, Value) else repeats)
+    fits = counts.shape in ((), (1,)) or same_shape(counts.shape, (n,))
+    if not fits or counts.dtype.kind not in "iu" or (counts < 0).any():
         raise ArgumentError(f"repeat: repeats must be one count or {n} for axis {d} of {x.type}, got {repeats!r}")
     if counts.size == 1 and (counts.ndim == 0 or n != 1):
         k = int(counts.item())

@@ -18,10 +18,10 @@ from minigrad.op import Operand, lift
 from minigrad.ops import contract
 from minigrad.ops import einsum as contraction
 from minigrad.ops.axes import axis_of
-from minigrad.ops.elementwise import conj, convert, mul
+from minigrad.ops.elementwise import conj, mul
 from minigrad.ops.movement import Flip, Reshape, zero
 from minigrad.ops.pieces import Pad, Slice, slice_axis
-from minigrad.types import promote, same_size
+from minigrad.types import same_size
 
 matmul = binary(
     "matmul",
@@ -47,17 +47,12 @@ outer = binary(
     "All products of an element of x1 with one of x2: [n], [m] -> [n, m].",
     "mnp.asarray([1, 2]), mnp.asarray([3, 4]) -> [[3, 4], [6, 8]]",
 )
-
-
-def vdot(x1: Operand, x2: Operand, /) -> Any:
-    """The inner product of all elements, the first conjugated.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.vdot(mnp.asarray([1j]), mnp.asarray([1j])).tolist()
-    (1+0j)
-    """
-    a, b = lift(x1, "vdot"), lift(x2, "vdot")
-    return contract.dot(_conjugate(Reshape((a.size,))(a)), Reshape((b.size,))(b))
+vdot = binary(
+    "vdot",
+    contract.vdot,
+    "The inner product of all elements, the first conjugated.",
+    "mnp.asarray([1j]), mnp.asarray([1j]) -> (1+0j)",
+)
 
 
 def vecdot(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Any:
@@ -73,16 +68,8 @@ def vecdot(x1: Operand, x2: Operand, /, *, axis: int = -1) -> Any:
     axis_of("vecdot", -1, a), axis_of("vecdot", -1, b)
     if not same_size(a.shape[-1], b.shape[-1]):
         raise ShapeError(f"vecdot: {a.type} and {b.type} have different sizes along axis {axis}")
-    return _row_products(_conjugate(a), b)
-
-
-def _row_products(a: Any, b: Any) -> Any:
-    dtype = promote(a.dtype, b.dtype)
-    return sum(mul(convert(a, dtype), convert(b, dtype)), -1, dtype=dtype)
-
-
-def _conjugate(x: Any) -> Any:
-    return conj(x) if x.dtype.kind == "c" else x
+    a, b = contract.common_dtype("vecdot", conj(a) if a.dtype.kind == "c" else a, b)
+    return sum(mul(a, b), -1, dtype=a.dtype)
 
 
 def tensordot(x1: Operand, x2: Operand, /, axes: Any = 2) -> Any:
@@ -230,12 +217,11 @@ def convolve(x1: Operand, x2: Operand, /, mode: str = "full") -> Any:
             raise ShapeError(f"convolve: takes vectors that are not empty, got {x.type}")
     if mode not in ("full", "same", "valid"):
         raise ArgumentError(f"convolve: unknown mode {mode!r}", hint="known: full, same, valid")
-    dtype = promote(a.dtype, b.dtype)
-    a, b = convert(a, dtype), convert(b, dtype)
+    a, b = contract.common_dtype("convolve", a, b)
     if a.shape[0] < b.shape[0]:
         a, b = b, a
     n, m = a.shape[0], b.shape[0]
-    y = contract.dot(_windows(Pad((m - 1,), (m - 1,), (0,))(a, zero(dtype)), m), Flip((0,))(b))
+    y = contract.dot(_windows(Pad((m - 1,), (m - 1,), (0,))(a, zero(a.dtype)), m), Flip((0,))(b))
     if mode == "full":
         return y
     start, size = ((m - 1) // 2, n) if mode == "same" else (m - 1, n - m + 1)

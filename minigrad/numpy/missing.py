@@ -146,24 +146,17 @@ def nanmedian(x: Operand, /, axis: Any = None, *, keepdims: Any = False) -> Any:
     return _quantile("nanmedian", x, 0.5, axis, keepdims)
 
 
-def nanquantile(x: Operand, /, q: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """`quantile` of the elements that are not nan.
+def _at_fractions(name: str, whole: float, example: str) -> Callable[..., Any]:
+    """The public function of nanquantile or nanpercentile."""
 
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nanquantile(mnp.asarray([0.0, mnp.nan, 2.0]), 0.25).tolist()
-    0.5
-    """
-    return _quantile("nanquantile", x, ordering.fractions("nanquantile", q), axis, keepdims)
+    def function(x: Operand, /, q: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
+        return _quantile(name, x, ordering.fractions(name, q, whole), axis, keepdims)
+
+    return named(function, name, f"`{name[3:]}` of the elements that are not nan.", example)
 
 
-def nanpercentile(x: Operand, /, q: Any, axis: Any = None, *, keepdims: Any = False) -> Any:
-    """`percentile` of the elements that are not nan.
-
-    >>> import minigrad.numpy as mnp
-    >>> mnp.nanpercentile(mnp.asarray([0.0, mnp.nan, 2.0]), 25).tolist()
-    0.5
-    """
-    return _quantile("nanpercentile", x, ordering.fractions("nanpercentile", q, 100), axis, keepdims)
+nanquantile = _at_fractions("nanquantile", 1, "mnp.asarray([0.0, mnp.nan, 2.0]), 0.25 -> 0.5")
+nanpercentile = _at_fractions("nanpercentile", 100, "mnp.asarray([0.0, mnp.nan, 2.0]), 25 -> 0.5")
 
 
 def _quantile(who: str, x: Operand, q: Any, axis: Any, keepdims: Any) -> Any:

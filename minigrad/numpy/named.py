@@ -79,11 +79,16 @@ def facts(f: Any) -> str:
     return text
 
 
+def called(function: F, name: str, doc: str | None) -> F:
+    """The function under a name, with its docstring."""
+    function.__name__ = function.__qualname__ = name
+    function.__doc__ = doc
+    return function
+
+
 def named(function: F, name: str, doc: str, example: str, form: str = PLAIN) -> F:
     """The function under its public name. An example is "call -> result"; `form` is how the call is written out."""
-    function.__name__ = function.__qualname__ = name
     function.__module__ = sys._getframe(2).f_globals["__name__"]  # that calls `unary` and its like: pickle looks there
     call, _, result = example.partition(" -> ")
     shown = f">>> import minigrad.numpy as mnp\n>>> {form.format(name=name, call=call)}\n{result}\n"
-    function.__doc__ = f"{doc}\n\n{shown}" if example else doc
-    return function
+    return called(function, name, f"{doc}\n\n{shown}" if example else doc)

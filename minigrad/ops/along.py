@@ -6,8 +6,6 @@ nearest end; refusing it, where it is known, is the work of keys.py.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,12 +15,12 @@ from minigrad.frozen import dataclass
 from minigrad.op import Value, ndarray
 from minigrad.ops.gather import Indexed
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.ops.movement import every_lane
+from minigrad.ops.movement import Axial
 from minigrad.types import TensorType, normal_axis, same_size
 
 
 @dataclass(frozen=True)
-class TakeAlongAxis(Linear, Indexed):
+class TakeAlongAxis(Linear, Indexed, Axial):
     """y[..., j, ...] = x[..., indices[..., j, ...], ...]: shapes agree save along `axis`."""
 
     axis: int
@@ -44,9 +42,6 @@ class TakeAlongAxis(Linear, Indexed):
     def transpose(self, y_bar: Any, x: Value, indices: Value) -> Any:  # type: ignore[override]
         return AddAlongAxis(self.axis, x.shape[self.axis])(y_bar, indices)
 
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return replace(self, axis=self.axis + 1)(*every_lane(xs, mapped, size))
-
     @classmethod
     def samples(cls) -> Samples:
         for shape, axis, index in [
@@ -59,7 +54,7 @@ class TakeAlongAxis(Linear, Indexed):
 
 
 @dataclass(frozen=True)
-class AddAlongAxis(Linear, Indexed):
+class AddAlongAxis(Linear, Indexed, Axial):
     """y[..., indices[..., j, ...], ...] += updates[..., j, ...] into zeros of `size` along `axis`."""
 
     axis: int
@@ -84,9 +79,6 @@ class AddAlongAxis(Linear, Indexed):
 
     def transpose(self, y_bar: Any, updates: Value, indices: Value) -> Any:  # type: ignore[override]
         return TakeAlongAxis(self.axis)(y_bar, indices)
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return replace(self, axis=self.axis + 1)(*every_lane(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:

@@ -32,7 +32,8 @@ from minigrad.ops.elementwise import (
     sub,
     where,
 )
-from minigrad.ops.movement import Permute, Reshape, Sum, expand_to, without
+from minigrad.ops.matrices import transposed
+from minigrad.ops.movement import Reshape, Sum, expand_to, without
 from minigrad.ops.reduce import Max
 from minigrad.ops.stop import stop_gradient
 from minigrad.types import FLOAT32, INT64, DType, broadcast_shapes, is_differentiable, real_of
@@ -104,8 +105,10 @@ def std(
 def _shift(x: Any, axes: tuple[int, ...]) -> Any:
     """The largest (real part of an) element over axes, kept, as a constant: subtracting it only changes the rounding.
 
-    0 where it is not finite, so that rows of -inf (all masked) do not become inf - inf.
+    0 where it is not finite, so that rows of -inf (all masked) do not become inf - inf; 0 of nothing.
     """
+    if any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axes):
+        return 0
     size = stop_gradient(x)
     largest = kept(Max(axes)(real(size) if x.dtype.kind == "c" else size), x.shape, axes)
     return where(isfinite(largest), largest, 0)
@@ -118,8 +121,7 @@ def logsumexp(x: Operand, axis: Any = None, *, keepdims: Any = False, b: Operand
     if weights is not None:
         x = expand_to(x, broadcast_shapes("logsumexp", x.shape, weights.shape))
     axes = axes_of("logsumexp", axis, x)
-    empty = any(type(x.shape[a]) is int and x.shape[a] == 0 for a in axes)
-    shift = 0 if empty else _shift(x, axes)
+    shift = _shift(x, axes)
     raised = exp(sub(x, shift))
     total = Sum(axes)(raised if weights is None else mul(raised, weights))
     y = add(log(kept(total, x.shape, axes)), shift)
@@ -130,8 +132,6 @@ def softmax(x: Operand, axis: Any = -1) -> Any:
     """exp(x) / Σ exp(x) over an axis (or several): positive numbers that sum to 1, of x's shape."""
     x = floating(x, "softmax")
     axes = axes_of("softmax", axis, x)
-    if 0 in [x.shape[a] for a in axes]:
-        return x
     raised = exp(sub(x, _shift(x, axes)))
     return div(raised, kept(Sum(axes)(raised), x.shape, axes))
 
@@ -140,8 +140,6 @@ def log_softmax(x: Operand, axis: Any = -1) -> Any:
     """log(softmax(x)), without the underflow: x - logsumexp(x)."""
     x = floating(x, "log_softmax")
     axes = axes_of("log_softmax", axis, x)
-    if 0 in [x.shape[a] for a in axes]:
-        return x
     low = sub(x, _shift(x, axes))
     return sub(low, log(kept(Sum(axes)(exp(low)), x.shape, axes)))
 
@@ -214,8 +212,7 @@ def attention(
     if scale is None:
         d = size_value(query, (query.ndim - 1,), real_of(query.dtype))
         scale = 1 / math.sqrt(d) if isinstance(d, int) else div(1, sqrt(d))
-    order = (*range(key.ndim - 2), key.ndim - 1, key.ndim - 2)
-    scores = matmul(mul(query, scale), Permute(order)(key))
+    scores = matmul(mul(query, scale), transposed(key))
     visible = causal_mask(scores) if causal else None
     if mask is not None:
         mask = lift(mask, "attention")

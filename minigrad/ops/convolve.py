@@ -159,14 +159,14 @@ def dilated(n: Size, step: int) -> Size:
     return 0 if n == 0 else (n - 1) * step + 1
 
 
-def padded(x: ndarray, padding: Padding, dilation: Sequence[int], value: Any = 0) -> Any:
-    """The trailing axes of x, spread out and padded."""
+def padded(x: ndarray, padding: Padding, dilation: Sequence[int]) -> Any:
+    """The trailing axes of x, spread out and padded with zeros."""
     if all(p == (0, 0) for p in padding) and all(k == 1 for k in dilation):
         return x
     lead = x.ndim - len(padding)
     low, high = ((0,) * lead + tuple(p[side] for p in padding) for side in (0, 1))
     pad = Pad(low, high, (0,) * lead + tuple(k - 1 for k in dilation))
-    return pad.impl(x, np.asarray(value, x.dtype))
+    return pad.impl(x, np.zeros((), x.dtype))
 
 
 def windows(x: ndarray, window: Shape, stride: Sequence[int], dilation: Sequence[int]) -> Any:

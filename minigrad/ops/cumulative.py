@@ -14,16 +14,16 @@ import numpy as np
 
 from minigrad.errors import DtypeError, ShapeError
 from minigrad.frozen import dataclass
-from minigrad.op import Array, Op, Operand, Value, lift, ndarray
+from minigrad.op import Array, Operand, Value, lift, ndarray
 from minigrad.ops.elementwise import convert, equal, exp, mul, sub, where
 from minigrad.ops.kinds import Draw, Linear, Samples
-from minigrad.ops.movement import every_lane, full
+from minigrad.ops.movement import Axial, full
 from minigrad.ops.pieces import Pad
 from minigrad.types import FLOAT32, TensorType, normal_axis, promote
 
 
 @dataclass(frozen=True)
-class Cumulative(Op):
+class Cumulative(Axial):
     """Along `axis`, from its start, or from its end when `reverse`. Type and shape are kept."""
 
     axis: int
@@ -42,9 +42,6 @@ class Cumulative(Op):
     def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
         normal_axis(self.label, self.axis, x)
         return x
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return replace(self, axis=self.axis + 1)(xs[0])
 
     def accumulated(self, ufunc: np.ufunc, x: ndarray) -> ndarray:
         return turned(self, ufunc.accumulate(turned(self, x), axis=self.axis, dtype=x.dtype))
@@ -109,9 +106,6 @@ class LinearRecurrence(Cumulative):
 
     def previous(self, h: Any) -> Any:
         return shifted(h, self.axis, 0, reverse=self.reverse)
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return LinearRecurrence(self.axis + 1, self.reverse)(*every_lane(xs, mapped, size))
 
     @classmethod
     def samples(cls) -> Samples:

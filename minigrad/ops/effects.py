@@ -21,7 +21,7 @@ from minigrad.ops.movement import Reshape, every_lane
 from minigrad.ops.pieces import slice_axis
 from minigrad.ops.rows import convert
 from minigrad.source import Line, user_line
-from minigrad.types import BOOL, INT64, TensorType, is_differentiable, promote, same_size
+from minigrad.types import BOOL, INT64, TensorType, is_differentiable, promote, same_shape
 
 
 def each_lane(op: Op, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> list[Any]:
@@ -106,8 +106,7 @@ class Callback(Op):
     def _checked(self, i: int, y: Any, declared: TensorType) -> ndarray:
         weak = type(y) in (bool, int, float, complex) and promote(declared.dtype, type(y)) == declared.dtype
         array = np.array(y, declared.dtype if weak else None)  # a copy: the function may go on changing its own
-        fits = array.ndim == declared.ndim and all(map(same_size, array.shape, declared.shape))
-        if not fits or array.dtype != declared.dtype:
+        if not same_shape(array.shape, declared.shape) or array.dtype != declared.dtype:
             shape = ",".join(map(str, array.shape))
             raise ValueTypeError(
                 f"{self._who()}: result {i} is {array.dtype.name}[{shape}], declared was {declared}",

@@ -111,7 +111,6 @@ def _sizes(subscripts: str, values: Sequence[Value], ins: Sequence[tuple[Label, 
 # ── the terms ────────────────────────────────────────────────────────────────────────────────────
 def _prepared(t: Term, sizes: dict[Label, Size]) -> Term:
     """Without axes of size 1 that broadcast, and with each label once: its diagonal."""
-    t = Term(t.x, t.labels)
     thin = [d for d, k in enumerate(t.labels) if t.x.shape[d] == 1 and sizes[k] != 1]
     if thin:
         t.x = Reshape(without(t.x.shape, thin))(t.x)

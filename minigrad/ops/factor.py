@@ -11,7 +11,7 @@ for symmetric functions of the values (sums, norms); at second order it is not f
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -55,6 +55,8 @@ def _hermitian(x: ndarray) -> ndarray:
 class Cholesky(Factorization):
     """The lower triangular L with L·Lᴴ the Hermitian part of x, which must be positive definite."""
 
+    drawn: ClassVar[dict[str, Any]] = {"diagonal": 6.0}
+
     def compute(self, x: ndarray) -> ndarray:
         try:
             return np.linalg.cholesky(_hermitian(x))
@@ -70,32 +72,17 @@ class Cholesky(Factorization):
         inside = solve(y, adjoint(solve(y, hermitian(dots[0]))))
         return matmul(y, mul(add(low(inside), low(inside, -1)), 0.5))
 
-    @classmethod
-    def samples(cls) -> Samples:
-        for shape in [(3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2)]:
-            yield cls(), (Draw(shape, diagonal=6.0),)
-        yield cls(), (Draw((2, 2), "complex128", diagonal=6.0),)
-
 
 # ── eigenvalues ──────────────────────────────────────────────────────────────────────────────────
-class Spectrum(Factorization):
-    """Of the Hermitian part of square matrices."""
-
-    @classmethod
-    def samples(cls) -> Samples:
-        for shape in [(3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2)]:
-            yield cls(), (Draw(shape),)
-        yield cls(), (Draw((3, 3), "complex128"),)
-
-
 @dataclass(frozen=True)
-class Eigh(Spectrum):
+class Eigh(Factorization):
     """(w, V) with V·diag(w)·Vᴴ the Hermitian part of x: w real and rising, V unitary. See Note [Degenerate].
 
     The largest component of a complex eigenvector is made real and positive.
     """
 
     many = True
+    complex_shape = (3, 3)
 
     def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
         self.matrices(x)
@@ -114,8 +101,10 @@ class Eigh(Spectrum):
 
 
 @dataclass(frozen=True)
-class Eigvalsh(Spectrum):
+class Eigvalsh(Factorization):
     """The eigenvalues alone, rising: ẇ = diag(VᴴȦV). The vectors are computed only where a derivative is wanted."""
+
+    complex_shape = (3, 3)
 
     def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
         return TensorType(self.matrices(x).shape[:-1], real_of(x.dtype))
@@ -141,6 +130,8 @@ class Svd(Factorization):
     full: bool = False
     many = True
     square = False
+    shapes = ((3, 3), (3, 2), (2, 2, 3), (1, 1), (0, 2), (0, 2, 2))
+    complex_shape = (3, 2)
 
     @property
     def no_gradient(self) -> NoGradient | None:  # type: ignore[override]
@@ -186,9 +177,7 @@ class Svd(Factorization):
 
     @classmethod
     def samples(cls) -> Samples:
-        for shape in [(3, 3), (3, 2), (2, 2, 3), (1, 1), (0, 2), (0, 2, 2)]:
-            yield cls(), (Draw(shape),)
-        yield cls(), (Draw((3, 2), "complex128"),)
+        yield from super().samples()
         yield cls(full=True), (Draw((3, 2)),)
 
 
@@ -198,6 +187,8 @@ class SingularValues(Factorization):
 
     label = "svdvals"
     square = False
+    shapes = ((3, 3), (3, 2), (2, 2, 3), (0, 2))
+    complex_shape = (2, 3)
 
     def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
         *lanes, m, n = self.matrices(x).shape
@@ -209,12 +200,6 @@ class SingularValues(Factorization):
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         u, _, vh = Svd()(xs[0])
         return real_part(diagonal(matmul(adjoint(u), matmul(dots[0], adjoint(vh)))))
-
-    @classmethod
-    def samples(cls) -> Samples:
-        for shape in [(3, 3), (3, 2), (2, 2, 3), (0, 2)]:
-            yield cls(), (Draw(shape),)
-        yield cls(), (Draw((2, 3), "complex128"),)
 
 
 # ── the rest ─────────────────────────────────────────────────────────────────────────────────────
@@ -229,6 +214,9 @@ class Qr(Factorization):
     complete: bool = False
     many = True
     square = False
+    shapes = ((3, 3), (3, 2), (2, 2, 2), (2, 0), (0, 2, 1))
+    complex_shape = (3, 2)
+    drawn: ClassVar[dict[str, Any]] = {"diagonal": 3.0}
 
     @property
     def no_gradient(self) -> NoGradient | None:  # type: ignore[override]
@@ -258,9 +246,7 @@ class Qr(Factorization):
 
     @classmethod
     def samples(cls) -> Samples:
-        for shape in [(3, 3), (3, 2), (2, 2, 2), (2, 0), (0, 2, 1)]:
-            yield cls(), (Draw(shape, diagonal=3.0),)
-        yield cls(), (Draw((3, 2), "complex128", diagonal=3.0),)
+        yield from super().samples()
         yield cls(complete=True), (Draw((3, 2)),)
 
 
@@ -302,6 +288,9 @@ class Pinv(Factorization):
 class Expm(Factorization):
     """The matrix exponential Σ xᵏ/k!."""
 
+    shapes = ((2, 2), (2, 2, 2), (1, 1), (0, 0))
+    drawn: ClassVar[dict[str, Any]] = {"domain": (-1.0, 1.0)}
+
     def compute(self, x: ndarray) -> Any:
         return np.asarray(scipy_linalg.expm(x), x.dtype)
 
@@ -310,12 +299,6 @@ class Expm(Factorization):
 
     def vjp(self, y_bar: Any, y: Any, xs: Sequence[Value], wanted: Sequence[bool]) -> Any:
         return [frechet(transposed(xs[0]), y_bar)]  # every term AⁱȦAʲ of the series transposes to one of Aᵀ
-
-    @classmethod
-    def samples(cls) -> Samples:
-        for shape in [(2, 2), (2, 2, 2), (1, 1), (0, 0)]:
-            yield cls(), (Draw(shape, domain=(-1.0, 1.0)),)
-        yield cls(), (Draw((2, 2), "complex128", (-1.0, 1.0)),)
 
 
 def frechet(x: Any, x_dot: Any) -> Any:

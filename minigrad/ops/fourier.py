@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,10 +19,11 @@ from minigrad.ops.complex import conj
 from minigrad.ops.composite import floating
 from minigrad.ops.elementwise import convert, mul
 from minigrad.ops.kinds import Draw, Linear, Samples
+from minigrad.ops.movement import Axial
 from minigrad.types import Size, TensorType, complex_of, normal_axis, real_of
 
 
-class Fourier(Linear):
+class Fourier(Linear, Axial):
     """Along `axis`, counted from 0."""
 
     axis: int
@@ -41,9 +41,6 @@ class Fourier(Linear):
         if isinstance(n, int) and n < 1:
             raise ArgumentError(f"{self.label}: axis {self.axis} of {x} has no elements to transform")
         return n
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return replace(self, axis=self.axis + 1)(xs[0])  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from minigrad.ops.elementwise import convert, div, equal, min_, mul, where
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.ops.movement import Expand, Permute, Reshape, along, full, without
 from minigrad.ops.pieces import Concatenate
-from minigrad.types import INT64, Shape, TensorType, normal_axis, promote, same_size
+from minigrad.types import INT64, Shape, TensorType, normal_axis, promote, same_shape
 
 
 class Indexed(Op):
@@ -112,8 +112,7 @@ class Scatter(Linear, Indexed):
         _check_coordinates(self.label, self.axes, x, indices)
         rest = without(x.shape, self.axes)
         wanted = (*indices.shape[:-1], *rest)
-        fits = len(wanted) == updates.ndim and all(map(same_size, wanted, updates.shape))
-        if not fits or updates.dtype != x.dtype:
+        if not same_shape(wanted, updates.shape) or updates.dtype != x.dtype:
             raise ShapeError(f"scatter: updates for {x} at {indices} must be {x.with_shape(wanted)}, got {updates}")
         return x
 

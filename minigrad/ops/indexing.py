@@ -178,25 +178,25 @@ class At:
     def add(self, value: Operand) -> Any:
         return index_update(self.x, self.key, value, "add")
 
-    def subtract(self, value: Operand) -> Any:
-        return index_update(self.x, self.key, neg(value), "add")
-
     def multiply(self, value: Operand) -> Any:
         return index_update(self.x, self.key, value, "mul")
 
     mul = multiply
-
-    def divide(self, value: Operand) -> Any:
-        return index_update(self.x, self.key, div(1, value), "mul")
-
-    def power(self, value: Operand) -> Any:
-        return index_update(self.x, self.key, pow_(self.get(), value))
 
     def min(self, value: Operand) -> Any:
         return index_update(self.x, self.key, value, "min")
 
     def max(self, value: Operand) -> Any:
         return index_update(self.x, self.key, value, "max")
+
+    def subtract(self, value: Operand) -> Any:
+        return index_update(self.x, self.key, neg(value), "add")
+
+    def divide(self, value: Operand) -> Any:
+        return index_update(self.x, self.key, div(1, value), "mul")
+
+    def power(self, value: Operand) -> Any:
+        return index_update(self.x, self.key, pow_(self.get(), value))
 
     def apply(self, function: Callable[[Any], Any]) -> Any:
         """function applied to the elements there (once, even where positions repeat)."""

@@ -159,7 +159,7 @@ def _aligned(x: Value, entries: list[Entry]) -> list[Entry]:
     used = sum(spans)
     if used > x.ndim:
         raise IndexRangeError(f"index: {used} indices for {x.type}, which has {x.ndim} axes")
-    if Ellipsis not in [e for e in entries if e is Ellipsis]:
+    if not any(e is Ellipsis for e in entries):
         entries, masks, spans = [*entries, Ellipsis], [*masks, False], [*spans, 0]
     out: list[Entry] = []
     axis = 0

@@ -24,7 +24,7 @@ from minigrad.ops.gather import moved
 from minigrad.ops.kinds import Draw, Samples
 from minigrad.ops.matrices import broken, column, converging, low, matrix_type, singular, trace, transposed, with_nan
 from minigrad.ops.movement import Expand, Reshape, Sum
-from minigrad.types import TensorType, real_of, same_size
+from minigrad.types import TensorType, real_of, same_shape
 
 scipy_linalg = lazy_module("scipy.linalg")
 lapack = lazy_module("scipy.linalg.lapack")
@@ -59,6 +59,11 @@ class Factorization(MatrixOp):
     LAPACK promises nothing for those (eigenvalues come out as plausible numbers), and one lane must not spoil others.
     """
 
+    # its samples: shapes, the shape of a complex one, and what else a Draw of them says
+    shapes: ClassVar[Sequence[tuple[int, ...]]] = ((3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2))
+    complex_shape: ClassVar[tuple[int, ...]] = (2, 2)
+    drawn: ClassVar[dict[str, Any]] = {}
+
     def compute(self, x: ndarray) -> Any:
         raise NotImplementedError(f"{type(self).__name__} defines no compute()")
 
@@ -70,6 +75,12 @@ class Factorization(MatrixOp):
             return self.compute(x)
         y = self.compute(np.where(bad[..., None, None], np.eye(*x.shape[-2:], dtype=x.dtype), x))
         return tuple(with_nan(part, bad) for part in y) if self.many else with_nan(y, bad)
+
+    @classmethod
+    def samples(cls) -> Samples:
+        for shape in cls.shapes:
+            yield cls(), (Draw(shape, **cls.drawn),)
+        yield cls(), (Draw(cls.complex_shape, "complex128", **cls.drawn),)
 
 
 class System(MatrixOp):
@@ -94,8 +105,7 @@ class System(MatrixOp):
 
     def out_type(self, a: TensorType, b: TensorType) -> TensorType:  # type: ignore[override]
         self.matrices(a)
-        fits = a.ndim == b.ndim and all(map(same_size, a.shape[:-1], b.shape[:-1]))
-        if not fits:
+        if not same_shape(a.shape[:-1], b.shape[:-1]):
             raise ShapeError(f"{self.label}: a matrix {a} and a right-hand side {b} do not fit")
         return b
 
@@ -182,14 +192,10 @@ class TriangularSolve(System):
 class Determinant(Factorization):
     """Of square matrices, one number for each."""
 
+    drawn: ClassVar[dict[str, Any]] = {"diagonal": 3.0}
+
     def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
         return x.with_shape(self.matrices(x).shape[:-2])
-
-    @classmethod
-    def samples(cls) -> Samples:
-        for shape in [(3, 3), (2, 2, 2), (1, 1), (0, 0), (0, 2, 2)]:
-            yield cls(), (Draw(shape, diagonal=3.0),)
-        yield cls(), (Draw((2, 2), "complex128", diagonal=3.0),)
 
 
 @dataclass(frozen=True)
@@ -210,6 +216,10 @@ class Adjugate(Determinant):
     Its own derivative, tr(A⁻¹Ȧ)·adj(A) − A⁻¹Ȧ·adj(A), needs a regular matrix.
     """
 
+    # of 2 by 2 matrices it is linear, and second derivatives nothing but rounding
+    shapes = ((3, 3), (2, 3, 3), (1, 1), (0, 0), (0, 2, 2))
+    complex_shape = (3, 3)
+
     def out_type(self, x: TensorType) -> Any:  # type: ignore[override]
         return self.matrices(x)
 
@@ -223,12 +233,6 @@ class Adjugate(Determinant):
     def jvp(self, y: Any, xs: Sequence[Value], dots: Sequence[Any]) -> Any:
         inner = Solve()(xs[0], dots[0])
         return sub(mul(column(column(trace(inner))), y), matmul(inner, y))
-
-    @classmethod
-    def samples(cls) -> Samples:  # of 2 by 2 matrices it is linear, and second derivatives nothing but rounding
-        for shape in [(3, 3), (2, 3, 3), (1, 1), (0, 0), (0, 2, 2)]:
-            yield cls(), (Draw(shape, diagonal=3.0),)
-        yield cls(), (Draw((3, 3), "complex128", diagonal=3.0),)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from minigrad.ops.composite import floating, log_softmax, mean
 from minigrad.ops.elementwise import abs_, add, convert, exp, log1p, max_, mul, neg, not_equal, sub, where
 from minigrad.ops.keys import known
 from minigrad.ops.movement import Reshape, Sum, without
-from minigrad.types import same_size
+from minigrad.types import same_shape
 
 
 def reduced(losses: Value, reduction: str) -> Any:
@@ -50,7 +50,7 @@ def cross_entropy(
     if labels.dtype.kind not in "iu":
         raise DtypeError(f"cross_entropy: labels are integers or probabilities, got {labels.type}")
     shape = without(logits.shape, {axis})
-    if len(shape) != labels.ndim or not all(map(same_size, shape, labels.shape)):
+    if not same_shape(shape, labels.shape):
         raise ShapeError(f"cross_entropy: {labels.type} does not label {logits.type} along axis {axis}")
     counts = None if ignore is None else not_equal(labels, ignore)
     safe = labels if counts is None else where(counts, labels, 0)

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Container, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.frozen import dataclass
-from minigrad.op import Array, Value, ndarray
+from minigrad.op import Array, Op, Value, ndarray
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.types import Dim, Shape, TensorType, broadcast_shapes, normal_axes, same_shape, same_size, shape_text
 
@@ -117,8 +118,17 @@ class Expand(Linear):
 Linear.expand = Expand
 
 
+class Axial(Op):
+    """Acts along `axis`, or over `axes`, counted from 0: behind a mapped axis each of them is one further on."""
+
+    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
+        op: Any = self
+        places = {"axis": op.axis + 1} if hasattr(op, "axis") else {"axes": tuple(a + 1 for a in op.axes)}
+        return replace(op, **places)(*every_lane(xs, mapped, size))
+
+
 @dataclass(frozen=True)
-class Sum(Linear):
+class Sum(Linear, Axial):
     """The sum over `axes`, which disappear. The dtype is kept (integers wrap)."""
 
     axes: tuple[int, ...]
@@ -134,9 +144,6 @@ class Sum(Linear):
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
         leading = not self.axes or self.axes[-1] == len(self.axes) - 1  # which broadcasting makes again by itself
         return Expand(x.shape)(y_bar if leading else Reshape(keep_axes(x.shape, self.axes))(y_bar))
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return Sum(tuple(a + 1 for a in self.axes))(xs[0])
 
     @classmethod
     def samples(cls) -> Samples:
@@ -154,7 +161,7 @@ class Sum(Linear):
 
 
 @dataclass(frozen=True)
-class Flip(Linear):
+class Flip(Linear, Axial):
     """Reversed along `axes`."""
 
     axes: tuple[int, ...]
@@ -168,9 +175,6 @@ class Flip(Linear):
 
     def transpose(self, y_bar: Any, x: Value) -> Any:  # type: ignore[override]
         return self(y_bar)
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return Flip(tuple(a + 1 for a in self.axes))(xs[0])
 
     @classmethod
     def samples(cls) -> Samples:

@@ -12,7 +12,7 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, ShapeError
 from minigrad.frozen import dataclass
-from minigrad.op import Operand, Value, lift, ndarray, type_of
+from minigrad.op import Value, ndarray, type_of
 from minigrad.ops.kinds import Draw, Linear, Samples
 from minigrad.ops.movement import Sum, every_lane, zero
 from minigrad.types import Size, TensorType, normal_axes, same_size
@@ -89,10 +89,9 @@ class Pad(Linear):
         for n, m, lo, mid in zip(x.shape, out.shape, self.low, self.interior, strict=True):
             step = mid + 1
             first = max(0, -(lo // step))  # the first source element with a place in the output: ceil(-lo/step)
-            last = min(n, (m - 1 - lo) // step + 1)  # one past the last one
-            last = max(first, last)
+            last = max(first, min(n, (m - 1 - lo) // step + 1))  # one past the last one
             from_.append(slice(first, last))
-            into.append(slice(lo + first * step, lo + last * step if last > first else lo + first * step, step))
+            into.append(slice(lo + first * step, lo + last * step, step))
         if all(s.stop > s.start for s in from_):
             out[tuple(into)] = x[tuple(from_)]
         return out
@@ -130,9 +129,6 @@ class Concatenate(Linear):
 
     axis: int
     linear: ClassVar[int | None] = None
-
-    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
-        return [lift(x, "concatenate") for x in xs]
 
     def out_type(self, *types: TensorType) -> TensorType:
         first = types[0]

@@ -32,9 +32,6 @@ class Windowing(Op):
     stride: tuple[int, ...]
     dilation: tuple[int, ...]
 
-    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
-        return [lift(xs[0], self.label)]
-
     def places(self, x: TensorType) -> Shape:
         lead = x.ndim - len(self.window)
         if lead < 0:

@@ -8,28 +8,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError
 from minigrad.frozen import dataclass
-from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
+from minigrad.op import NoGradient, Operand, Value, lift, ndarray
 from minigrad.ops.cumulative import CumProd, shifted
 from minigrad.ops.elementwise import convert, div, equal, mul, not_equal
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Expand, Permute, Reshape, Sum, drop_axes, inverse, keep_axes, without
+from minigrad.ops.movement import Axial, Expand, Permute, Reshape, Sum, drop_axes, inverse, keep_axes, without
 from minigrad.types import BOOL, INT64, Shape, TensorType, normal_axis
 
 _KIND_NAMES = {"b": "bool", "c": "complex numbers"}
 
 
-@dataclass(frozen=True)
-class Reduction(Op):
-    """Over `axes` (distinct, sorted, counted from 0), which disappear. The dtype is kept."""
+class Reducing(Axial):
+    """Of one operand, of the kinds of dtype it takes."""
 
-    axes: tuple[int, ...]
     takes: ClassVar[str] = "biuf"
 
     def admit(self, arrays: list[ndarray]) -> bool:
@@ -41,11 +38,15 @@ class Reduction(Op):
             raise DtypeError(f"{self.label} does not take {_KIND_NAMES[x.dtype.kind]}: {x.type}")
         return [x]
 
+
+@dataclass(frozen=True)
+class Reduction(Reducing):
+    """Over `axes` (distinct, sorted, counted from 0), which disappear. The dtype is kept."""
+
+    axes: tuple[int, ...]
+
     def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
         return x.with_shape(drop_axes(self.label, x, self.axes))
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return replace(self, axes=tuple(a + 1 for a in self.axes))(xs[0])
 
     @classmethod
     def samples(cls) -> Samples:
@@ -145,29 +146,17 @@ class Any_(Logical):
 
 
 @dataclass(frozen=True)
-class ArgExtremum(Op):
+class ArgExtremum(Reducing):
     """The position (int64) along `axis`, which disappears, of the first largest or smallest element; a NaN wins."""
 
     axis: int
     no_gradient: ClassVar[NoGradient] = NoGradient("it returns positions")
-
-    def admit(self, arrays: list[ndarray]) -> bool:
-        return arrays[0].dtype.kind in "biuf"
-
-    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
-        x = lift(xs[0], self.label)
-        if x.dtype.kind == "c":
-            raise DtypeError(f"{self.label} does not take complex numbers: {x.type}")
-        return [x]
 
     def out_type(self, x: TensorType) -> TensorType:  # type: ignore[override]
         axis = normal_axis(self.label, self.axis, x)
         if x.shape[axis] == 0:
             raise ArgumentError(f"{self.label}: axis {axis} of {x} has no elements")
         return TensorType(without(x.shape, {axis}), INT64)
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return replace(self, axis=self.axis + 1)(xs[0])
 
     @classmethod
     def samples(cls) -> Samples:

@@ -7,40 +7,33 @@ derivative is that of the stable order.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.frozen import dataclass
-from minigrad.op import NoGradient, Op, Operand, Value, lift, ndarray
+from minigrad.op import NoGradient, Operand, Value, lift, ndarray
 from minigrad.ops.along import TakeAlongAxis
 from minigrad.ops.axes import size_value
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Flip, every_lane
+from minigrad.ops.movement import Axial, Flip
 from minigrad.ops.pieces import slice_axis
-from minigrad.types import INT64, TensorType, normal_axis, same_size
+from minigrad.types import INT64, TensorType, normal_axis, same_shape
 
 
-class Sorting(Op):
+class Sorting(Axial):
     """Operands of one shape (dtypes may differ), sorted together by the first of them."""
 
     axis: int
-
-    def coerce(self, xs: Sequence[Operand]) -> Sequence[Value]:
-        return [lift(x, self.label) for x in xs]
 
     def check_operands(self, types: Sequence[TensorType], keys: int) -> None:
         if not 1 <= keys <= len(types):
             raise ArgumentError(f"{self.label}: cannot sort {len(types)} operands by {keys} of them")
         normal_axis(self.label, self.axis, types[0])
         for t in types:
-            if t.ndim != types[0].ndim or not all(map(same_size, t.shape, types[0].shape)):
+            if not same_shape(t.shape, types[0].shape):
                 raise ShapeError(f"{self.label}: operands sorted together must have one shape, got {types[0]} and {t}")
-
-    def batch(self, xs: Sequence[Value], mapped: Sequence[bool], size: int) -> Any:
-        return replace(self, axis=self.axis + 1)(*every_lane(xs, mapped, size))  # type: ignore[type-var]
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 import minigrad.numpy as mnp
 from minigrad.errors import ArgumentError, ShapeError
-from minigrad.op import Handle, Value, lift
+from minigrad.op import Value, lift
 from minigrad.ops import composite, movement
 from minigrad.ops.axes import SizeOf
 from minigrad.ops.gather import taken
@@ -30,13 +30,11 @@ def shape(input: Any, name: str | None = None, out_type: Any = INT32) -> Any:
     """The sizes of a tensor as an integer tensor [rank]; known ones are a constant."""
     x = convert_to_tensor(input)
     dtype = as_dtype(out_type)
-    if is_open(x):
-        return build(name, "Shape", lambda v: mnp.stack([SizeOf((a,), dtype)(v) for a in range(v.ndim)]), x)
-    if not any(isinstance(n, Dim) for n in x.type.shape):
+    if not is_open(x) and not any(isinstance(n, Dim) for n in x.type.shape):
         sizes = constant(np.asarray(x.type.shape, dtype), name=name or "Shape")
     else:
         sizes = build(name, "Shape", lambda v: mnp.stack([SizeOf((a,), dtype)(v) for a in range(v.ndim)]), x)
-    if isinstance(sizes, Tensor):
+    if isinstance(sizes, Tensor) and not is_open(x):
         sizes.graph.sizes_of[sizes.var] = np.array([*x.type.shape, None], object)[:-1]  # None: never a number array
     return sizes
 
@@ -101,7 +99,6 @@ def expand_dims(input: Any, axis: int | None = None, name: str | None = None, di
 def squeeze(input: Any, axis: Any = None, name: str | None = None, squeeze_dims: Any = None) -> Any:
     """Without its axes of size 1, all or the named ones."""
     axes = squeeze_dims if axis is None else axis
-    axes = tuple(axes) if isinstance(axes, list) else axes
     return build(name, "Squeeze", lambda x: mnp.squeeze(x, axis=axes), input)
 
 
@@ -118,8 +115,7 @@ def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Any:
 
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
     """Reversed along axes."""
-    axes = tuple(axis) if isinstance(axis, list) else axis
-    return build(name, "ReverseV2", lambda x: mnp.flip(x, axis=axes), tensor)
+    return build(name, "ReverseV2", lambda x: mnp.flip(x, axis=axis), tensor)
 
 
 def pad(tensor: Any, paddings: Any, mode: str = "CONSTANT", name: str | None = None, constant_values: Any = 0) -> Any:
@@ -221,12 +217,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
 # ── filling ──────────────────────────────────────────────────────────────────────────────────────
 def _filled(shape: Any, value: Any, dtype: Any, name: str | None, op_type: str) -> Any:
     wanted = sizes_from(op_type, shape)
-    near = [
-        n
-        for n in ([shape] if isinstance(shape, Handle) else shape if isinstance(shape, (list, tuple)) else [])
-        if isinstance(n, Handle)
-    ]
-    with building(*near):
+    with building(shape):
         if any(isinstance(n, Dim) for n in wanted):
             return build(name, op_type, lambda v: movement.full(wanted, v.array, dtype), as_array(value, dtype))
         return constant(np.full(wanted, value, dtype), name=name or op_type)
@@ -267,12 +258,9 @@ def eye(num_rows: int, num_columns: int | None = None, dtype: Any = FLOAT32, nam
 def range_(start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str = "range") -> Any:
     """start, start + delta, ... below limit; range(n) begins at 0."""
     first, last = (0, start) if limit is None else (start, limit)
-    return constant(
-        as_array(np.arange(first, last, delta).tolist(), dtype).array
-        if dtype is None
-        else np.arange(first, last, delta).astype(as_dtype(dtype)),
-        name=name,
-    )
+    numbers = np.arange(first, last, delta)
+    array = as_array(numbers.tolist()).array if dtype is None else numbers.astype(as_dtype(dtype))
+    return constant(array, name=name)
 
 
 def linspace(start: float, stop: float, num: int, name: str = "linspace") -> Any:

@@ -43,12 +43,9 @@ class Identity(Linear):
 def graph_of(operands: Iterable[Any]) -> Graph:
     """The graph of the first operand that has one, else the default graph."""
     for x in operands:
-        if isinstance(x, Handle) and x.front_end == "session":
-            return x.graph  # type: ignore[attr-defined,no-any-return]
-        if isinstance(x, (list, tuple)):
-            for y in x:
-                if isinstance(y, Handle) and y.front_end == "session":
-                    return y.graph  # type: ignore[attr-defined, no-any-return]
+        for y in x if isinstance(x, (list, tuple)) else (x,):
+            if isinstance(y, Handle) and y.front_end == "session":
+                return y.graph  # type: ignore[attr-defined, no-any-return]
     return get_default_graph()
 
 
@@ -117,7 +114,7 @@ def as_array(value: Any, dtype: Any = None, who: str = "constant") -> Array:
         raise ValueTypeError(f"{who}: cannot make a tensor of {short_repr(value)} (dtype {array.dtype})")
     if dtype is not None:
         return Array(_cast(array, as_dtype(dtype), value, who))
-    if _is_python(value) and array.size + 1:
+    if _is_python(value):
         kind = array.dtype.kind
         small = kind == "i" and (not array.size or (array.min() >= -(2**31) and array.max() < 2**31))
         target = "float32" if kind == "f" else "int32" if small else "complex64" if kind == "c" else array.dtype

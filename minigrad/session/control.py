@@ -5,7 +5,8 @@ Floor 6.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from minigrad.ops.movement import Reshape
 from minigrad.session.building import Identity, as_array, build, building
 from minigrad.session.graph_scope import Graph, get_default_graph
 from minigrad.session.open_rank import is_open
+from minigrad.session.shape import may_be_same
 from minigrad.session.tensor import Assumption, Nothing, Operation
 from minigrad.source import user_line
 from minigrad.types import BOOL, assume_equal
@@ -97,25 +99,19 @@ def _value(x: Any) -> Value:
     return x if isinstance(x, Value) else as_array(x)
 
 
-class _assuming:
+@contextmanager
+def _assuming(graph: Graph | None, who: str) -> Iterator[None]:
     """Sizes that a body takes to be equal are remembered with the op that holds it, the last one made inside."""
-
-    def __init__(self, graph: Graph | None, who: str) -> None:
-        self._graph, self._who = graph, who
-        self._found: list[Assumption] = []
-
-    def _assume(self, a: Any, b: Any) -> None:
-        self._found.append(Assumption(self._who, a, b, user_line()))
-
-    def __enter__(self) -> None:
-        if self._graph is not None:
-            self._token = assume_equal.set(self._assume)
-
-    def __exit__(self, *exc: object) -> None:
-        if self._graph is not None:
-            assume_equal.reset(self._token)
-            if exc[0] is None:
-                self._graph.operations[-1].assumed += tuple(self._found)
+    if graph is None:
+        yield
+        return
+    found: list[Assumption] = []
+    token = assume_equal.set(lambda a, b: found.append(Assumption(who, a, b, user_line())))
+    try:
+        yield
+    finally:
+        assume_equal.reset(token)
+    graph.operations[-1].assumed += tuple(found)
 
 
 def while_loop(
@@ -165,13 +161,7 @@ def _next(result: Any, structure: Any, start: Sequence[Value]) -> list[Any]:
     values = []
     for k, (x, before) in enumerate(zip(leaves, start, strict=True)):
         y = x if isinstance(x, Value) else as_array(x, before.dtype)
-        if (
-            y.dtype != before.dtype
-            or y.ndim != before.ndim
-            or any(
-                isinstance(n, int) and isinstance(m, int) and n != m for n, m in zip(y.shape, before.shape, strict=True)
-            )
-        ):
+        if y.dtype != before.dtype or not may_be_same(y.shape, before.shape):
             raise ArgumentError(
                 f"while_loop: loop variable {k} enters as {before.type} and is {y.type} after one step",
                 hint="the body must keep the type: tf.cast, or a fixed shape",

@@ -15,6 +15,7 @@ from minigrad.op import Array, Handle, ndarray, short_repr
 from minigrad.session.graph_scope import Graph
 from minigrad.session.open_rank import OpenType
 from minigrad.session.plan import Plan
+from minigrad.session.shape import may_be_same
 from minigrad.session.tensor import Placeholder, Tensor
 from minigrad.types import Dim, Size, shape_text, substitute
 
@@ -58,17 +59,13 @@ def feed_array(tensor: Tensor, value: Any) -> ndarray:
     if isinstance(tensor.var.type, OpenType):
         return array
     sizes = tensor.var.type.shape
-    if array.shape != sizes and not _fits(array.shape, sizes):
+    if array.shape != sizes and not may_be_same(array.shape, sizes):
         raise FeedError(
             f"cannot feed a value of shape {shape_text(array.shape)} to {tensor.name}, "
             f"whose shape is {shape_text(tuple(n if isinstance(n, int) else None for n in sizes))}",
             lines=tensor.made(),
         )
     return array
-
-
-def _fits(shape: tuple[int, ...], sizes: tuple[Size, ...]) -> bool:
-    return len(shape) == len(sizes) and all(n == m or isinstance(m, Dim) for n, m in zip(shape, sizes, strict=True))
 
 
 def _converted(tensor: Tensor, value: Any) -> ndarray:
@@ -131,7 +128,7 @@ def bind_sizes(plan: Plan, arrays: list[ndarray]) -> dict[str, int]:
     _bind_defaults(plan, sizes)
     for tensor, array in compound:
         expected = substitute(tuple(tensor.var.type.shape), sizes)
-        if not _fits(array.shape, expected):
+        if not may_be_same(array.shape, expected):
             _differ(f"{_fed(tensor, array)}, which must be {shape_text(expected)}", tensor)
     _check_assumed(plan, sizes, came)
     missing = sorted(plan.open_sizes - set(sizes))

@@ -21,6 +21,7 @@ from minigrad.session.graph_scope import Graph
 from minigrad.session.inputs import convert_to_tensor
 from minigrad.session.open_rank import defer, is_open
 from minigrad.session.plan import needed
+from minigrad.session.shape import may_be_same
 from minigrad.session.tensor import Operation, Read, Tensor
 from minigrad.session.variables import Variable
 from minigrad.types import is_differentiable
@@ -110,12 +111,7 @@ def _start(ys: Sequence[Tensor], grad_ys: Sequence[Any]) -> dict[Any, Any]:
 
 def _cotangent(y: Tensor, given: Any) -> Any:
     bar = convert_to_tensor(operand(given), y.dtype)
-    sizes, expected = bar.type.shape, y.type.shape
-    if is_open(bar) or is_open(y):
-        return bar
-    if len(sizes) != len(expected) or not all(
-        n == m or not (isinstance(n, int) and isinstance(m, int)) for n, m in zip(sizes, expected)
-    ):
+    if not (is_open(bar) or is_open(y) or may_be_same(bar.type.shape, y.type.shape)):
         raise GradientError(f"gradients: {y.name} is {y.type}, its grad_ys {bar.type}", lines=y.made())
     return bar
 

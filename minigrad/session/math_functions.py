@@ -12,6 +12,7 @@ from typing import Any
 
 import minigrad.numpy as mnp
 from minigrad.errors import ArgumentError
+from minigrad.numpy.named import called
 from minigrad.op import lift
 from minigrad.ops import composite, special
 from minigrad.ops.axes import axes_of, kept
@@ -42,10 +43,8 @@ def binary(op_type: str, f: Callable[[Any, Any], Any]) -> Callable[..., Any]:
 
 
 def _described(function: Callable[..., Any], op_type: str, f: Any) -> Callable[..., Any]:
-    function.__name__ = function.__qualname__ = op_type
     first = (f.__doc__ or "").strip().partition("\n")[0]
-    function.__doc__ = f"{first or op_type}\n\nThe operation is called `name`, by default {op_type!r}."
-    return function
+    return called(function, op_type, f"{first or op_type}\n\nThe operation is called `name`, by default {op_type!r}.")
 
 
 def _squared_difference(x: Any, y: Any) -> Any:
@@ -174,9 +173,7 @@ def reduction(op_type: str, f: Callable[..., Any], doc: str) -> Callable[..., An
         over = reduction_indices if axis is None else axis
         return build(name, op_type, lambda x: f(x, axis=over, keepdims=bool(keepdims or keep_dims)), input_tensor)
 
-    function.__name__ = function.__qualname__ = op_type
-    function.__doc__ = doc
-    return function
+    return called(function, op_type, doc)
 
 
 def _sum(x: Any, axis: Any, keepdims: bool) -> Any:
@@ -202,14 +199,17 @@ reduce_all = reduction("All", mnp.all, "Are all elements over axes (None: all) t
 reduce_logsumexp = reduction("LogSumExp", composite.logsumexp, "log of the sum of exp over axes, without overflow.")
 
 
-def argmax(input: Any, axis: int | None = None, name: str | None = None, output_type: Any = INT64) -> Any:
-    """Where along an axis (default 0, as in TensorFlow) the first largest element is."""
-    return build(name, "ArgMax", lambda x: convert(mnp.argmax(x, axis=axis or 0), as_dtype(output_type)), input)
+def position(op_type: str, f: Callable[..., Any], which: str) -> Callable[..., Any]:
+    """A reduction to a position."""
+
+    def function(input: Any, axis: int | None = None, name: str | None = None, output_type: Any = INT64) -> Any:
+        return build(name, op_type, lambda x: convert(f(x, axis=axis or 0), as_dtype(output_type)), input)
+
+    doc = f"Where along an axis (default 0, as in TensorFlow) the first {which} element is."
+    return called(function, op_type, doc)
 
 
-def argmin(input: Any, axis: int | None = None, name: str | None = None, output_type: Any = INT64) -> Any:
-    """Where along an axis (default 0, as in TensorFlow) the first smallest element is."""
-    return build(name, "ArgMin", lambda x: convert(mnp.argmin(x, axis=axis or 0), as_dtype(output_type)), input)
+argmax, argmin = position("ArgMax", mnp.argmax, "largest"), position("ArgMin", mnp.argmin, "smallest")
 
 
 def cumsum(x: Any, axis: int = 0, name: str | None = None) -> Any:

@@ -138,9 +138,9 @@ def moments(
     x: Any, axes: Any, name: str = "moments", keepdims: bool = False, keep_dims: bool = False
 ) -> tuple[Any, Any]:
     """Mean and variance over axes."""
-    keep, over = keepdims or keep_dims, tuple(axes) if isinstance(axes, list) else axes
-    mean = build(f"{name}/mean", "mean", lambda v: mnp.mean(v, axis=over, keepdims=keep), x)
-    return mean, build(f"{name}/variance", "variance", lambda v: mnp.var(v, axis=over, keepdims=keep), x)
+    keep = keepdims or keep_dims
+    mean = build(f"{name}/mean", "mean", lambda v: mnp.mean(v, axis=axes, keepdims=keep), x)
+    return mean, build(f"{name}/variance", "variance", lambda v: mnp.var(v, axis=axes, keepdims=keep), x)
 
 
 def dropout(

@@ -71,9 +71,6 @@ class Deferred(Op):
     def label(self) -> str:
         return self.name
 
-    def coerce(self, xs: Sequence[Any]) -> Sequence[Value]:
-        return [lift(x, self.label) for x in xs]
-
     def out_type(self, *types: TensorType) -> TensorType:
         return self.type
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ArgumentError
+from minigrad.numpy.named import called
 from minigrad.ops import random
 from minigrad.ops.elementwise import add, convert, mul
 from minigrad.session.array_functions import ones, sizes_from, zeros
@@ -65,34 +66,29 @@ def random_uniform(
     return _drawn("random_uniform", name, shape, seed, lambda k, s: random.uniform(k, s, kind, minval, high))
 
 
-def random_normal(
-    shape: Any,
-    mean: Any = 0.0,
-    stddev: Any = 1.0,
-    dtype: Any = FLOAT32,
-    seed: int | None = None,
-    name: str = "random_normal",
-) -> Any:
-    """Normal with this mean and standard deviation."""
-    kind = as_dtype(dtype)
-    return _drawn("random_normal", name, shape, seed, lambda k, s: add(mul(random.normal(k, s, kind), stddev), mean))
+def _normal(op_type: str, unit: Callable[..., Any], doc: str) -> Callable[..., Any]:
+    """The public function of a distribution that `unit(key, sizes, dtype)` draws from with mean 0 and deviation 1."""
+
+    def function(
+        shape: Any,
+        mean: Any = 0.0,
+        stddev: Any = 1.0,
+        dtype: Any = FLOAT32,
+        seed: int | None = None,
+        name: str = op_type,
+    ) -> Any:
+        kind = as_dtype(dtype)
+        return _drawn(op_type, name, shape, seed, lambda k, s: add(mul(unit(k, s, kind), stddev), mean))
+
+    return called(function, op_type, doc)
 
 
-def truncated_normal(
-    shape: Any,
-    mean: Any = 0.0,
-    stddev: Any = 1.0,
-    dtype: Any = FLOAT32,
-    seed: int | None = None,
-    name: str = "truncated_normal",
-) -> Any:
-    """Normal, given that it lies within two standard deviations of the mean."""
-    kind = as_dtype(dtype)
-
-    def draw(k: Any, s: Any) -> Any:
-        return add(mul(random.truncated_normal(k, -2.0, 2.0, s, kind), stddev), mean)
-
-    return _drawn("truncated_normal", name, shape, seed, draw)
+random_normal = _normal("random_normal", random.normal, "Normal with this mean and standard deviation.")
+truncated_normal = _normal(
+    "truncated_normal",
+    lambda key, sizes, dtype: random.truncated_normal(key, -2.0, 2.0, sizes, dtype),
+    "Normal, given that it lies within two standard deviations of the mean.",
+)
 
 
 # ── initializers: functions from a shape to an initial value ─────────────────────────────────────

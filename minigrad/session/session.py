@@ -145,18 +145,18 @@ class Session:
             plan = self.graph.plans[targets, fed] = Plan(targets, fed)
         return plan
 
+    def _planned(self, fetches: Any, feed_dict: Feeds | None) -> tuple[Plan, dict[Tensor, ndarray]]:
+        feeds = self._feeds(feed_dict)
+        return self._plan(self._targets(_flatten(fetches)[0]), tuple(feeds)), feeds
+
     def compile(self, fetches: Any, feed_dict: Feeds | None = None) -> tuple[PlainGraph, backends.Executable]:
         """What `run` would run for feeds of these sizes, without running it: the pruned graph and its executable."""
-        leaves, _ = _flatten(fetches)
-        feeds = self._feeds(feed_dict)
-        plan = self._plan(self._targets(leaves), tuple(feeds))
+        plan, feeds = self._planned(fetches, feed_dict)
         return plan.graph, self._executable(plan, feeds)
 
     def program(self, fetches: Any, feed_dict: Feeds | None = None) -> tuple[PlainGraph, list[ndarray]]:
         """The graph that `run` would run, after the passes, and the arrays it would run on: feeds, then state."""
-        leaves, _ = _flatten(fetches)
-        feeds = self._feeds(feed_dict)
-        plan = self._plan(self._targets(leaves), tuple(feeds))
+        plan, feeds = self._planned(fetches, feed_dict)
         return self._executable(plan, feeds).graph, [*feeds.values(), *self._state(plan)]
 
     def _executable(self, plan: Plan, feeds: dict[Tensor, ndarray]) -> backends.Executable:
@@ -212,7 +212,7 @@ class Session:
             f"the variable {variable.name}, {variable.type}, is not initialized in this session, and "
             f"{plan.needs(plan.readers[variable])} needs it",
             hint="run tf.global_variables_initializer() first, made after the last variable",
-            lines=[(f"{variable.name} made at", variable.op.line)],
+            lines=variable.snapshot.made(),
         )
 
     def _key(self, operation: Operation) -> ndarray:

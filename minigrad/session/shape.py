@@ -65,6 +65,13 @@ def as_sizes(who: str, shape: Any) -> list[int | Dim | None]:
     return sizes
 
 
+def may_be_same(a: Sequence[Any], b: Sequence[Any]) -> bool:
+    """As many axes, and of none two known sizes that differ."""
+    return len(a) == len(b) and all(
+        n == m or not (isinstance(n, int) and isinstance(m, int)) for n, m in zip(a, b, strict=True)
+    )
+
+
 def static(who: str, shape: Iterable[Any]) -> Shape:
     """A shape that must be known in full while the graph is built."""
     sizes = tuple(shape)

@@ -26,14 +26,9 @@ from minigrad.session.variables import Variable, assign_add
 from minigrad.types import is_differentiable
 
 __all__ = [
-    "AdamOptimizer",
-    "GradientDescentOptimizer",
-    "MomentumOptimizer",
-    "Optimizer",
-    "create_global_step",
-    "get_global_step",
-    "get_or_create_global_step",
-]
+    "AdamOptimizer", "GradientDescentOptimizer", "MomentumOptimizer", "Optimizer", "create_global_step",
+    "get_global_step", "get_or_create_global_step",
+]  # fmt: skip
 
 
 class Optimizer(ABC):
@@ -209,17 +204,8 @@ class AdamOptimizer(Optimizer):
 
     def _apply(self, g: Any, v: Variable, state: Any) -> list[Tensor]:
         m, second = self._slot("m", v), self._slot("v", v)
-        moved = optimize.adam(
-            v,
-            g,
-            m,
-            second,
-            convert(state, v.dtype),
-            lr=self._rate(v),
-            beta1=self.beta1,
-            beta2=self.beta2,
-            eps=self.epsilon,
-        )
+        options = {"lr": self._rate(v), "beta1": self.beta1, "beta2": self.beta2, "eps": self.epsilon}
+        moved = optimize.adam(v, g, m, second, convert(state, v.dtype), **options)
         return [x.assign(y) for x, y in zip((v, m, second), moved, strict=True)]
 
 

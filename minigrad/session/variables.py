@@ -25,7 +25,7 @@ from minigrad.ops.elementwise import add, convert, sub, where
 from minigrad.session.building import as_array, building, operand
 from minigrad.session.graph_scope import Graph, GraphKeys, get_default_graph, inside_body
 from minigrad.session.open_rank import is_open, settle
-from minigrad.session.shape import TensorShape, static
+from minigrad.session.shape import TensorShape, may_be_same, static
 from minigrad.session.tensor import Constant, Initialized, Nothing, Operation, Read, Tensor, Write, the_session
 from minigrad.source import Line, user_line
 from minigrad.types import TensorType, as_dtype
@@ -150,7 +150,7 @@ class Variable(Handle):
             raise SessionError(
                 f"{type} of {self.name} inside the body of a cond or while_loop",
                 hint="let the body return the new value, and assign it outside",
-                lines=[(f"{self.name} made at", self.op.line)],
+                lines=self.snapshot.made(),
             )
         with building(self) as graph:
             assert graph is not None
@@ -163,7 +163,7 @@ class Variable(Handle):
                     raise DtypeError(
                         f"{type}: {self.name} is {self.dtype.name}, the value {value.dtype.name}",
                         hint="convert it with tf.cast",
-                        lines=self._made(),
+                        lines=self.snapshot.made(),
                     )
                 return self._write(type, combine(value), reserved)
 
@@ -171,10 +171,10 @@ class Variable(Handle):
         """The operation that stores a value, which must have the variable's type."""
         if is_open(value):
             value = settle(value, self.type, f"{type}: the value for {self.name}")
-        sizes, own = value.type.shape, self.type.shape
-        if len(sizes) != len(own) or any(n != m for n, m in zip(sizes, own, strict=True) if isinstance(n, int)):
+        if not may_be_same(value.type.shape, self.type.shape):
             raise ShapeError(
-                f"{type}: {self.name} is {self.type}, the value {value.type}: the shapes differ", lines=self._made()
+                f"{type}: {self.name} is {self.type}, the value {value.type}: the shapes differ",
+                lines=self.snapshot.made(),
             )
         if isinstance(value, Variable):
             value = value.read()
@@ -182,9 +182,6 @@ class Variable(Handle):
         line = user_line()
         out = Var(self.type, self.graph.interpreter, line)
         return self.graph.add(type, Write(self, atom), (out,), line, type if name is None else name + "/").outputs[0]
-
-    def _made(self) -> list[tuple[str, Line]]:
-        return [(f"{self.name} made at", self.op.line)]
 
     # ── a value among values ─────────────────────────────────────────────────────────────────────
     def home(self) -> Interpreter:

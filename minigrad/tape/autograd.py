@@ -21,7 +21,7 @@ from minigrad.source import user_place
 from minigrad.tape.grad_mode import GRAD
 from minigrad.tape.interpreter import TAPE, node_of
 from minigrad.tape.memory import MEMORY
-from minigrad.tape.record import Overwritten, Record
+from minigrad.tape.record import Overwritten, Record, record_of
 from minigrad.tape.shapes import to
 from minigrad.tape.tensor import Tensor
 from minigrad.types import shape_text
@@ -178,7 +178,7 @@ class Walk:
         all_leaves = self.targets is None or leaves <= watched
         wanted = None if all_leaves else leading_to(records, watched)
         place = None if retain else user_place()
-        looked_at = {key[0] if type(key) is tuple else key for key in watched - leaves}
+        looked_at = set(map(record_of, watched - leaves))
         for r in records:
             if r.listeners or (looked_at and r in looked_at):
                 self.look(r)
@@ -186,7 +186,7 @@ class Walk:
             if wanted is not None:
                 if r not in wanted:
                     continue
-                keys = [k if k in watched or _record(k) in wanted else None for k in keys]
+                keys = [k if k in watched or record_of(k) in wanted else None for k in keys]
             if short and (pull := r.shortcut()):
                 if (y_bar := bars.pop(r, None)) is not None:
                     pull(y_bar, r.y, r.xs, keys, bars)
@@ -237,13 +237,9 @@ def _tensor_again(v: Value, key: Any) -> Any:
     return key if isinstance(key, Tensor) else Tensor(v.array, True, key)  # type: ignore[attr-defined]
 
 
-def _record(key: Any) -> Any:
-    return key[0] if type(key) is tuple else key
-
-
 def reachable(keys: Iterable[Any]) -> tuple[list[Record], set[Any]]:
     """Every record the keys depend on, latest first, and the leaves. A loop: histories are as long as memory allows."""
-    found = list({r for r in map(_record, keys) if type(r) is Record})
+    found = list({r for r in map(record_of, keys) if type(r) is Record})
     seen: set[Any] = set(found)
     leaves: set[Any] = set()
     for record in found:  # grows as it goes
@@ -264,7 +260,7 @@ def leading_to(records: Sequence[Record], targets: set[Any]) -> set[Any]:
     """The records through which a cotangent reaches a target."""
     wanted: set[Any] = set()
     for r in reversed(records):
-        if any(k in targets or _record(k) in wanted for k in r.ins if k is not None):
+        if any(k in targets or record_of(k) in wanted for k in r.ins if k is not None):
             wanted.add(r)
     return wanted
 

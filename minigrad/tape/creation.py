@@ -7,15 +7,16 @@ Floor 6. The numbers come from `minigrad.numpy`'s creation functions; here they 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 import minigrad.numpy as mnp
 from minigrad.errors import MixedFrontEndsError, ValueTypeError
+from minigrad.numpy.named import F, called
 from minigrad.op import Array, Handle, ndarray
 from minigrad.source import user_place
-from minigrad.tape.shapes import to
+from minigrad.tape.shapes import sizes, to
 from minigrad.tape.tensor import Tensor, check_differentiable
 from minigrad.types import as_dtype
 
@@ -76,8 +77,7 @@ def _sized(name: str) -> Callable[..., Tensor]:
     shared = getattr(mnp, name)
 
     def function(*size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False) -> Tensor:
-        shape = size[0] if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
-        return _fresh(shared(tuple(shape), dtype=dtype, device=device), requires_grad, name)
+        return _fresh(shared(sizes(size), dtype=dtype, device=device), requires_grad, name)
 
     return _named(function, name, shared)
 
@@ -102,13 +102,8 @@ def _alike(name: str) -> Callable[..., Tensor]:
     return _named(function, name, shared)
 
 
-F = TypeVar("F", bound=Callable[..., Any])
-
-
 def _named(function: F, name: str, shared: Any) -> F:
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = (shared.__doc__ or "").partition("\n")[0]
-    return function
+    return called(function, name, (shared.__doc__ or "").partition("\n")[0])
 
 
 CREATION: dict[str, Callable[..., Any]] = {

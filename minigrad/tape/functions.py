@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 import minigrad.numpy as mnp
+from minigrad.numpy.named import called
 from minigrad.op import EVALUATE, interpreter, registry
 from minigrad.ops import activations, composite
 from minigrad.ops import elementwise as e
@@ -84,19 +85,16 @@ def spelled(f: Callable[..., Any], name: str) -> Callable[..., Any]:
             *args, kwargs["keepdims"] = args  # type: ignore[assignment]
         return run(*args, **kwargs)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{f.__doc__}\n    As `{f.__module__}.{f.__name__}`; axis is also called dim, keepdims keepdim."
-    return function
+    also = f"As `{f.__module__}.{f.__name__}`; axis is also called dim, keepdims keepdim."
+    return called(function, name, f"{f.__doc__}\n    {also}")
 
 
 REDUCTIONS = {"sum", "prod", "mean", "any", "all", "argmax", "argmin", "amax", "amin", "logsumexp"}
 
 
 def _row_function(name: str, op: Row) -> Callable[..., Any]:
-    function = unary(op) if op.operands == 1 else binary(op)
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"{name}, elementwise: the op `{op.name}`."
-    return function
+    function: Callable[..., Any] = unary(op) if op.operands == 1 else binary(op)
+    return called(function, name, f"{name}, elementwise: the op `{op.name}`.")
 
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {
@@ -105,34 +103,24 @@ FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-@on_tape
-def add(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """input + alpha · other."""
-    return e.add(input, other if alpha == 1 else e.mul(other, alpha))
+def _scaled(name: str, op: Row, sign: str) -> Callable[..., Any]:
+    def function(input: Any, other: Any, *, alpha: Any = 1) -> Any:
+        return op(input, other if alpha == 1 else e.mul(other, alpha))
+
+    return on_tape(called(function, name, f"input {sign} alpha · other."))
 
 
-@on_tape
-def sub(input: Any, other: Any, *, alpha: Any = 1) -> Any:
-    """input - alpha · other."""
-    return e.sub(input, other if alpha == 1 else e.mul(other, alpha))
+def _spread(name: str, f: Callable[..., Any], what: str) -> Callable[..., Any]:
+    def function(
+        input: Any, dim: Any = None, *, correction: float = 1.0, unbiased: bool | None = None, keepdim: bool = False
+    ) -> Any:
+        return f(input, dim, correction=correction if unbiased is None else float(unbiased), keepdims=keepdim)
+
+    return on_tape(called(function, name, f"The {what} over dims, of a sample unless correction (or unbiased) is 0."))
 
 
-@on_tape
-def var(
-    input: Any, dim: Any = None, *, correction: float = 1.0, unbiased: bool | None = None, keepdim: bool = False
-) -> Any:
-    """The variance over dims, of a sample unless correction (or unbiased) is 0."""
-    correction = correction if unbiased is None else float(unbiased)
-    return composite.var(input, dim, correction=correction, keepdims=keepdim)
-
-
-@on_tape
-def std(
-    input: Any, dim: Any = None, *, correction: float = 1.0, unbiased: bool | None = None, keepdim: bool = False
-) -> Any:
-    """The standard deviation over dims, of a sample unless correction (or unbiased) is 0."""
-    correction = correction if unbiased is None else float(unbiased)
-    return composite.std(input, dim, correction=correction, keepdims=keepdim)
+add, sub = _scaled("add", e.add, "+"), _scaled("sub", e.sub, "-")
+var, std = _spread("var", composite.var, "variance"), _spread("std", composite.std, "standard deviation")
 
 
 @on_tape

@@ -6,6 +6,7 @@ overwritten when (and only if) a rule reads it: see memory.py and Note [Saved be
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from minigrad.source import UNKNOWN
 from minigrad.tape.grad_mode import GRAD
 from minigrad.tape.interpreter import TAPE
 from minigrad.tape.memory import MEMORY
-from minigrad.tape.record import Record
+from minigrad.tape.record import Record, record_of
 from minigrad.tape.tensor import Tensor
 from minigrad.tape.views import View, base_of, renew_views, write_through
 from minigrad.types import shape_text
@@ -43,6 +44,15 @@ def write(x: Tensor, numbers: Any) -> None:
     MEMORY.touch(x._array)
 
 
+def forget_gradients(tensors: Iterable[Tensor], set_to_none: bool) -> None:
+    """No gradients, or zeros in their memory."""
+    for x in tensors:
+        if set_to_none or x.grad is None:
+            x.grad = None
+        else:
+            write(x.grad, 0)
+
+
 def _take_history(x: Tensor, y: Tensor) -> None:
     if type(x._kin) is View:
         write_through(x, y)
@@ -58,8 +68,7 @@ def _take_history(x: Tensor, y: Tensor) -> None:
 def _keep_old(x: Tensor, y: Tensor, since: int) -> None:
     stack = [y._node]
     while stack:
-        key = stack.pop()
-        record = key[0] if type(key) is tuple else key
+        record = record_of(stack.pop())
         if isinstance(record, Record) and record.seq > since and record.xs is not None:
             record.xs = tuple([a.copy() if _shares(a, x._array) else a for a in record.xs])
             stack.extend(record.ins)

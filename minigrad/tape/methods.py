@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from minigrad.numpy.named import called
 from minigrad.ops.elementwise import Convert
 from minigrad.ops.movement import expand_to
 from minigrad.tape import selection, shapes
@@ -40,9 +41,7 @@ def in_place(f: Callable[..., Any], name: str) -> Callable[..., Any]:
         since = tick()
         return assign(self, f(self, *args, **kwargs), name, since)
 
-    method.__name__ = method.__qualname__ = name
-    method.__doc__ = f"`{name[:-1]}`, in place."
-    return method
+    return called(method, name, f"`{name[:-1]}`, in place.")
 
 
 @on_tape

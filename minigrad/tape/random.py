@@ -12,6 +12,7 @@ import numpy as np
 
 from minigrad.errors import ArgumentError
 from minigrad.op import ndarray
+from minigrad.tape.shapes import sizes
 from minigrad.tape.tensor import Tensor, check_differentiable
 from minigrad.types import FLOAT32, INT64, as_dtype
 
@@ -74,10 +75,6 @@ def stream(generator: Generator | None = None) -> np.random.Generator:
     return (generator or default_generator).stream
 
 
-def _shape(size: tuple[Any, ...]) -> tuple[int, ...]:
-    return tuple(size[0]) if len(size) == 1 and isinstance(size[0], (tuple, list)) else size
-
-
 def _made(array: ndarray, dtype: Any, requires_grad: bool, who: str) -> Tensor:
     array = np.asarray(array).astype(as_dtype(dtype or FLOAT32), copy=False)
     if requires_grad:
@@ -87,13 +84,13 @@ def _made(array: ndarray, dtype: Any, requires_grad: bool, who: str) -> Tensor:
 
 def rand(*size: Any, dtype: Any = None, requires_grad: bool = False, generator: Generator | None = None) -> Tensor:
     """Uniform in [0, 1)."""
-    return _made(uniform(_shape(size), 0.0, 1.0, generator), dtype, requires_grad, "rand")
+    return _made(stream(generator).random(sizes(size), np.float32), dtype, requires_grad, "rand")
 
 
 def randn(*size: Any, dtype: Any = None, requires_grad: bool = False, generator: Generator | None = None) -> Tensor:
     """Standard normal."""
     wide = as_dtype(dtype or FLOAT32).itemsize > 4
-    drawn = stream(generator).standard_normal(_shape(size), np.float64 if wide else np.float32)
+    drawn = stream(generator).standard_normal(sizes(size), np.float64 if wide else np.float32)
     return _made(drawn, dtype, requires_grad, "randn")
 
 
@@ -139,12 +136,6 @@ def multinomial(
 def bernoulli(input: Tensor, *, generator: Generator | None = None) -> Tensor:
     """1 with the probability each element says, else 0."""
     return Tensor((stream(generator).random(input.shape) < input._array).astype(input.dtype))
-
-
-def uniform(shape: Any, low: float, high: float, generator: Generator | None = None) -> ndarray:
-    """Uniform numbers in [low, high)."""
-    drawn: ndarray = stream(generator).random(shape, np.float32)
-    return drawn * np.float32(high - low) + np.float32(low)
 
 
 RANDOM = {

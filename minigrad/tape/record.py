@@ -123,6 +123,11 @@ class Accumulate:
         return f"<accumulate into leaf {self.variable.type}>"
 
 
+def record_of(key: Any) -> Any:
+    """The record whose result a key stands for; a leaf is its own, None has none."""
+    return key[0] if type(key) is tuple else key
+
+
 def _function(key: Any) -> tuple[Any, int]:
     if key is None or isinstance(key, Record):
         return key, 0

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad.numpy as mnp
+from minigrad.numpy.named import called
 from minigrad.op import Array
 from minigrad.ops import sort as ops_sort
 from minigrad.ops.elementwise import Convert, max_, min_
@@ -93,13 +94,11 @@ def _extremum(name: str, both: Any, arg: Any, whole: Any) -> Any:
             values, positions = mnp.squeeze(values, axis), mnp.squeeze(positions, axis)
         return Extremum(values, positions)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"The {name} of all elements; along a dim, (values, indices); of two tensors, elementwise."
-    return function
+    doc = f"The {name} of all elements; along a dim, (values, indices); of two tensors, elementwise."
+    return on_tape(called(function, name, doc))
 
 
-max = on_tape(_extremum("max", max_, ArgMax, mnp.max))
-min = on_tape(_extremum("min", min_, ArgMin, mnp.min))
+max, min = _extremum("max", max_, ArgMax, mnp.max), _extremum("min", min_, ArgMin, mnp.min)
 
 
 @on_tape

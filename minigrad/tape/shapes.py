@@ -20,7 +20,7 @@ from minigrad.types import DType, as_dtype, normal_axis, shape_text
 def sizes(given: tuple[Any, ...]) -> tuple[Any, ...]:
     """x.view(2, 3) or x.view((2, 3))."""
     first = given[0] if len(given) == 1 else given
-    return tuple(first) if isinstance(first, (tuple, list)) else (first,) if not isinstance(first, tuple) else first
+    return tuple(first) if isinstance(first, (tuple, list)) else (first,)
 
 
 @on_tape

@@ -16,7 +16,7 @@ from minigrad.errors import ArgumentError, BackwardError, NotDifferentiableError
 from minigrad.op import Handle, Interpreter, ndarray
 from minigrad.source import Line, Place, line_at
 from minigrad.tape.memory import MEMORY
-from minigrad.tape.record import Record
+from minigrad.tape.record import Record, record_of
 from minigrad.types import SHORT, DType, Shape, TensorType, is_differentiable
 
 
@@ -84,7 +84,7 @@ class Tensor(Handle):
     @property
     def grad_fn(self) -> Record | None:
         """The record that made it; None for a leaf."""
-        return self._node[0] if type(self._node) is tuple else self._node  # type: ignore[no-any-return]
+        return record_of(self._node)  # type: ignore[no-any-return]
 
     @property
     def is_leaf(self) -> bool:
@@ -161,9 +161,6 @@ class Tensor(Handle):
         if self._array.size != 1:
             raise ArgumentError(f"item: {self.type} has {self._array.size} elements, not one", hint="use tolist()")
         return self._array.item()
-
-    def tolist(self) -> Any:
-        return self._array.tolist()
 
     def __bool__(self) -> bool:
         if self._array.size != 1:

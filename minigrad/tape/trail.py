@@ -15,7 +15,7 @@ from minigrad.op import Op, ndarray
 from minigrad.source import user_place
 from minigrad.tape.interpreter import WATCH
 from minigrad.tape.memory import tick
-from minigrad.tape.record import Record
+from minigrad.tape.record import Record, record_of
 from minigrad.tape.tensor import Tensor
 
 
@@ -97,7 +97,7 @@ def _records(outputs: Sequence[Tensor], seen: Watched) -> list[Record]:
             continue
         found.add(r)
         for key, x in zip(r.ins, r.xs or r.ins, strict=True):
-            record = key[0] if type(key) is tuple else key
+            record = record_of(key)
             todo.append(record if isinstance(record, Record) else _maker(seen, x))
     return sorted(found, key=lambda r: r.seq)
 

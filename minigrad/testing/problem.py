@@ -20,7 +20,7 @@ from minigrad.interpreters.forward import jvp
 from minigrad.interpreters.reverse import vjp
 from minigrad.op import Array, Interpreter, Op, Operand, Value, interpreter, lift, ndarray, using
 from minigrad.source import Line, user_line
-from minigrad.testing.comparing import types
+from minigrad.testing.comparing import types, values
 from minigrad.tracer.arguments import positional_names
 from minigrad.types import is_differentiable
 
@@ -90,7 +90,7 @@ class OpsProblem(Problem):
         return [y for y in self.f(*xs) if is_differentiable(y.dtype)]
 
     def everything(self, xs: Sequence[ndarray]) -> list[ndarray]:
-        return [y.concrete("check_grads") for y in self.f(*[Array(x) for x in xs])]
+        return [y.concrete("check_grads") for y in self.f(*values(xs))]
 
     def push(self, dots: Sequence[ndarray]) -> list[ndarray | None]:
         return concrete(jvp(self.smooth, values(self.xs), values(dots))[1])
@@ -123,10 +123,6 @@ def derivative_names(p: Problem, mode: str) -> list[str]:
     if mode == "forward":
         return [f"(derivative of {name} by forward mode)" for name in p.outputs]
     return [f"(derivative by {name} in reverse mode)" for name in p.inputs]
-
-
-def values(xs: Sequence[ndarray]) -> list[Value]:
-    return [Array(x) for x in xs]
 
 
 def concrete(found: Sequence[Any]) -> list[ndarray | None]:

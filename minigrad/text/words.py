@@ -28,26 +28,24 @@ LIST_LIMIT = 64  # constants with more elements, unless all equal, are compresse
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
 def tensor(text: str) -> TensorType:
     """The type a text says; a scalar's may be the dtype alone: "f64"."""
-    type_text = text if "[" in text else f"{text}[]"
-    try:
-        found = TensorType.parse(type_text)
-    except (MinigradError, ValueError, TypeError, ZeroDivisionError) as error:
-        raise GraphError(f"not a tensor type: {text!r}", hint="write it as f32[2,3]") from error
-    # the reader of sizes skips what it does not know: only the spelling that comes back is understood
-    if str(found).replace(" ", "") != type_text.replace(" ", ""):
-        raise GraphError(f"not a tensor type: {text!r}", hint=f"did you mean {found}?")
-    return found
+    whole = text if "[" in text else f"{text}[]"
+    return _read(TensorType.parse, whole, f"not a tensor type: {text!r}", "f32[2,3]")  # type: ignore[no-any-return]
 
 
 def dim(text: str) -> Size:
     """A symbolic size from its text."""
+    return _read(parse_size, text, f"not a size: {text!r}", "n + 1")  # type: ignore[no-any-return]
+
+
+def _read(parse: Callable[[str], Any], text: str, what: str, example: str) -> Any:
     try:
-        size = parse_size(text)
+        found = parse(text)
     except (MinigradError, ValueError, TypeError, ZeroDivisionError) as error:
-        raise GraphError(f"not a size: {text!r}", hint="write it as n + 1") from error
-    if str(size).replace(" ", "") != text.replace(" ", ""):
-        raise GraphError(f"not a size: {text!r}", hint=f"did you mean {size}?")
-    return size
+        raise GraphError(what, hint=f"write it as {example}") from error
+    # the reader of sizes skips what it does not know: only the spelling that comes back is understood
+    if str(found).replace(" ", "") != text.replace(" ", ""):
+        raise GraphError(what, hint=f"did you mean {found}?")
+    return found
 
 
 def const(elements: Any, type_text: str) -> Array:

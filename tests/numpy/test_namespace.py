@@ -190,7 +190,7 @@ PROTOCOLS = ("methods", "numpy_calls")  # put on values, not into the namespace
 def test_the_namespace_lists_what_its_files_define() -> None:
     """Every public function of the files, under every name it has there."""
     internal = {"named", "unary", "binary", "accumulator", "truth", "shape_of", "check_device", "known", "from_list"}
-    internal |= {"tell", "facts", "sizes_of", "fractions", "rows_over", "for_each_fraction"}
+    internal |= {"tell", "facts", "called", "sizes_of", "fractions", "rows_over", "for_each_fraction"}
     for file in (f.name for f in pkgutil.iter_modules(mnp.__path__) if f.name not in PROTOCOLS):
         module = importlib.import_module(f"minigrad.numpy.{file}")
         home = getattr(mnp, file) if file in ("fft", "linalg", "special") else mnp

@@ -275,3 +275,9 @@ def test_names():
         g.get_tensor_by_name("b")
     with pytest.raises(ValueError, match="is not a valid name"):
         tf.constant(1.0, name="bad name")
+
+
+@pytest.mark.parametrize("scope", [tf.name_scope, tf.variable_scope])
+def test_a_scope_is_refused_at_the_line_of_its_with(scope):
+    with pytest.raises(ValueError, match=r"test_errors\.py"), scope("bad name"):
+        pass

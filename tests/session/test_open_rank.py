@@ -62,6 +62,14 @@ def test_networks_and_their_gradients(sess):
         np.testing.assert_allclose(one, other, rtol=1e-6)
 
 
+def test_cotangents_of_open_rank(sess):
+    x, bar = tf.placeholder(tf.float32), tf.placeholder(tf.float32)
+    (slope,) = tf.gradients(x * x, x, grad_ys=bar)
+    for value in (3.0, [1.0, 2.0]):
+        found = sess.run(slope, {x: value, bar: np.full(np.shape(value), 5.0)})
+        np.testing.assert_array_equal(found, 10 * np.asarray(value, np.float32))
+
+
 def test_second_order(sess):
     x = tf.placeholder(tf.float32)
     (first,) = tf.gradients(x * x * x, x)

@@ -6,30 +6,15 @@ A matrix that is singular, or not positive definite, where it must be: `LinAlgEr
 nan, and leaves the others of its stack alone.
 """
 
+# ruff: noqa: I001
+# fmt: off
 from minigrad.numpy.linalg.factorizations import (
-    EighResult,
-    QRResult,
-    SVDResult,
-    cholesky,
-    eigh,
-    eigvalsh,
-    matrix_rank,
-    qr,
-    svd,
-    svdvals,
+    EighResult, QRResult, SVDResult, cholesky, eigh, eigvalsh, matrix_rank, qr, svd, svdvals,
 )
 from minigrad.numpy.linalg.norms import cond, matrix_norm, norm, vector_norm
 from minigrad.numpy.linalg.products import diagonal, expm, matrix_power, multi_dot, trace
 from minigrad.numpy.linalg.systems import (
-    LstsqResult,
-    SlogdetResult,
-    det,
-    inv,
-    lstsq,
-    pinv,
-    slogdet,
-    solve,
-    solve_triangular,
+    LstsqResult, SlogdetResult, det, inv, lstsq, pinv, slogdet, solve, solve_triangular,
 )
 from minigrad.numpy.linear_algebra import cross, matmul, outer, tensordot, vecdot
 from minigrad.numpy.manipulation import matrix_transpose
@@ -39,4 +24,4 @@ __all__ = [
     "diagonal", "eigh", "eigvalsh", "expm", "inv", "lstsq", "matmul", "matrix_norm", "matrix_power", "matrix_rank",
     "matrix_transpose", "multi_dot", "norm", "outer", "pinv", "qr", "slogdet", "solve", "solve_triangular", "svd",
     "svdvals", "tensordot", "trace", "vecdot", "vector_norm",
-]  # fmt: skip
+]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
+from minigrad.numpy.named import called
 from minigrad.op import Array
 from minigrad.ops import activations, composite, losses
 from minigrad.ops.contract import matmul
@@ -33,9 +34,7 @@ def _activation(f: Callable[..., Any]) -> Callable[..., Any]:
         y = on(input, *args, **kwargs)
         return input.copy_(y) if inplace else y
 
-    function.__name__ = function.__qualname__ = f.__name__
-    function.__doc__ = f.__doc__
-    return function
+    return called(function, f.__name__, f.__doc__)
 
 
 relu, silu, softplus = map(_activation, (activations.relu, activations.silu, activations.softplus))
@@ -64,9 +63,8 @@ def _avg_pool(rank: int) -> Callable[..., Any]:
 
 
 def _pool(function: Callable[..., Any], name: str, what: str) -> Callable[..., Any]:
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = f"The {what} of each window of the trailing axes; windows stand kernel_size apart, or stride."
-    return on_tape(function)
+    doc = f"The {what} of each window of the trailing axes; windows stand kernel_size apart, or stride."
+    return on_tape(called(function, name, doc))
 
 
 max_pool1d, max_pool2d, max_pool3d = map(_max_pool, (1, 2, 3))
@@ -202,9 +200,7 @@ def _compared(loss: Callable[..., Any], name: str) -> Callable[..., Any]:
             )
         return on(input, target, reduction=reduction)
 
-    function.__name__ = function.__qualname__ = name
-    function.__doc__ = loss.__doc__
-    return function
+    return called(function, name, loss.__doc__)
 
 
 mse_loss = _compared(losses.mse, "mse_loss")

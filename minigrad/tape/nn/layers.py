@@ -84,15 +84,14 @@ class LayerNorm(Module):
 class Dropout(Module):
     """In training, each element 0 with probability p, else divided by 1 - p."""
 
+    _shown = ("p",)
+
     def __init__(self, p: float = 0.5, inplace: bool = False) -> None:
         super().__init__()
         self.p, self.inplace = p, inplace
 
     def forward(self, input: Any) -> Any:
         return F.dropout(input, self.p, self.training, self.inplace)
-
-    def extra_repr(self) -> str:
-        return f"p={self.p}"
 
 
 class ReLU(Module):
@@ -151,6 +150,8 @@ class Identity(Module):
 class Flatten(Module):
     """dims start_dim..end_dim made one."""
 
+    _shown = ("start_dim", "end_dim")
+
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         super().__init__()
         self.start_dim, self.end_dim = start_dim, end_dim
@@ -158,12 +159,11 @@ class Flatten(Module):
     def forward(self, input: Any) -> Any:
         return input.flatten(self.start_dim, self.end_dim)
 
-    def extra_repr(self) -> str:
-        return f"start_dim={self.start_dim}, end_dim={self.end_dim}"
-
 
 class MaxPool2d(Module):
     """The largest element of each window of the last two dims."""
+
+    _shown = ("kernel_size", "stride", "padding", "dilation")
 
     def __init__(self, kernel_size: Any, stride: Any = None, padding: Any = 0, dilation: Any = 1) -> None:
         super().__init__()
@@ -173,12 +173,11 @@ class MaxPool2d(Module):
     def forward(self, input: Any) -> Any:
         return F.max_pool2d(input, self.kernel_size, self.stride, self.padding, self.dilation)
 
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}, dilation={self.dilation}"
-
 
 class AvgPool2d(Module):
     """The mean of each window of the last two dims."""
+
+    _shown = ("kernel_size", "stride", "padding")
 
     def __init__(
         self, kernel_size: Any, stride: Any = None, padding: Any = 0, *, count_include_pad: bool = True
@@ -191,6 +190,3 @@ class AvgPool2d(Module):
         return F.avg_pool2d(
             input, self.kernel_size, self.stride, self.padding, count_include_pad=self.count_include_pad
         )
-
-    def extra_repr(self) -> str:
-        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"

@@ -6,13 +6,13 @@ here walks those three dictionaries. What a layer needs beyond its arithmetic be
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minigrad.errors import ArgumentError, ValueTypeError
-from minigrad.tape.inplace import write
+from minigrad.tape.inplace import forget_gradients, write
 from minigrad.tape.shapes import to
 from minigrad.tape.tensor import Tensor, check_differentiable
 from minigrad.types import as_dtype, shape_text
@@ -57,6 +57,7 @@ class Module:
     """
 
     training: bool = True
+    _shown: ClassVar[Sequence[str]] = ()  # attributes in a layer's repr
 
     def __init__(self) -> None:
         self.__dict__.update(_parameters={}, _buffers={}, _modules={}, _not_saved=set(), training=True)
@@ -188,11 +189,7 @@ class Module:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients."""
-        for p in self.parameters():
-            if set_to_none or p.grad is None:
-                p.grad = None
-            else:
-                write(p.grad, 0)
+        forget_gradients(self.parameters(), set_to_none)
 
     def to(self, *args: Any, **kwargs: Any) -> Module:
         """Floating-point parameters and buffers in another dtype. ("cpu" is the only device.)"""
@@ -244,7 +241,7 @@ class Module:
 
     def extra_repr(self) -> str:
         """What stands between the brackets of a layer's repr."""
-        return ""
+        return ", ".join(f"{name}={getattr(self, name)}" for name in self._shown)
 
 
 def _joined(path: str, name: str) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 from minigrad.errors import ArgumentError, ValueTypeError
 from minigrad.op import EVALUATE, Array, using
 from minigrad.tape.grad_mode import enable_grad
-from minigrad.tape.inplace import write
+from minigrad.tape.inplace import forget_gradients, write
 from minigrad.tape.tensor import Tensor
 
 
@@ -55,12 +55,7 @@ class Optimizer:
 
     def zero_grad(self, set_to_none: bool = True) -> None:
         """Forget the gradients of the parameters."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if set_to_none or p.grad is None:
-                    p.grad = None
-                else:
-                    write(p.grad, 0)
+        forget_gradients(self._params(), set_to_none)
 
     def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """Change every parameter that has a gradient; a closure computes loss and gradients first, and is returned."""
