@@ -15,7 +15,7 @@ from typing import Any
 
 from minigrad.loops import functions as f
 from minigrad.loops import hyperbolic, powers, special, trigonometric
-from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, select, unary
+from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, fma, rarely, select, unary
 from minigrad.loops.threefry import threefry
 from minigrad.op import Op
 from minigrad.ops.bits import Bitcast
@@ -87,9 +87,20 @@ def _rem(a: Scalar, b: Scalar) -> Scalar:
     return select(unsafe, 0, r)
 
 
+def _fmod(a: Scalar, b: Scalar) -> Scalar:
+    """What a leaves after whole multiples of b, exactly: a quotient of so few bits is one too great at most, and what
+    it leaves then has no more bits than b. The greatest b are left to C, for a fused product may be done in parts."""
+    rest, size = f.absolute(a), f.absolute(b)
+    quotient = rest / size
+    bits, greatest = {4: (22, 127), 8: (51, 990)}[a.dtype.itemsize]
+    few = (quotient < 2.0**bits) & (size < 2.0**greatest)
+    rest = fma(unary("trunc", quotient), -size, rest)
+    return rarely(~few, binary("copysign", select(rest < 0.0, rest + size, rest), a), call("fmod", a, b))
+
+
 def _float_division(a: Scalar, b: Scalar) -> tuple[Scalar, Scalar]:
     """(a // b, a % b) of floats, the remainder with the divisor's sign: as Python defines them."""
-    r = call("fmod", a, b)
+    r = _fmod(a, b)
     quotient = (a - r) / b
     turned = r.ne(0.0) & ((b < 0.0) ^ (r < 0.0))
     quotient = select(turned, quotient - 1.0, quotient)

@@ -121,6 +121,24 @@ def test_special_pairs(name: str, dtype: DType, run: str) -> None:
 
 
 @pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64], ids=str)
+@pytest.mark.parametrize("name", ["rem", "floor_div"])
+def test_division_is_exact(name: str, dtype: DType, run: str) -> None:
+    """Small quotients are divided in vectors, great ones (seldom in one vector) by C's library."""
+    backend, jit = RUNS[run]
+    rng = np.random.default_rng(0)
+    pairs = np.array(list(product(SPECIAL, SPECIAL))).T
+    near = rng.normal(size=2000) * 10.0 ** rng.integers(-3, 4, 2000), rng.normal(size=2000)
+    far = rng.normal(size=50) * 1e30, rng.normal(size=50) * 10.0 ** rng.integers(-20, 20, 50)
+    with np.errstate(all="ignore"), config.jit.using(jit):
+        x, y = (np.concatenate([*parts, parts[1] * 3]).astype(dtype) for parts in zip(pairs, near, far))
+        x[60:2000:97] *= dtype.type(1e20)
+        found, right = compiled(name, dtype, x.size, backend)(x, y), ROWS[name].impl(x, y)
+    assert ((found == right) | (np.isnan(found) & np.isnan(right))).all()
+    assert (np.signbit(found) == np.signbit(right))[~np.isnan(right)].all()
+
+
+@pytest.mark.parametrize("run", RUNS)
 def test_powers_of_integers_are_exact(run: str) -> None:
     x, p = np.array([(b, k) for b in range(2, 30) for k in range(11)], np.float64).T.copy()
     tens, whole = np.array([float(10**k) for k in range(23)]), np.arange(1, 1000.0)
