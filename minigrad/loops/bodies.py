@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import reduce
+from operator import mul
 from typing import Any
 
 from minigrad.loops import functions as f
 from minigrad.loops import hyperbolic, powers, special, trigonometric
-from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, select, unary
+from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, fma, rarely, select, unary
 from minigrad.loops.threefry import threefry
 from minigrad.op import Op
 from minigrad.ops.bits import Bitcast
@@ -32,11 +34,7 @@ def _extremum(op: str) -> Body:
     return lambda a, b: binary(op, a, b)
 
 
-_PLAIN: dict[float, Body] = {
-    2: lambda x: x * x,
-    3: lambda x: x * x * x,
-    0.5: lambda x: unary("sqrt", x),  # as NumPy does, also of -inf
-}
+_PLAIN = (-2, -1.5, -1, -0.5, 0.5, 1.5, 2, 2.5, 3, 3.5, 4)  # at most four roundings
 
 
 def is_plain(p: Scalar) -> bool:
@@ -45,7 +43,18 @@ def is_plain(p: Scalar) -> bool:
 
 
 def _power(x: Scalar, p: Scalar) -> Scalar:
-    return _PLAIN[p.what](x) if is_plain(p) else powers.power(x, p)
+    return _product(x, float(p.what)) if is_plain(p) else powers.power(x, p)
+
+
+def _product(x: Scalar, p: float) -> Scalar:
+    """x^p for a multiple of ½: factors x, or 1/x, so that nothing overflows before the result, and a square root."""
+    if p == 0.5:
+        return unary("sqrt", x)  # as NumPy does, also of -inf
+    whole, half = int(abs(p)), int(abs(p) % 1 * 2)
+    base = select(x.eq(0.0), 0.0, x) if half else x  # the root of -0 is -0; these powers of it are those of 0
+    root = unary("sqrt", base)
+    y = reduce(mul, [1.0 / z if p < 0 else z for z in [base] * whole + [root] * half])
+    return select(x.eq(-math.inf), 0.0 if p < 0 else math.inf, y) if half else y
 
 
 def _nothing_divides(a: Scalar, b: Scalar) -> tuple[Scalar, Scalar]:
@@ -78,9 +87,20 @@ def _rem(a: Scalar, b: Scalar) -> Scalar:
     return select(unsafe, 0, r)
 
 
+def _fmod(a: Scalar, b: Scalar) -> Scalar:
+    """What a leaves after whole multiples of b, exactly: a quotient of so few bits is one too great at most, and what
+    it leaves then has no more bits than b. The greatest b are left to C, for a fused product may be done in parts."""
+    rest, size = f.absolute(a), f.absolute(b)
+    quotient = rest / size
+    bits, greatest = {4: (22, 127), 8: (51, 990)}[a.dtype.itemsize]
+    few = (quotient < 2.0**bits) & (size < 2.0**greatest)
+    rest = fma(unary("trunc", quotient), -size, rest)
+    return rarely(~few, binary("copysign", select(rest < 0.0, rest + size, rest), a), call("fmod", a, b))
+
+
 def _float_division(a: Scalar, b: Scalar) -> tuple[Scalar, Scalar]:
     """(a // b, a % b) of floats, the remainder with the divisor's sign: as Python defines them."""
-    r = call("fmod", a, b)
+    r = _fmod(a, b)
     quotient = (a - r) / b
     turned = r.ne(0.0) & ((b < 0.0) ^ (r < 0.0))
     quotient = select(turned, quotient - 1.0, quotient)

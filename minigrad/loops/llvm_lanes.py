@@ -17,6 +17,7 @@ from minigrad.loops.scalar import Scalar, needed
 from minigrad.loops.vectors import NEAR
 from minigrad.types import DType
 
+_OWN = ("load", "accumulator", "index", "rarely")  # not known by their operands alone
 _ACROSS = {"add": "fadd", "mul": "fmul", "max": "fmaximum", "min": "fminimum"}
 
 
@@ -97,9 +98,20 @@ class Lanes(Scalars):
     # ── scalars ──────────────────────────────────────────────────────────────────────────────────
     def value(self, x: Scalar) -> str:
         """The name of a scalar, computed here if it is not known yet."""
-        for s in needed([x], self.known):
-            self.known[s.serial] = self.literal(s.what, s.dtype) if s.op == "const" else self.compute(s)
+        for s in needed([x], self.known, always=True):
+            self.known[s.serial] = self.literal(s.what, s.dtype) if s.op == "const" else self.once(s)
         return self.known[x.serial]
+
+    def once(self, x: Scalar) -> str:
+        """The name of a scalar whose operands are known; of one that equals it, if there is one. (LLVM sees that only
+        within a block, and `rarely` ends one.)"""
+        if x.op in _OWN:
+            return self.compute(x)
+        names = [self.known[a.serial] for a in x.args]
+        equal = (x.op, x.dtype, x.what, x.args[-1].dtype, *names)
+        if equal not in self.known:
+            self.known[equal] = self.compute(x)
+        return self.known[equal]
 
     def compute(self, x: Scalar) -> str:
         if x.op == "load":

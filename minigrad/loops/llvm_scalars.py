@@ -85,7 +85,7 @@ class Scalars:
         self.module = module
         self.lines: list[str] = []
         self.count, self.lanes = 0, 1
-        self.known: dict[int, str] = {}  # the scalars already computed here or in a block around
+        self.known: dict[Any, str] = {}  # the scalars already computed here or in a block around, by serial
 
     def emit(self, text: str) -> str:
         self.count += 1
@@ -118,13 +118,24 @@ class Scalars:
             case "eq" | "ne" | "lt" | "le" | "gt" | "ge":
                 return self.compare(x.op, args, x.args[0].dtype)
             case "call":
-                return self.call(self.module.library(x.what, x.dtype, len(args)), args, t)
+                return self.one_by_one(self.module.library(x.what, x.dtype, len(args)), args, register(x.dtype))
         if x.op in _INTRINSICS:
             return self.call(self.module.intrinsic(_INTRINSICS[x.op], t, len(args)), args, t)
         return self.binary(x.op, args[0], args[1], x.dtype)
 
     def call(self, name: str, args: list[str], t: str, flags: str = "") -> str:
         return self.emit(f"call {flags}{t} {name}({', '.join(f'{t} {a}' for a in args)})")
+
+    def one_by_one(self, name: str, args: list[str], one: str) -> str:
+        """A function of scalars, for each lane."""
+        if self.lanes == 1:
+            return self.call(name, args, one)
+        t = _wide(one, self.lanes)
+        result = "poison"
+        for k in range(self.lanes):
+            y = self.call(name, [self.emit(f"extractelement {t} {a}, i64 {k}") for a in args], one)
+            result = self.emit(f"insertelement {t} {result}, {one} {y}, i64 {k}")
+        return result
 
     def binary(self, op: str, a: str, b: str, dtype: DType, reassociate: bool = False) -> str:
         t, kind = self.type(dtype), dtype.kind

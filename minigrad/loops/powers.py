@@ -51,7 +51,6 @@ def _log_pair(x: Scalar) -> tuple[Scalar, Scalar]:
     return f.log_special(x, y), low
 
 
-@f.in_float64
 def log2(x: Scalar) -> Scalar:
     """e + log(1 + f)/log 2 with x = 2^e·(1 + f): powers of two are exact."""
     return f.log_by(x, 1 / math.log(2))

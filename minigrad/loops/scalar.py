@@ -14,6 +14,7 @@ The vocabulary (`op`):
     eq ne lt le gt ge                   floats: false with NaN (ne: true); they give bool
     and or xor not shl shr              integers and bools; shr keeps the sign of signed integers
     select convert bitcast
+    rarely                              select(condition, other, usual): compiled, `other` is left out where it can be
     call                                a function of C's mathematical library, by name: fmod
 """
 
@@ -167,15 +168,21 @@ def call(name: str, *xs: Scalar) -> Scalar:
     return Scalar("call", xs, xs[0].dtype, name)
 
 
-def needed(roots: Iterable[Scalar], known: Container[int] = ()) -> list[Scalar]:
-    """Everything these are made of, operands first; what is known (by serial), and what only that needs, left out."""
+def rarely(condition: Scalar, usual: Scalar, other: Scalar) -> Scalar:
+    """`other` where the condition holds, which is seldom: it is computed only if it does for one of some neighbours."""
+    return Scalar("rarely", (condition, usual, other), usual.dtype)
+
+
+def needed(roots: Iterable[Scalar], known: Container[int] = (), always: bool = False) -> list[Scalar]:
+    """Everything these are made of, operands first; what is known (by serial), and what only that needs, left out.
+    `always`: so is what is only rarely needed."""
     found: dict[int, Scalar] = {}
     waiting = list(roots)
     while waiting:
         x = waiting.pop()
         if x.serial not in found and x.serial not in known:
             found[x.serial] = x
-            waiting += x.args
+            waiting += x.args[:2] if always and x.op == "rarely" else x.args
     return [found[k] for k in sorted(found)]
 
 

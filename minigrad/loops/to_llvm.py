@@ -13,7 +13,7 @@ from typing import Any
 from minigrad.loops.llvm_lanes import Lanes, neutral
 from minigrad.loops.llvm_scalars import Module, literal, memory, overload, register
 from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, read
-from minigrad.loops.scalar import needed
+from minigrad.loops.scalar import Scalar, needed
 from minigrad.loops.vectors import Vectors, vectors
 
 
@@ -126,6 +126,24 @@ class _Printer(Lanes):
 
         return i, [name for *_, name in carried], close
 
+    def compute(self, x: Scalar) -> str:
+        return self.rarely(*x.args) if x.op == "rarely" else super().compute(x)
+
+    def rarely(self, condition: Scalar, usual: Scalar, other: Scalar) -> str:
+        """A select whose other value is computed in a block of its own, which is passed by if no lane wants it."""
+        wanted, x, t = self.known[condition.serial], self.known[usual.serial], self.type(usual.dtype)
+        one = wanted if self.lanes == 1 else self.across("max", wanted, condition.dtype, self.lanes)
+        self.count += 1
+        k, before = self.count, self.block
+        self.lines.append(f"  br i1 {one}, label %rare{k}, label %usual{k}\nrare{k}:")
+        self.block = f"rare{k}"
+        with self.scope():
+            y = self.value(other)
+        y = self.emit(f"select {self.type(condition.dtype)} {wanted}, {t} {y}, {t} {x}")
+        self.lines.append(f"  br label %usual{k}\nusual{k}:")
+        before, self.block, rare = before, f"usual{k}", self.block
+        return self.emit(f"phi {t} [{x}, %{before}], [{y}, %{rare}]")
+
     def store(self, s: Store) -> None:
         value, dtype = self.value(s.value), s.value.dtype
         t = memory(dtype, self.lanes)
@@ -234,7 +252,9 @@ class _Printer(Lanes):
             masks = [self.lanes_until(at, high) if masked else "" for at in starts]
             vectors = [(dict(known), {**self.places, ("variable", s.variable): at}, m) for at, m in zip(starts, masks)]
             for statement in s.body:
-                for x in needed(read(statement), vectors[0][0]):  # side by side: they do not wait for each other
+                for x in needed(
+                    read(statement), vectors[0][0], always=True
+                ):  # side by side: they do not wait for each other
                     for vector in vectors:
                         self.enter(*vector)
                         self.value(x)

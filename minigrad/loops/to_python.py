@@ -199,6 +199,8 @@ class _Printer:
                 return self.load(x), _ATOM
             case "select":
                 return self.select(*x.args)
+            case "rarely":
+                return self.select(x.args[0], x.args[2], x.args[1])
             case "convert":
                 return self.convert(x.args[0], x.dtype)
             case "neg":

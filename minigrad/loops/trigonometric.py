@@ -8,10 +8,10 @@ float32 are computed in float64, by shorter polynomials.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from minigrad.loops import functions as f
-from minigrad.loops.scalar import Scalar, binary, bitcast, const, convert, select, unary
+from minigrad.loops.scalar import Scalar, binary, bitcast, const, convert, fma, rarely, select, unary
 from minigrad.types import FLOAT32, FLOAT64, INT64
 
 # (sin √z / √z − 1)/z and (cos √z − 1 + z/2)/z² for √z ≤ π/4: relative error 2.0e-8 and 2.0e-9 (float32), 5.7e-17 (of
@@ -44,6 +44,9 @@ _TURNS = (
     7.290989847143289e-152, 3.0112672278351273e-168, 1.3987153053911922e-183, 3.371398288544708e-200,
     1.9631551724258055e-215, 5.1345346314382155e-232,
 )  # fmt: skip
+# π/2 in chunks of 33 bits, whose products with numbers below 2^20 are exact, and what is left
+_HALF_PI = (1.5707963267341256, 6.077100506303966e-11, 2.0222662487111665e-21, 8.4784276603689e-32)
+_FEW_TURNS = 2.0**20  # an angle up to which that does
 _FULL = (6.283185307179586, 2.4492935982947064e-16)  # 2π in two parts
 _HALF_PI_LOW = 6.123233995736766e-17  # what π/2 has beyond 53 bits
 # (atan √z/√z − 1)/z for 0 ≤ z ≤ 1: relative error 7.5e-9 and 9.0e-17 (of a term that is at most 21% of the whole)
@@ -76,6 +79,12 @@ _ASIN = {
 
 # ── angles ───────────────────────────────────────────────────────────────────────────────────────
 def _quadrant(wide: Scalar) -> tuple[Scalar, Scalar]:
+    """(r, q) with x = q·π/2 + r and |r| ≤ π/4, for a small float32 given in float64: the first product is exact."""
+    n, q = f.nearest(wide * (2 / math.pi))
+    return fma(n, -_HALF_PI_LOW, fma(n, -math.pi / 2, wide)), q
+
+
+def _any_quadrant(wide: Scalar) -> tuple[Scalar, Scalar]:
     """(r, q) with x = q·π/2 + r modulo 2π and |r| ≤ π/4, for any finite float32, given in float64."""
     turns = wide.const(0.0)
     for chunk in _TWO_OVER_PI:
@@ -104,6 +113,15 @@ def _two_sum(a: Scalar, b: Scalar) -> tuple[Scalar, Scalar]:
     s = a + b
     t = s - a
     return s, (a - (s - t)) + (b - t)
+
+
+def _short_quadrant(x: Scalar) -> tuple[Scalar, Scalar, Scalar]:
+    """(r, low, q) with x = q·π/2 + r + low, for a small float64: what the chunks leave of it is exact in two parts."""
+    n, q = f.nearest(x * (2 / math.pi))
+    first, second, third, rest = _HALF_PI
+    r, low = _two_sum(x - n * first, n * -second)
+    r, lost = _two_sum(r, n * -third)
+    return r, fma(n, -rest, low + lost), q
 
 
 def _long_quadrant(x: Scalar) -> tuple[Scalar, Scalar, Scalar]:
@@ -142,25 +160,32 @@ def _near_zero(r: Scalar) -> tuple[Scalar, Scalar]:
     return sine, f.muladd(f.polynomial(z, _COS[FLOAT32]) * z, z, z * -0.5) + 1.0
 
 
-def _circle(x: Scalar) -> tuple[Scalar, Scalar, Scalar]:
-    """(sin r, cos r, q) of a float64; 1 − z/2 is a pair, as it loses more than the rest of the cosine is uncertain."""
-    r, low, q = _long_quadrant(x)
+def _circle(r: Scalar, low: Scalar) -> tuple[Scalar, Scalar]:
+    """(sin, cos) of r + low for float64; 1 − z/2 is a pair: it loses more than the rest of the cosine is uncertain."""
     z = r * r
     sine = f.muladd(f.polynomial(z, _SIN[FLOAT64]) * z, r, low) + r
-    cosine, lost = f.fast_two_sum(x.const(1.0), z * -0.5)
-    return sine, cosine + (lost + f.muladd(f.polynomial(z, _COS[FLOAT64]) * z, z, -(r * low))), q
+    cosine, lost = f.fast_two_sum(r.const(1.0), z * -0.5)
+    return sine, cosine + (lost + f.muladd(f.polynomial(z, _COS[FLOAT64]) * z, z, -(r * low)))
+
+
+def _of_angle(x: Scalar, of: Callable[[Scalar, Scalar, Scalar], Scalar], wide: bool = False) -> Scalar:
+    """of(sin r, cos r, q) with x = q·π/2 + r. `wide`: in float64, also of a float32."""
+    if x.dtype == FLOAT64:
+        few, many = (of(*_circle(r, low), q) for r, low, q in (_short_quadrant(x), _long_quadrant(x)))
+    else:
+        angles = [quadrant(convert(x, FLOAT64)) for quadrant in (_quadrant, _any_quadrant)]
+        few, many = (of(*_near_zero(r if wide else convert(r, FLOAT32)), q) for r, q in angles)
+    return rarely(~(f.absolute(x) < _FEW_TURNS), few, many)
 
 
 def _sin_cos(x: Scalar, ahead: int) -> Scalar:
     """sin(x + ahead·π/2)."""
-    if x.dtype == FLOAT32:
-        r, q = _quadrant(convert(x, FLOAT64))
-        sine, cosine = _near_zero(convert(r, FLOAT32))
-    else:
-        sine, cosine, q = _circle(x)
-    q = q + ahead
-    y = select((q & 1).ne(0), cosine, sine)
-    return select((q & 2).ne(0), -y, y)
+
+    def turned(sine: Scalar, cosine: Scalar, q: Scalar) -> Scalar:
+        y = select(((q + ahead) & 1).ne(0), cosine, sine)
+        return select(((q + ahead) & 2).ne(0), -y, y)
+
+    return _of_angle(x, turned)
 
 
 _SMALL = 2.0**-28  # up to here sin x and tan x round to x or its neighbour, and −0 is kept
@@ -177,15 +202,13 @@ def cos(x: Scalar) -> Scalar:
 
 def tan(x: Scalar) -> Scalar:
     """sin r/cos r, or −cos r/sin r in odd quadrants."""
-    wide = convert(x, FLOAT64)
-    if x.dtype == FLOAT32:
-        r, q = _quadrant(wide)
-        sine, cosine = _near_zero(r)
-    else:
-        sine, cosine, q = _circle(x)
-    odd = (q & 1).ne(0)
-    y = select(odd, -cosine, sine) / select(odd, sine, cosine)
-    return convert(select(f.absolute(wide) < _SMALL, wide, y), x.dtype)
+
+    def quotient(sine: Scalar, cosine: Scalar, q: Scalar) -> Scalar:
+        odd = (q & 1).ne(0)
+        return select(odd, -cosine, sine) / select(odd, sine, cosine)
+
+    y = convert(_of_angle(x, quotient, wide=True), x.dtype)
+    return select(f.absolute(x) < _SMALL, x, y)
 
 
 # ── their inverses ───────────────────────────────────────────────────────────────────────────────

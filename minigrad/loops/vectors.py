@@ -35,7 +35,8 @@ def vectors(loop: Loop, width: int) -> Vectors | None:
     """How to run a loop in vectors of `width` bytes; None if it has to be run pass by pass."""
     if any(isinstance(s, (Loop, Start)) or (isinstance(s, Update) and s.combine == "set") for s in loop.body):
         return None
-    scalars = needed([x for s in loop.body for x in read(s)])
+    kept = [x for s in loop.body for x in read(s)]
+    scalars = needed(kept)
     moving = _moving(scalars, loop.variable)
     stored: dict[int, list[Any]] = {}
     for s in loop.body:
@@ -50,15 +51,17 @@ def vectors(loop: Loop, width: int) -> Vectors | None:
             return None
         if x.op == "load" and any(_meets(_spot(x), to, loop.extent) for to in stored.get(x.what[0], ())):
             return None
-        if x.serial in moving and (_is_alone(x) or (x.op == "load" and any(a.serial in moving for a in x.args))):
+        if x.serial in moving and x.op == "load" and any(a.serial in moving for a in x.args):
             return None
+    if any(x.serial in moving and _is_alone(x) for x in needed(kept, always=True)):
+        return None
     loads = [x for x in scalars if x.op == "load" and x.serial in moving]
     steps = [x.what[1].coefficient(loop.variable) for x in loads]
     strided = sum(k not in NEAR for k in steps)
     if strided * _GATHER > len(moving) - len(steps):
         return None
-    kept = [s.value for s in loop.body if isinstance(s, Store | Update)]
-    lanes = width // max([x.dtype.itemsize for x in (*loads, *kept)])  # what is wider in between takes several
+    results = [s.value for s in loop.body if isinstance(s, Store | Update)]
+    lanes = width // max([x.dtype.itemsize for x in (*loads, *results)])  # what is wider in between takes several
     lanes = min(lanes, 1 << (loop.extent - 1).bit_length())
     if loop.extent < 3 or any(abs(k) * lanes >= 1 << 31 for k in steps):
         return None
@@ -80,7 +83,7 @@ def _moving(scalars: Iterable[Scalar], variable: int) -> set[int]:
 
 
 def _is_alone(x: Scalar) -> bool:
-    """Is there no such operation for vectors?"""
+    """Is there no such operation for vectors? (One that is rarely needed may be done lane by lane.)"""
     return x.op == "call" or (x.op in ("floor_div", "rem") and x.args[1].op != "const")
 
 

@@ -54,7 +54,8 @@ def is_alone(x: Array) -> bool:
         return False
     if base is None:
         return sys.getrefcount(array) == _OWNED
-    return sys.getrefcount(array) == _OWNED and is_kept(base) and sys.getrefcount(base) == _OWNED + 1
+    owns = type(base) is np.ndarray and base.base is None  # a block, of an output or of a large copy
+    return owns and sys.getrefcount(array) == _OWNED and sys.getrefcount(base) == _OWNED + is_kept(base)
 
 
 def _references(x: Array) -> int:

@@ -5,11 +5,13 @@ from itertools import product
 import numpy as np
 import pytest
 
-from minigrad import config
+from minigrad import backends, config
+from minigrad.interpreters.build import trace
 from minigrad.ops.table import ROWS
 from minigrad.testing.accuracy import (
     CHUNK,
     OF_TWO,
+    Worst,
     compiled,
     every_float32,
     measure,
@@ -17,7 +19,7 @@ from minigrad.testing.accuracy import (
     some_pairs,
     truths,
 )
-from minigrad.types import FLOAT32, FLOAT64, DType
+from minigrad.types import FLOAT32, FLOAT64, DType, TensorType
 
 BOUND = 4.0
 OF_ONE = sorted(set(truths()) - set(OF_TWO))
@@ -30,7 +32,7 @@ HARD = [NEAREST, NEAREST / 2, 1e22, *(np.arange(1, 500) * np.pi / 2), *np.ldexp(
 ENDS = [np.inf, -np.inf, np.nan, 0, -0.0, 5e-324, -5e-324, -1, 709.78, 710, -745.13, -746, 1e308, -1e308]
 SPECIAL = [0.0, -0.0, 1, -1, 2, -2, 3, -3, 0.5, -0.5, np.inf, -np.inf, np.nan, 1e-45, -1e-45, 5e-324, 1e38, -1e38,
            1e308, 2.0**53, 2.0**53 + 2, 1 - 2.0**-53, 2.0**62, -1074, -1075, 1024]  # fmt: skip
-ODD = ("expm1", "log1p", "tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh", "cbrt", "erf")
+ODD = ("expm1", "log1p", "tanh", "sin", "tan", "asin", "atan", "sinh", "asinh", "atanh", "cbrt", "erf", "erfinv")
 
 
 def filled(numbers: list[float]) -> np.ndarray:
@@ -59,7 +61,7 @@ def test_two_operands(name: str, dtype: DType) -> None:
 
 
 @wider
-@pytest.mark.parametrize("name", ["asin", "atan", "cbrt", "erfc", "log10", "pow"])
+@pytest.mark.parametrize("name", ["asin", "asinh", "atan", "cbrt", "erfc", "erfinv", "log10", "pow"])
 def test_numba(name: str) -> None:
     """Where a compiler fuses products with sums as it likes, pairs of numbers still hold what they should."""
     points = some_pairs(name, FLOAT64, 1) if name in OF_TWO else some_float64(1)
@@ -119,6 +121,24 @@ def test_special_pairs(name: str, dtype: DType, run: str) -> None:
 
 
 @pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64], ids=str)
+@pytest.mark.parametrize("name", ["rem", "floor_div"])
+def test_division_is_exact(name: str, dtype: DType, run: str) -> None:
+    """Small quotients are divided in vectors, great ones (seldom in one vector) by C's library."""
+    backend, jit = RUNS[run]
+    rng = np.random.default_rng(0)
+    pairs = np.array(list(product(SPECIAL, SPECIAL))).T
+    near = rng.normal(size=2000) * 10.0 ** rng.integers(-3, 4, 2000), rng.normal(size=2000)
+    far = rng.normal(size=50) * 1e30, rng.normal(size=50) * 10.0 ** rng.integers(-20, 20, 50)
+    with np.errstate(all="ignore"), config.jit.using(jit):
+        x, y = (np.concatenate([*parts, parts[1] * 3]).astype(dtype) for parts in zip(pairs, near, far))
+        x[60:2000:97] *= dtype.type(1e20)
+        found, right = compiled(name, dtype, x.size, backend)(x, y), ROWS[name].impl(x, y)
+    assert ((found == right) | (np.isnan(found) & np.isnan(right))).all()
+    assert (np.signbit(found) == np.signbit(right))[~np.isnan(right)].all()
+
+
+@pytest.mark.parametrize("run", RUNS)
 def test_powers_of_integers_are_exact(run: str) -> None:
     x, p = np.array([(b, k) for b in range(2, 30) for k in range(11)], np.float64).T.copy()
     tens, whole = np.array([float(10**k) for k in range(23)]), np.arange(1, 1000.0)
@@ -139,3 +159,21 @@ def test_as_python(name: str) -> None:
     native = compiled(name, FLOAT64, 8)(*xs)
     np.testing.assert_allclose(interpreted, native, rtol=1e-15, atol=0)
     assert (np.signbit(interpreted) == np.signbit(native))[~np.isnan(native)].all()
+
+
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("power", [-2, -1.5, -1, -0.5, 1.5, 2, 2.5, 3, 3.5, 4])
+def test_powers_known_beforehand(power: float, run: str) -> None:
+    """Such powers are products and roots; special operands and zeros give what C99 says of pow."""
+    graph, _ = trace(lambda x: [ROWS["pow"](x, np.float32(power))], [TensorType((CHUNK,), FLOAT32)])
+    backend, jit = RUNS[run]
+    special = np.resize([x for x in SPECIAL if abs(x) < 1e39 or not np.isfinite(x)], CHUNK).astype(np.float32)
+    every = [special] if run == "python" else [special, *every_float32(9973)]
+    with np.errstate(all="ignore"), config.jit.using(jit):
+        compiled, worst = backends.compile(graph, backend), Worst()
+        for x in every:
+            (y,) = compiled([x])
+            right = x.astype(np.float64) ** power
+            worst.look([x], y, right)
+            assert (np.signbit(y) == np.signbit(right))[~np.isnan(right)].all()
+    assert worst.ulp <= BOUND

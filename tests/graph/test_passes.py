@@ -19,6 +19,7 @@ from minigrad.ops import elementwise as e
 from minigrad.ops.gather import Gather, Scatter
 from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum, full
 from minigrad.ops.pieces import Concatenate, Pad, Slice
+from minigrad.ops.reduce import Max
 from minigrad.ops.rows import Convert, where
 from minigrad.passes import DEFAULT, PassRecord, cse, dce, fold, run, simplify
 from minigrad.passes.equations import EQUATIONS
@@ -147,6 +148,25 @@ INSTANCES: dict[str, list[Instance]] = {
             ["Concatenate(axis=0)(x2, x1, x0)"],
         ),
     ],
+    "pad(a, 0) + pad(b, 0) -> pad(a + b, 0)": [
+        (
+            lambda x, y: Pad((1, 0), (0, 2), (0, 0))(x, 0.0) + Pad((1, 0), (0, 2), (0, 0))(y, 0.0),
+            (F, F),
+            ["add(x0, x1)", "Pad(low=(1, 0), high=(0, 2), interior=(0, 0))(v0, 0.0)"],
+        ),
+    ],
+    "concatenate(a, b) + pad(c, 0) -> concatenate(a, b + c)": [
+        (
+            lambda x, y, z: Concatenate(1)(x, y) + Pad((0, 3), (0, 0), (0, 0))(z, 0.0),
+            (F, F, F),
+            ["add(x1, x2)", "Concatenate(axis=1)(x0, v0)"],
+        ),
+        (
+            lambda x, y, z: Pad((0, 0), (2, 0), (0, 0))(z, 0.0) + Concatenate(0)(x, y),
+            (F, F, F),
+            ["add(x0, x2)", "Concatenate(axis=0)(v0, x1)"],
+        ),
+    ],
     "x[0, 1, ... | j] -> take_along_axis(x, j)": [
         (
             lambda x, j: Gather((0, 1))(x, Concatenate(1)(np.arange(2)[:, None], j)),
@@ -171,6 +191,14 @@ INSTANCES: dict[str, list[Instance]] = {
         (lambda x: Sum((0, 1))(Expand((2, 3))(x)), ("f32[]",), ["mul(x0, 6.0)"]),
         (lambda x: Sum((0,))(Expand((2, 3))(x)), ("f32[3]",), ["mul(x0, 2.0)"]),
         (lambda x: Sum((1,))(Expand((2, 3))(x)), ("i64[2,1]",), ["Reshape(shape=(2,))(x0)", "mul(v0, 3)"]),
+    ],
+    "reduce(permute x) -> permute(reduce x)": [
+        (
+            lambda x: Sum((1,))(Permute((2, 0, 1))(x)),
+            ("f32[2,3,4]",),
+            ["Sum(axes=(0,))(x0)", "Permute(order=(1, 0))(v0)"],
+        ),
+        (lambda x: Max((0, 2))(Permute((2, 1, 0))(x)), ("f32[2,3,4]",), ["Max(axes=(0, 2))(x0)"]),
     ],
     "f(expand x, y) -> f(x, y)": [
         (lambda x, y: Expand((2, 3))(x) * y, ("f32[3]", F), ["mul(x0, x1)"]),

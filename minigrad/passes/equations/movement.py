@@ -15,6 +15,7 @@ from minigrad.ops.along import AddAlongAxis, TakeAlongAxis
 from minigrad.ops.gather import Gather, Scatter
 from minigrad.ops.movement import Expand, Flip, Permute, Reshape, Sum
 from minigrad.ops.pieces import Concatenate, Pad, Slice
+from minigrad.ops.reduce import Reduction
 from minigrad.ops.rows import Convert, Elementwise, Row
 from minigrad.passes.equations.table import equation, shaped
 from minigrad.passes.rewrite import Sweep
@@ -98,6 +99,33 @@ def _pads_side_by_side(s: Sweep, n: Node) -> Atom | None:
     return s.emit(Pad(low, high, (0,) * len(size)), both, Const(np.zeros((), n.out.type.dtype)))
 
 
+@equation("pad(a, 0) + pad(b, 0) -> pad(a + b, 0)", e.add, safety="zero sign")
+def _pads_in_one_place(s: Sweep, n: Node) -> Atom | None:
+    """The gradients of a slice that was taken twice."""
+    first, second = (_zero_padded(s, a) for a in n.ins)
+    if first is None or second is None or first[1:] != second[1:] or first[0].type != second[0].type:
+        return None
+    (x, low, high), y = first, second[0]
+    return s.emit(Pad(low, high, (0,) * len(low)), s.emit(e.add, x, y), Const(np.zeros((), n.out.type.dtype)))
+
+
+@equation("concatenate(a, b) + pad(c, 0) -> concatenate(a, b + c)", e.add, safety="zero sign")
+def _pad_upon_piece(s: Sweep, n: Node) -> Atom | None:
+    """Likewise, where the gradient of the slice beside it has joined the first."""
+    for both, pad in (n.ins, reversed(n.ins)):
+        pieces, padded = s.maker(both, Concatenate), _zero_padded(s, pad)
+        if pieces is None or padded is None or both.type.shape != pad.type.shape:
+            continue
+        (c, low, _), parts, start = padded, list(pieces.ins), 0
+        axis = pieces.op.axis  # type: ignore[attr-defined]
+        for k, part in enumerate(parts):
+            if start == low[axis] and part.type == c.type:
+                parts[k] = s.emit(e.add, part, c)
+                return s.emit(pieces.op, *parts)
+            start += part.type.shape[axis]
+    return None
+
+
 def _zero_padded(s: Sweep, a: Atom) -> tuple[Atom, tuple[int, ...], tuple[int, ...]] | None:
     """(x, low, high) if x stands in nothing but zeros."""
     pad = s.maker(a, Pad)
@@ -167,6 +195,19 @@ def _sum_expand(s: Sweep, n: Node) -> Atom | None:
     count = Const(np.asarray(np.prod(sizes, dtype=np.int64)).astype(x.type.dtype))
     reduced = x if small == x.type.shape else s.emit(Reshape(small), x)
     return shaped(s, s.emit(e.mul, reduced, count), n.out.type)
+
+
+@equation("reduce(permute x) -> permute(reduce x)", Sum, Reduction, safety="ulp")
+def _reduce_before(s: Sweep, n: Node) -> Atom | None:
+    """In the order of memory; what is moved then is smaller."""
+    inner = s.maker(n.ins[0], Permute)
+    if not inner or not s.read_once(n.ins[0]):
+        return None
+    order, op = inner.op.order, n.op  # type: ignore[attr-defined]
+    axes = tuple(sorted(order[a] for a in op.axes))  # type: ignore[attr-defined]
+    kept = [d for d in range(len(order)) if d not in axes]
+    reduced = s.emit(type(op)(axes), inner.ins[0])  # type: ignore[call-arg]
+    return s.emit(Permute(tuple(kept.index(d) for d in order if d in kept)), reduced)
 
 
 # ── broadcasting: elementwise ops repeat their operands themselves ───────────────────────────────

@@ -5,19 +5,20 @@ Floor 4.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 from minigrad.graph import Node
-from minigrad.loops.index import address, identity, variable
+from minigrad.loops.index import Affine, Indices, address, identity, variable
 from minigrad.ops.pieces import Concatenate, Pad
 from minigrad.passes.schedule.parts import Part
 from minigrad.passes.schedule.windows import Interleave, phases
 
 
 def padded(n: Node) -> list[Part]:
-    """Pad: the value everywhere, then the elements of x that have a place in the output."""
+    """Pad: the value around x, or everywhere if some of it is inside; then the elements of x that have a place in the
+    output."""
     op, (x, value), shape = n.op, n.ins, n.out.type.shape
     assert isinstance(op, Pad)
-    everywhere = identity(shape)
-    parts = [Part(shape, (value, ()), address(everywhere, shape))]
     extents, source, target = [], [], []
     for d, (size, m, low, mid) in enumerate(zip(x.type.shape, shape, op.low, op.interior, strict=True)):
         step = mid + 1
@@ -26,8 +27,24 @@ def padded(n: Node) -> list[Part]:
         extents.append(last - first)
         source.append(variable(d).shifted(first))
         target.append(variable(d).scaled(step).shifted(low + first * step))
-    parts.append(Part(tuple(extents), (x, tuple(source)), address(tuple(target), shape)))
-    return parts if all(extents) else parts[:1]
+    if not all(extents) or any(op.interior):
+        parts = [Part(shape, (value, ()), address(identity(shape), shape))]
+    else:
+        parts = [Part(size, (value, ()), address(at, shape)) for size, at in _around(extents, target, shape)]
+    return [*parts, Part(tuple(extents), (x, tuple(source)), address(tuple(target), shape))] if all(extents) else parts
+
+
+def _around(
+    extents: Sequence[int], place: Sequence[Affine], shape: Sequence[int]
+) -> Iterator[tuple[tuple[int, ...], Indices]]:
+    """What lies around a block, in slabs (extents, place): for each axis on both sides, as far as the block along the
+    axes before, and everywhere along those after."""
+    for d, size in enumerate(shape):
+        low = place[d].const
+        for first, last in ((0, low), (low + extents[d], size)):
+            if first < last:
+                every = (*extents[:d], last - first, *shape[d + 1 :])
+                yield every, (*place[:d], variable(d).shifted(first), *identity(shape)[d + 1 :])
 
 
 def side_by_side(n: Node) -> list[Part]:
