@@ -86,7 +86,7 @@ IN_LOOPS = [  # whatever the order of an operand's axes
     ("bi,bi->b", 200, 7), ("i,i->", 300), ("ijk,ijk->kj", 9, 5, 8), ("i,j->ij", 30, 40), ("bi,bj->bij", 5, 9, 7),
     ("bij,bj->bi", 9, 8, 8), ("bij,bi->jb", 9, 8, 5), ("ij,j->i", 70, 9), ("abcd,cd->ba", 3, 4, 2, 5),
     ("bij,bjk->bik", 6, 3, 3, 3), ("bij,bjk->bik", 6, 2, 5, 8), ("bij,bkj->ibk", 6, 5, 7, 4), ("ij,jk->ik", 4, 4, 4),
-    ("bij,jb->ib", 1, 8, 3), ("bcij,bcj->bci", 1, 3, 4, 5), ("i,ji->j", 9, 70),
+    ("ki,kj->ij", 4, 30, 20), ("bij,jb->ib", 1, 8, 3), ("bcij,bcj->bci", 1, 3, 4, 5), ("i,ji->j", 9, 70),
 ]  # fmt: skip
 
 
@@ -108,7 +108,8 @@ def test_thin_and_small_products_are_loops(equation: Any, turned: bool, backend:
 
 
 @pytest.mark.parametrize(
-    ("left", "right"), [((100, 64), (64,)), ((6, 6, 6), (6, 6, 6)), ((9, 9), (9, 9)), ((3, 65, 64), (3, 64, 1))]
+    ("left", "right"),
+    [((100, 64), (64,)), ((6, 6, 6), (6, 6, 6)), ((9, 9), (9, 9)), ((40, 5), (5, 40)), ((3, 65, 64), (3, 64, 1))],
 )
 def test_others_are_not(left: tuple[int, ...], right: tuple[int, ...]) -> None:
     graph = trace(lambda a, b: [a @ b], [TensorType(s, np.dtype("float32")) for s in (left, right)])[0]
