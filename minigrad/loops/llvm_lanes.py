@@ -156,7 +156,7 @@ class Lanes(Scalars):
             at = self.emit(f"getelementptr {one}, ptr {pointer}, i64 {start}")
             halves.append(self.emit(f"load {t}, ptr {at}, align {dtype.itemsize}"))
         places = range(n - 1, -1, -1) if step < 0 else [k if k < n else k + 1 for k in range(0, 2 * n, 2)]
-        return self.emit(f"shufflevector {t} {halves[0]}, {t} {halves[1]}, {_numbers(places)}")
+        return self.emit(f"shufflevector {t} {halves[0]}, {t} {halves[1]}, {numbers(places)}")
 
     def gather(self, pointer: str, step: int, dtype: DType) -> str:
         """The elements that lie `step` apart, one by one."""
@@ -168,12 +168,12 @@ class Lanes(Scalars):
         )
         name = f"@llvm.masked.gather.{overload(t)}.v{self.lanes}p0"
         self.module.declarations[name] = f"declare {t} {name}({pointers}, i32, {mask}, {t})"
-        at = self.emit(f"getelementptr {one}, ptr {pointer}, {_numbers([k * step for k in range(self.lanes)])}")
+        at = self.emit(f"getelementptr {one}, ptr {pointer}, {numbers([k * step for k in range(self.lanes)])}")
         rest = f"{mask} {self.mask or 'splat (i1 true)'}, {t} zeroinitializer"
         return self.emit(f"call {t} {name}({pointers} {at}, i32 {dtype.itemsize}, {rest})")
 
 
-def _numbers(numbers: Sequence[int]) -> str:
+def numbers(numbers: Sequence[int]) -> str:
     return f"<{len(numbers)} x i32> <{', '.join([f'i32 {n}' for n in numbers])}>"
 
 

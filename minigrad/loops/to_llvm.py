@@ -10,11 +10,12 @@ from collections.abc import Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from minigrad.loops.llvm_lanes import Lanes, neutral
+from minigrad.loops.llvm_lanes import Lanes, neutral, numbers
 from minigrad.loops.llvm_scalars import Module, literal, memory, overload, register
 from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, read
 from minigrad.loops.scalar import Scalar, needed
 from minigrad.loops.vectors import Vectors, vectors
+from minigrad.types import DType
 
 
 def function(nest: Nest, module: Module, spans: Sequence[tuple[Loop, int]] = ()) -> str:
@@ -152,17 +153,46 @@ class _Printer(Lanes):
         for x in s.at:
             self.value(x)
         pointer = self.pointer(s.buffer, s.address, dtype, s.at, s.steps)
-        if not self.mask:
-            how = f"align {dtype.itemsize}"
-            if s.buffer in self.nest.streamed and self.is_aligned(s):
-                how = f"align {self.lanes * dtype.itemsize}, !nontemporal !0"
-                self.module.declarations["!0"] = "!0 = !{i32 1}"
-                self.streams = True
-            self.lines.append(f"  store {t} {value}, ptr {pointer}, {how}")
+        how = ""
+        if not self.mask and s.buffer in self.nest.streamed and self.is_aligned(s):
+            how = f"align {self.lanes * dtype.itemsize}, !nontemporal !0"
+            self.module.declarations["!0"] = "!0 = !{i32 1}"
+            self.streams = True
+        self.stored(t, value, pointer, dtype, self.mask, how)
+
+    def stored(self, t: str, value: str, pointer: str, dtype: DType, mask: str, how: str = "") -> None:
+        """Write a vector, or a scalar: those lanes that the mask has."""
+        if not mask:
+            self.lines.append(f"  store {t} {value}, ptr {pointer}, {how or f'align {dtype.itemsize}'}")
             return
-        name, mask = f"@llvm.masked.store.{overload(t)}.p0", f"<{self.lanes} x i1>"
-        self.module.declarations[name] = f"declare void {name}({t}, ptr, i32, {mask})"
-        self.lines.append(f"  call void {name}({t} {value}, ptr {pointer}, i32 {dtype.itemsize}, {mask} {self.mask})")
+        name, masks = f"@llvm.masked.store.{overload(t)}.p0", f"<{self.lanes} x i1>"
+        self.module.declarations[name] = f"declare void {name}({t}, ptr, i32, {masks})"
+        self.lines.append(f"  call void {name}({t} {value}, ptr {pointer}, i32 {dtype.itemsize}, {masks} {mask})")
+
+    def weave(self, stores: Sequence[Store], high: str) -> None:
+        """Store what lies side by side: the first elements of all values, then the second ones."""
+        values, n, dtype = [self.value(s.value) for s in stores], len(stores), stores[0].value.dtype
+        t, one, lanes = memory(dtype, self.lanes), memory(dtype), self.lanes
+        if dtype.kind == "b":
+            values = [self.emit(f"zext {self.type(dtype)} {x} to {t}") for x in values]
+        if n > 2:  # two vectors twice as long, as LLVM shuffles two
+            t, values = memory(dtype, 2 * lanes), [self.side_by_side(values[k : k + 2], dtype) for k in (0, 2)]
+        pointer = self.pointer(stores[0].buffer, stores[0].address, dtype)
+        for k in range(0, n * lanes, lanes):
+            places = numbers([j % n * lanes + j // n for j in range(k, k + lanes)])
+            x = self.emit(f"shufflevector {t} {values[0]}, {t} {values[1]}, {places}")
+            at = self.emit(f"getelementptr {one}, ptr {pointer}, i64 {k}")
+            mask = ""
+            if self.mask:
+                ends = self.places["variable", self.moving], high
+                low, end = (self.emit(f"mul nuw nsw i64 {i}, {n}") for i in ends)
+                mask = self.lanes_until(self.emit(f"add nuw nsw i64 {low}, {k}"), end)
+            self.stored(memory(dtype, lanes), x, at, dtype, mask)
+
+    def side_by_side(self, xs: Sequence[str], dtype: DType) -> str:
+        """One vector from two; from one, twice that."""
+        t = memory(dtype, self.lanes)
+        return self.emit(f"shufflevector {t} {xs[0]}, {t} {xs[-1]}, {numbers(range(2 * self.lanes))}")
 
     def is_aligned(self, s: Store) -> bool:
         """Do vectors stored here begin at multiples of their size, as the memory of large outputs does?"""
@@ -260,7 +290,10 @@ class _Printer(Lanes):
                         self.value(x)
                 for vector in vectors:
                     self.enter(*vector)
-                    if isinstance(statement, Store):
+                    if isinstance(statement, Store) and statement.buffer in how.woven:
+                        if statement is how.woven[statement.buffer][-1]:
+                            self.weave(how.woven[statement.buffer], high)
+                    elif isinstance(statement, Store):
                         self.store(statement)
                     elif isinstance(statement, Update):
                         new.append(self.added(statement, old[len(new)]))

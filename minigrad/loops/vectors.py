@@ -16,6 +16,7 @@ from minigrad.loops.scalar import Scalar, needed, place
 
 NEAR = (-1, 1, 2)  # steps between elements for which all that lies between them is read
 _GATHER = 4  # operations per element that lies apart from the others, from which vectors gain
+_WOVEN = 4  # values that are stored side by side, as one vector
 _SUMS = 16  # vectors of sums, which shall stay in registers: nine sums of products one at a time take 0.8 of the time
 _SHORT, _MIDDLING = 24, 120  # operations of a pass up to which a sum is four, or two: each waits for its own last term
 
@@ -23,12 +24,14 @@ _SHORT, _MIDDLING = 24, 120  # operations of a pass up to which a sum is four, o
 @dataclass(frozen=True)
 class Vectors:
     """`lanes` passes at once, and `unroll` such vectors each on its own, while there are so many; the scalars that are
-    the same in all passes; is there much to do in a pass?"""
+    the same in all passes; is there much to do in a pass? By buffer, the stores of which each pass has all that lie
+    between its own and the next one's, in order."""
 
     lanes: int
     unroll: int
     uniform: tuple[Scalar, ...]
     long: bool
+    woven: dict[int, tuple[Store, ...]]
 
 
 def vectors(loop: Loop, width: int) -> Vectors | None:
@@ -43,8 +46,10 @@ def vectors(loop: Loop, width: int) -> Vectors | None:
         if isinstance(s, Store):
             stored.setdefault(s.buffer, []).append((s.address, s.at, s.steps))
     updated = {s.accumulator for s in loop.body if isinstance(s, Update)}
+    loaded = {x.what[0] for x in scalars if x.op == "load"}
+    woven = {k: found for k in stored if k not in loaded and (found := _woven(loop, k))}
     for s in loop.body:
-        if isinstance(s, Store) and not _in_order(s, loop, moving, stored[s.buffer]):
+        if isinstance(s, Store) and s.buffer not in woven and not _in_order(s, loop, moving, stored[s.buffer]):
             return None
     for x in scalars:
         if x.op == "accumulator" and x.what in updated:
@@ -70,7 +75,16 @@ def vectors(loop: Loop, width: int) -> Vectors | None:
         unroll //= 2
     uses = [*(a for x in scalars if x.serial in moving for a in x.args), *(x for s in loop.body for x in read(s))]
     once = {x.serial: x for x in uses if x.serial not in moving and x.op != "const"}
-    return Vectors(lanes, max(1, min(unroll, loop.extent // lanes)), tuple(once.values()), len(moving) > _SHORT)
+    return Vectors(lanes, max(1, min(unroll, loop.extent // lanes)), tuple(once.values()), len(moving) > _SHORT, woven)
+
+
+def _woven(loop: Loop, buffer: int) -> tuple[Store, ...]:
+    """All stores into a buffer, if a pass fills all that lies between its first element and the next pass's."""
+    stores = [s for s in loop.body if isinstance(s, Store) and s.buffer == buffer]
+    first, n = min((s.address for s in stores), key=lambda a: a.const), len(stores)
+    places = {s.address.const - first.const: s for s in stores if s.address.terms == first.terms and not s.at}
+    filled = 2 <= n <= _WOVEN and first.coefficient(loop.variable) == n and places.keys() == set(range(n))
+    return tuple([places[k] for k in range(n)]) if filled else ()
 
 
 def _moving(scalars: Iterable[Scalar], variable: int) -> set[int]:

@@ -35,7 +35,8 @@ def every_other(x: Any, w: Any) -> list[Any]:
 
 
 OPERANDS = [(10, 24), (24, 72)]
-PROGRAMS = {attention: 0, rows_and_columns: 0, one_lane: 0, every_other: 2}  # and the loops that are no tails
+# And the loops that are no tails: copies, products with vectors, the tanh between one of small matrices and the next.
+PROGRAMS = {attention: 2, rows_and_columns: 1, one_lane: 1, every_other: 2}
 
 
 def traced(f: Any, dtype: str = "float32") -> Any:
@@ -79,6 +80,47 @@ def loops(f: Any) -> list[LoopKernel]:
 @pytest.mark.parametrize("f", PROGRAMS)
 def test_nothing_is_copied_that_blas_can_read(f: Any) -> None:
     assert len(loops(f)) == PROGRAMS[f]
+
+
+IN_LOOPS = [  # whatever the order of an operand's axes
+    ("bi,bi->b", 200, 7), ("i,i->", 300), ("ijk,ijk->kj", 9, 5, 8), ("i,j->ij", 30, 40), ("bi,bj->bij", 5, 9, 7),
+    ("bij,bj->bi", 9, 8, 8), ("bij,bi->jb", 9, 8, 5), ("ij,j->i", 70, 9), ("abcd,cd->ba", 3, 4, 2, 5),
+    ("bij,bjk->bik", 6, 3, 3, 3), ("bij,bjk->bik", 6, 2, 5, 8), ("bij,bkj->ibk", 6, 5, 7, 4), ("ij,jk->ik", 4, 4, 4),
+    ("ki,kj->ij", 4, 30, 20), ("bij,jb->ib", 1, 8, 3), ("bcij,bcj->bci", 1, 3, 4, 5), ("i,ji->j", 9, 70),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", [b for b in backends.available() if b != "numpy"])
+@pytest.mark.parametrize("turned", [False, True])
+@pytest.mark.parametrize("equation", IN_LOOPS, ids=str)
+def test_thin_and_small_products_are_loops(equation: Any, turned: bool, backend: str) -> None:
+    (text, *sizes), random = equation, np.random.default_rng(0)
+    names, out = text.split("->")
+    size = dict(zip(dict.fromkeys(names.replace(",", "")), sizes, strict=True))
+    operands = [name[::-1] if turned else name for name in names.split(",")]
+    given = [random.standard_normal([size[k] for k in name]) for name in operands]
+    graph = trace(
+        lambda *xs: [mnp.einsum(f"{','.join(operands)}->{out}", *xs)], [TensorType(x.shape, x.dtype) for x in given]
+    )[0]
+    near(graph, given, backend)
+    if not turned:
+        assert not any(isinstance(k, LibraryKernel) for k in schedule(backends.compile(graph, "llvm").graph).kernels)
+
+
+@pytest.mark.parametrize(
+    ("left", "right"),
+    [((100, 64), (64,)), ((6, 6, 6), (6, 6, 6)), ((9, 9), (9, 9)), ((40, 5), (5, 40)), ((3, 65, 64), (3, 64, 1))],
+)
+def test_others_are_not(left: tuple[int, ...], right: tuple[int, ...]) -> None:
+    graph = trace(lambda a, b: [a @ b], [TensorType(s, np.dtype("float32")) for s in (left, right)])[0]
+    assert [type(k) for k in schedule(backends.compile(graph, "llvm").graph).kernels] == [LibraryKernel]
+
+
+def test_what_follows_a_product_with_a_vector_is_done_in_vectors() -> None:
+    """In one loop with the sum of each row it would be done row by row: 256 sums of 16 and their logistic loss."""
+    graph = trace(lambda x, w: [mnp.exp(x @ w)], [TensorType(s, np.dtype("float32")) for s in ((256, 16), (16,))])[0]
+    exe = backends.compile(graph, "llvm")
+    assert len(schedule(exe.graph).kernels) == 2
 
 
 def test_nothing_is_computed_whole_for_a_part_of_it() -> None:

@@ -132,7 +132,7 @@ def test_other_layouts_and_a_gradient() -> None:
 def test_explained() -> None:
     text = jit(lambda x: mnp.cumsum(mnp.exp(x), axis=0) * 2).explain(np.ones((4, 5), "f4"))
     assert "0  loops over 20 elements, in order along axis 0: 80 B read, 80 B written" in text
-    assert "pads, concatenations, running totals and sorts have loops of their own" in text
+    assert "pads, concatenations, products, running totals and sorts have loops of their own" in text
 
 
 # ── sorting ──────────────────────────────────────────────────────────────────────────────────────

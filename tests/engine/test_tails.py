@@ -68,7 +68,7 @@ FUSED = {
     "two products": (lambda x, w, y, v: mnp.tanh(x @ w + y @ v), [*WIDE, *WIDE]),
     "a batch": (lambda x, y, r: mnp.exp(0.1 * (x @ y)) + r, [(3, 5, 11, 8), (3, 5, 8, 13), (3, 1, 11, 13)]),
     "an update": (lambda w, x, y: w - 0.1 * (x.T @ y), [(40, 30), (50, 40), (50, 30)]),
-    "an outer product": (lambda x, y: relu(x[:, None] @ y[None]), [(50,), (70,)]),
+    "a narrow product": (lambda x, y: relu(x @ y), [(50, 5), (5, 70)]),
     "one row": (lambda x, w: relu(x @ w), [(1, 40), (40, 900)]),
     "convolution": (lambda x, w, v, b: between(x, w, v, lambda y: relu(y + b[:, None, None])), [*IMAGES, (8,)]),
     "convolution, by element": (lambda x, w, v: between(x, w, v, mnp.tanh), IMAGES),

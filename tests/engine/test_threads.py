@@ -215,7 +215,7 @@ def test_the_environment_says_how_many() -> None:
 
 def test_blas_uses_as_many() -> None:
     asked = []
-    real, x = blas.set_threads, np.ones((4, 4), np.float32)
+    real, x = blas.set_threads, np.ones((16, 16), np.float32)
     compiled = jit(lambda x: x @ x, backend="llvm")
     minigrad.set_num_threads(2)
     compiled(x)

@@ -29,6 +29,10 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], str]] = {
     "two widths": (lambda x: mnp.sum(mnp.astype(x, mnp.float64)) + x, "f32"),
     "bytes": (lambda x: (x // 3 + x % 3, mnp.prod(x % 2 + 1)), "i8"),
     "wide integers": (lambda x: mnp.where(x > 0, x // 7, -x), "i64"),
+    "two stacked": (lambda x: mnp.stack([x, mnp.exp(x)], -1), "f32"),
+    "three stacked": (lambda x: mnp.stack([x, -x, x * x], -1), "i8"),
+    "four stacked": (lambda x: mnp.stack([x > 0, x < 1, x == 1, x != 2], -1), "f64"),
+    "repeated": (lambda x: mnp.repeat(x + 1.0, 3), "f64"),
     "rows": (lambda x: mnp.exp(x[None, :] - mnp.max(x)) / mnp.arange(1.0, 4.0)[:, None], "f32"),
 }  # fmt: skip
 
@@ -86,7 +90,18 @@ def test_what_is_told_of_a_loop() -> None:
     assert few.lanes == 8
 
 
+def test_what_fills_the_gaps_is_stored_together() -> None:
+    """All that lies between a pass's first element and the next pass's; if anything is missing there it has a gap."""
+    twice = tuple(Store(0, I.scaled(2).shifted(k), X) for k in (1, 0))
+    found = vectors(Loop(0, 100, (*twice, Store(2, I, X))), 64)
+    assert found is not None
+    assert found.woven == {0: twice[::-1]}
+
+
 SCALAR = {
+    "leaves a gap": Loop(0, 100, tuple(Store(0, I.scaled(3).shifted(k), X) for k in (0, 1))),
+    "reads where it fills gaps": Loop(0, 100, tuple(Store(1, I.scaled(2).shifted(k), X) for k in (0, 1))),
+    "fills gaps twice": Loop(0, 100, tuple(Store(0, I.scaled(2).shifted(k), X) for k in (0, 1, 1))),
     "holds a loop": Loop(0, 9, (store(X),)),
     "stores apart": store(X, I.scaled(2)),
     "stores in one place": store(X, J),

@@ -37,6 +37,8 @@ from minigrad.passes.schedule.parts import (
 from minigrad.passes.schedule.places import compared, taken_early
 from minigrad.passes.schedule.sorting import by_position
 from minigrad.passes.schedule.tails import behind
+from minigrad.passes.schedule.thin import summed
+from minigrad.passes.schedule.woven import woven
 
 __all__ = [
     "ControlKernel",
@@ -58,7 +60,8 @@ _NONE: Mapping[Var, int] = MappingProxyType({})
 
 def schedule(graph: Graph, carries: Mapping[Var, int] = _NONE) -> Schedule:
     """The kernels for a graph. `carries`: inputs that may be overwritten by the outputs of these numbers."""
-    graph = layout(compared(taken_early(counted(by_position(as_pairs(channels_outermost(graph)))))))
+    graph = compared(taken_early(counted(by_position(as_pairs(channels_outermost(graph))))))
+    graph = layout(summed(woven(graph)))
     result = group.schedule(graph, Inliner(graph))
     behind(result)
     result.kernels = [_holding(kernel) for kernel in result.kernels]

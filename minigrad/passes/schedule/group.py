@@ -125,7 +125,7 @@ class Groups:
         if any(g.fixed and g.rows != rows for g in (a, b)):
             return f"their rows differ: {_sizes(a.rows)} and {_sizes(b.rows)}"
         if any(r.alone for r in roots):
-            return "pads, concatenations, running totals and sorts have loops of their own"
+            return "pads, concatenations, products, running totals and sorts have loops of their own"
         whole = all(r.extents == rows for r in roots)
         if not whole:
             length = max(math.prod(r.extents[len(rows) :]) for r in roots)

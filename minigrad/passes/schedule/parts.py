@@ -15,6 +15,7 @@ from minigrad.graph import Atom, Graph, Node, Var
 from minigrad.loops.index import Affine, Indices
 from minigrad.passes.schedule.matmul import Cut, MatMul
 from minigrad.passes.schedule.patches import Patches
+from minigrad.passes.schedule.thin import SumOfProducts
 from minigrad.types import TensorType
 
 
@@ -77,7 +78,7 @@ class Root:
     @property
     def alone(self) -> bool:
         """It shares its loops with no other."""
-        return self.kind not in ("map", "reduce")
+        return self.kind not in ("map", "reduce") or isinstance(self.node.op, SumOfProducts)
 
     @property
     def across(self) -> bool:
