@@ -206,7 +206,7 @@ def position(op_type: str, f: Callable[..., Any], which: str) -> Callable[..., A
         return build(name, op_type, lambda x: convert(f(x, axis=axis or 0), as_dtype(output_type)), input)
 
     doc = f"Where along an axis (default 0, as in TensorFlow) the first {which} element is."
-    return called(function, op_type, doc)
+    return called(function, op_type.lower(), doc)
 
 
 argmax, argmin = position("ArgMax", mnp.argmax, "largest"), position("ArgMin", mnp.argmin, "smallest")
