@@ -150,10 +150,14 @@ def _copied(x: Any) -> ndarray:
     dtype = x.dtype.newbyteorder("=")
     if x.nbytes < _LARGE or not x.flags.c_contiguous:
         return np.array(x, dtype=dtype)
-    block = np.empty(x.nbytes + _LINE, np.uint8)
-    y: ndarray = np.ndarray(x.shape, dtype, block, -block.ctypes.data % _LINE)
+    y = aligned(x.shape, dtype, np.empty(x.nbytes + _LINE, np.uint8), _LINE)
     y[...] = x
     return y
+
+
+def aligned(shape: tuple[int, ...], dtype: DType, block: ndarray, to: int) -> ndarray:
+    """An array that begins at a multiple of so many bytes, in a block that is larger by them."""
+    return np.ndarray(shape, dtype, block, -block.ctypes.data % to)
 
 
 def _scalar_dtype(x: Any, who: str) -> DType:

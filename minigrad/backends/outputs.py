@@ -14,7 +14,7 @@ from collections import deque
 import numpy as np
 
 from minigrad.graph import Graph
-from minigrad.op import ndarray
+from minigrad.op import aligned, ndarray
 from minigrad.passes.plan import ALIGNMENT
 
 LARGE = 1 << 20  # bytes from which a block is kept
@@ -23,18 +23,13 @@ _HUGE = 1 << 21  # bytes of a large page on x86 and on ARM, which NumPy asks Lin
 _counted = getattr(sys, "_is_gil_enabled", lambda: True)()  # without the lock, counts of references may lag
 
 
-def aligned(shape: tuple[int, ...], dtype: np.dtype[np.generic], block: ndarray, to: int = ALIGNMENT) -> ndarray:
-    """An array in a block that is larger by the alignment."""
-    return np.ndarray(shape, dtype, block, -block.ctypes.data % to)
-
-
 def arena(size: int) -> ndarray:
     """New memory for temporaries, in bytes. A large one begins with a large page and ends with one: what hangs over
     would be cleared in pages of 4 KB, up to a thousand of them (2 µs each, half a large page's price)."""
     if size >= 2 * _HUGE:
         size = -(-size // _HUGE) * _HUGE
         return aligned((size,), np.dtype(np.uint8), np.empty(size + _HUGE, np.uint8), _HUGE)
-    return aligned((size,), np.dtype(np.uint8), np.empty(size + ALIGNMENT, np.uint8))
+    return aligned((size,), np.dtype(np.uint8), np.empty(size + ALIGNMENT, np.uint8), ALIGNMENT)
 
 
 def _references() -> int:
@@ -53,7 +48,7 @@ class Blocks:
 
     def array(self, shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> ndarray:
         """A new array, its elements anything."""
-        return aligned(shape, dtype, self._free(math.prod(shape) * dtype.itemsize + ALIGNMENT))
+        return aligned(shape, dtype, self._free(math.prod(shape) * dtype.itemsize + ALIGNMENT), ALIGNMENT)
 
     def kept(self) -> int:
         """Bytes."""
@@ -104,4 +99,4 @@ class Outputs:
 def _large(shape: tuple[int, ...], dtype: np.dtype[np.generic], size: int) -> ndarray:
     if _counted and size <= LIMIT:
         return _blocks.array(shape, dtype)
-    return aligned(shape, dtype, np.empty(size + ALIGNMENT, np.uint8))
+    return aligned(shape, dtype, np.empty(size + ALIGNMENT, np.uint8), ALIGNMENT)
