@@ -23,6 +23,7 @@ from minigrad.ops.elementwise import convert
 from minigrad.ops.gather import taken
 from minigrad.ops.movement import Expand, Flip, Reshape, expand_to, without
 from minigrad.ops.pieces import Concatenate, Pad, slice_axis
+from minigrad.ops.rows import converted
 from minigrad.ops.weak import weak_dtype
 from minigrad.types import as_dtype, promote, same_shape
 
@@ -37,7 +38,7 @@ def _joined(who: str, arrays: Any) -> list[Any]:
     if not arrays:
         raise ArgumentError(f"{who}: needs at least one array")
     dtype = promote(*[weak_dtype(a, who) for a in arrays])
-    return [convert(lift(a, who), dtype) for a in arrays]
+    return [converted(a, dtype, who) for a in arrays]
 
 
 def concat(arrays: Any, /, axis: Any = 0, *, dtype: Any = None) -> Any:

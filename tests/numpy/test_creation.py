@@ -67,6 +67,13 @@ def test_asarray_copies_what_can_change() -> None:
         x[0] = 1.0
 
 
+def test_numbers_beside_arrays_take_their_dtype_as_they_are() -> None:
+    """Not by way of float32 or int64: 0.1 would lose digits, 300 would wrap."""
+    assert mnp.stack([0.1, mnp.asarray(np.float64(0.5))]).tolist() == [0.1, 0.5]
+    with pytest.raises(DtypeError, match="300"):
+        mnp.stack([300, mnp.asarray(np.uint8(5))])
+
+
 def test_lists_of_traced_values_are_stacked() -> None:
     graph, _ = trace(lambda x: [mnp.asarray([[x[0], 1], [2.5, x[1]]])], [F32])
     assert run(graph, [mnp.asarray([7.0, 8.0, 9.0])])[0].tolist() == [[7, 1], [2.5, 8]]
