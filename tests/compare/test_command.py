@@ -164,7 +164,7 @@ def long_comparison(**streams):
 
 def test_ctrl_c_prints_what_is_there():
     with long_comparison(stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(4)
+        time.sleep(8)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == run.INTERRUPTED, err
