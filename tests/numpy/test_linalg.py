@@ -233,10 +233,30 @@ def test_integers_become_float32_and_shapes_broadcast() -> None:
     near(la.matrix_power(np.ones((2, 2, 2)), 0), np.broadcast_to(np.eye(2), (2, 2, 2)))
 
 
+@pytest.mark.parametrize("lower", [True, False])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "complex128"])
+def test_many_small_triangular_systems_are_solved_as_few_are(dtype: str, lower: bool) -> None:
+    random = np.random.default_rng(0)
+    a = random.standard_normal((5, 4, 6, 6)).astype(dtype) + 5 * np.eye(6, dtype=dtype)
+    b = random.standard_normal((5, 4, 6, 3)).astype(dtype)
+    b[1, 2, 3, 0] = np.inf
+    many = np.asarray(la.solve_triangular(a, b, lower=lower))
+    few = [np.asarray(la.solve_triangular(a[k], b[k], lower=lower)) for k in range(5)]
+    assert many.dtype == b.dtype
+    finite = np.isfinite(few)
+    np.testing.assert_array_equal(np.isfinite(many), finite)
+    np.testing.assert_allclose(many[finite], np.stack(few)[finite], rtol=1e-5, atol=1e-6)
+
+
 ERRORS = [
     (lambda: la.inv(np.ones((2, 2))), LinAlgError, "linalg: f64[2,2] is singular"),
     (lambda: la.solve(np.ones((3, 2, 2)), np.ones(2)), LinAlgError, "linalg: f64[3,2,2] holds a singular matrix"),
     (lambda: la.solve_triangular(np.zeros((2, 2)), np.ones(2)), LinAlgError, "linalg: f64[2,2] is singular"),
+    (
+        lambda: la.solve_triangular(np.zeros((99, 2, 2)), np.ones((99, 2, 1))),
+        LinAlgError,
+        "linalg: f64[99,2,2] holds a singular matrix",
+    ),
     (lambda: jax.grad(lambda x: la.slogdet(x)[1])(np.ones((2, 2))), LinAlgError, "linalg: f64[2,2] is singular"),
     (lambda: jax.jit(la.inv)(np.ones((2, 2))), LinAlgError, "linalg: f64[2,2] is singular"),
     (lambda: la.cholesky(-EYE), LinAlgError, "cholesky: f64[3,3] is not positive definite"),
