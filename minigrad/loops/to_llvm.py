@@ -173,8 +173,6 @@ class _Printer(Lanes):
         """Store what lies side by side: the first elements of all values, then the second ones."""
         values, n, dtype = [self.value(s.value) for s in stores], len(stores), stores[0].value.dtype
         t, one, lanes = memory(dtype, self.lanes), memory(dtype), self.lanes
-        if dtype.kind == "b":
-            values = [self.emit(f"zext {self.type(dtype)} {x} to {t}") for x in values]
         if n > 2:  # two vectors twice as long, as LLVM shuffles two
             t, values = memory(dtype, 2 * lanes), [self.side_by_side(values[k : k + 2], dtype) for k in (0, 2)]
         pointer = self.pointer(stores[0].buffer, stores[0].address, dtype)
@@ -282,9 +280,8 @@ class _Printer(Lanes):
             masks = [self.lanes_until(at, high) if masked else "" for at in starts]
             vectors = [(dict(known), {**self.places, ("variable", s.variable): at}, m) for at, m in zip(starts, masks)]
             for statement in s.body:
-                for x in needed(
-                    read(statement), vectors[0][0], always=True
-                ):  # side by side: they do not wait for each other
+                # side by side: they do not wait for each other
+                for x in needed(read(statement), vectors[0][0], always=True):
                     for vector in vectors:
                         self.enter(*vector)
                         self.value(x)

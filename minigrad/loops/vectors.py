@@ -79,12 +79,16 @@ def vectors(loop: Loop, width: int) -> Vectors | None:
 
 
 def _woven(loop: Loop, buffer: int) -> tuple[Store, ...]:
-    """All stores into a buffer, if a pass fills all that lies between its first element and the next pass's."""
+    """All stores into a buffer, if a pass fills all that lies between its first element and the next pass's.
+
+    Not those of bytes: LLVM 22 does not come to an end with a mask that is widened to bytes and shuffled with itself.
+    """
     stores = [s for s in loop.body if isinstance(s, Store) and s.buffer == buffer]
     first, n = min((s.address for s in stores), key=lambda a: a.const), len(stores)
+    if not 2 <= n <= _WOVEN or first.coefficient(loop.variable) != n or stores[0].value.dtype.itemsize == 1:
+        return ()
     places = {s.address.const - first.const: s for s in stores if s.address.terms == first.terms and not s.at}
-    filled = 2 <= n <= _WOVEN and first.coefficient(loop.variable) == n and places.keys() == set(range(n))
-    return tuple([places[k] for k in range(n)]) if filled else ()
+    return tuple([places[k] for k in range(n)]) if places.keys() == set(range(n)) else ()
 
 
 def _moving(scalars: Iterable[Scalar], variable: int) -> set[int]:

@@ -32,6 +32,9 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], str]] = {
     "two stacked": (lambda x: mnp.stack([x, mnp.exp(x)], -1), "f32"),
     "three stacked": (lambda x: mnp.stack([x, -x, x * x], -1), "i8"),
     "four stacked": (lambda x: mnp.stack([x > 0, x < 1, x == 1, x != 2], -1), "f64"),
+    "masks repeated": (lambda x: (mnp.repeat(x > 0, 2), mnp.stack([mnp.astype(x > 1, mnp.int8)] * 3, -1)), "f32"),
+    "bytes repeated": (lambda x: mnp.repeat(mnp.astype(x, mnp.bool), 2), "u8"),
+    "short integers": (lambda x: mnp.stack([x, -x, x * x], -1), "i16"),
     "repeated": (lambda x: mnp.repeat(x + 1.0, 3), "f64"),
     "rows": (lambda x: mnp.exp(x[None, :] - mnp.max(x)) / mnp.arange(1.0, 4.0)[:, None], "f32"),
 }  # fmt: skip
