@@ -118,16 +118,10 @@ def _scaled(y: Scalar, n: Scalar) -> Scalar:
     return y * power_of_two(half, y) * power_of_two(n - half, y)
 
 
-def exp(x: Scalar) -> Scalar:
-    """e^x = 2^n · e^r."""
+def exp(x: Scalar, half: bool = False) -> Scalar:
+    """e^x = 2^n · e^r; `half`: half of it, for x ≥ 0, which overflows later."""
     r, n = _reduced(clamped(x, *_EXP_RANGE[x.dtype]))
-    return _scaled(muladd(polynomial(r, _EXP[x.dtype]), r * r, r) + 1.0, n)
-
-
-def half_exp(x: Scalar) -> Scalar:
-    """e^x / 2 for x ≥ 0, which overflows later than e^x."""
-    r, n = _reduced(clamped(x, *_EXP_RANGE[x.dtype]))
-    return _scaled(muladd(polynomial(r, _EXP[x.dtype]), r * r, r) + 1.0, n - 1)
+    return _scaled(muladd(polynomial(r, _EXP[x.dtype]), r * r, r) + 1.0, n - 1 if half else n)
 
 
 def exp_of_pair(x: Scalar, low: Scalar) -> Scalar:

@@ -20,7 +20,7 @@ _SINH = {
 
 def sinh(x: Scalar) -> Scalar:
     """h − 1/(4h) with h = e^|x|/2; below one x + x³·P(x²)."""
-    h = f.half_exp(f.absolute(x))
+    h = f.exp(f.absolute(x), half=True)
     small = f.clamped(x, -1.0, 1.0)
     square = small * small
     near = f.muladd(small * square, f.polynomial(square, _SINH[x.dtype]), small)
@@ -29,7 +29,7 @@ def sinh(x: Scalar) -> Scalar:
 
 def cosh(x: Scalar) -> Scalar:
     """h + 1/(4h) with h = e^|x|/2."""
-    h = f.half_exp(f.absolute(x))
+    h = f.exp(f.absolute(x), half=True)
     return h + 0.25 / h
 
 

@@ -142,7 +142,7 @@ class _Printer(Lanes):
             y = self.value(other)
         y = self.emit(f"select {self.type(condition.dtype)} {wanted}, {t} {y}, {t} {x}")
         self.lines.append(f"  br label %usual{k}\nusual{k}:")
-        before, self.block, rare = before, f"usual{k}", self.block
+        rare, self.block = self.block, f"usual{k}"
         return self.emit(f"phi {t} [{x}, %{before}], [{y}, %{rare}]")
 
     def store(self, s: Store) -> None:

@@ -197,7 +197,7 @@ class Jit:
         except TypeError:
             return True
         except ValueError:  # a builtin that does not say
-            return False
+            pass
         return False
 
     def _static_name(self, place: int | str) -> str:
