@@ -18,6 +18,7 @@ from minigrad.loops.vectors import NEAR
 from minigrad.types import DType
 
 _OWN = ("load", "accumulator", "index", "rarely")  # not known by their operands alone
+_NARROW = 16  # bytes of the narrowest vectors that can be masked
 _ACROSS = {"add": "fadd", "mul": "fmul", "max": "fmaximum", "min": "fminimum"}
 
 
@@ -30,6 +31,7 @@ class Lanes(Scalars):
         self.accumulators: dict[Any, str] = {}
         self.moving: int | None = None  # in vectors: the variable of the loop,
         self.mask = ""  # and which lanes there are, if not all
+        self.ends: dict[str, tuple[str, str]] = {}  # by mask: the pass of its first lane, and the one it ends before
 
     # ── across the lanes ─────────────────────────────────────────────────────────────────────────
     def together(self, combine: str, xs: Sequence[str], dtype: DType) -> str:
@@ -62,9 +64,34 @@ class Lanes(Scalars):
 
     def lanes_until(self, i: str, high: str) -> str:
         """Which lanes of the vector that begins with pass i are before `high`."""
-        name, mask = f"@llvm.get.active.lane.mask.v{self.lanes}i1.i64", f"<{self.lanes} x i1>"
+        mask = self.active(i, high, self.lanes)
+        self.ends[mask] = i, high
+        return mask
+
+    def active(self, i: str, high: str, lanes: int) -> str:
+        name, mask = f"@llvm.get.active.lane.mask.v{lanes}i1.i64", f"<{lanes} x i1>"
         self.module.declarations[name] = f"declare {mask} {name}(i64, i64)"
         return self.emit(f"call {mask} {name}(i64 {i}, i64 {high})")
+
+    def masked(self, dtype: DType, mask: str) -> tuple[int, str]:
+        """How many lanes a masked load or store takes, and which of them.
+
+        Eight bytes are moved as sixteen. Left to itself LLVM 22 makes the mask of eight one of sixteen by a copy of its
+        lower bits that clears the others; where masks have to be kept on the stack, as around a call, it takes that for
+        a plain copy and leaves it out, and what lies behind the eight is overwritten.
+        """
+        lanes = _NARROW // dtype.itemsize
+        if self.module.vector < 64 or lanes <= self.lanes:  # no registers for masks; nothing to add
+            return self.lanes, mask
+        i, high = self.ends[mask]
+        self.module.declarations["@llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
+        end = self.emit(f"call i64 @llvm.umin.i64(i64 {high}, i64 {self.emit(f'add nuw nsw i64 {i}, {self.lanes}')})")
+        return lanes, self.active(i, end, lanes)
+
+    def resized(self, x: str, dtype: DType, lanes: int, to: int) -> str:
+        """The first lanes of a vector in memory; if there are to be more, the others anything."""
+        t = memory(dtype, lanes)
+        return self.emit(f"shufflevector {t} {x}, {t} poison, {numbers([min(k, lanes) for k in range(to)])}")
 
     # ── addresses ────────────────────────────────────────────────────────────────────────────────
     def pointer(
@@ -137,13 +164,19 @@ class Lanes(Scalars):
         if step != 1:
             y = self.apart(pointer, step, x.dtype)
         elif self.mask:
-            name, mask = f"@llvm.masked.load.{overload(t)}.p0", f"<{self.lanes} x i1>"
-            self.module.declarations[name] = f"declare {t} {name}(ptr, i32, {mask}, {t})"
-            rest = f"{mask} {self.mask}, {t} zeroinitializer"
-            y = self.emit(f"call {t} {name}(ptr {pointer}, i32 {x.dtype.itemsize}, {rest})")
+            y = self.loaded(pointer, x.dtype)
         else:
             y = self.emit(f"load {t}, ptr {pointer}, align {x.dtype.itemsize}")
         return self.emit(f"trunc {t} {y} to {self.type(x.dtype)}") if x.dtype.kind == "b" else y
+
+    def loaded(self, pointer: str, dtype: DType) -> str:
+        """A vector, zeros in the lanes that the mask leaves out."""
+        lanes, mask = self.masked(dtype, self.mask)
+        t, masks = memory(dtype, lanes), f"<{lanes} x i1>"
+        name = f"@llvm.masked.load.{overload(t)}.p0"
+        self.module.declarations[name] = f"declare {t} {name}(ptr, i32, {masks}, {t})"
+        y = self.emit(f"call {t} {name}(ptr {pointer}, i32 {dtype.itemsize}, {masks} {mask}, {t} zeroinitializer)")
+        return y if lanes == self.lanes else self.resized(y, dtype, lanes, self.lanes)
 
     def apart(self, pointer: str, step: int, dtype: DType) -> str:
         """The elements that lie `step` apart; neighbours are read together."""

@@ -165,7 +165,10 @@ class _Printer(Lanes):
         if not mask:
             self.lines.append(f"  store {t} {value}, ptr {pointer}, {how or f'align {dtype.itemsize}'}")
             return
-        name, masks = f"@llvm.masked.store.{overload(t)}.p0", f"<{self.lanes} x i1>"
+        lanes, mask = self.masked(dtype, mask)
+        if lanes != self.lanes:
+            t, value = memory(dtype, lanes), self.resized(value, dtype, self.lanes, lanes)
+        name, masks = f"@llvm.masked.store.{overload(t)}.p0", f"<{lanes} x i1>"
         self.module.declarations[name] = f"declare void {name}({t}, ptr, i32, {masks})"
         self.lines.append(f"  call void {name}({t} {value}, ptr {pointer}, i32 {dtype.itemsize}, {masks} {mask})")
 

@@ -12,6 +12,7 @@ from minigrad.loops.nest import Loop, Store, Update
 from minigrad.loops.scalar import Scalar, call, const, load
 from minigrad.loops.vectors import vectors
 from minigrad.types import BOOL, FLOAT32, FLOAT64, INT64, LONG
+from tests.borders import borders, untouched  # noqa: F401
 from tests.engine.agreement import agrees
 from tests.graph.programs import draw_inputs, graph_of
 
@@ -55,6 +56,17 @@ def test_narrower_machines(width: int, monkeypatch: pytest.MonkeyPatch) -> None:
         for n in (5, 23, 64):
             g = graph_of(f, f"{dtype}[{n}]")
             agrees(g, draw_inputs(g, special=False), "llvm", ulps=2**7)
+
+
+@pytest.mark.usefixtures("borders")
+@pytest.mark.parametrize("dtype", ["f32", "f64"])
+def test_masks_that_are_kept_around_a_call(dtype: str) -> None:
+    """The remainder calls C's for the greatest quotients; the lanes of the bytes that are stored must outlive that."""
+    step = lambda x: x[:, 1:] - x[:, :-1]
+    for n in range(4, 40):
+        g = graph_of(lambda x: (step(x) % 3.0, step(x) > 0, step(x) % 3.0 > 1), f"{dtype}[7,{n}]")
+        agrees(g, draw_inputs(g, special=False), "llvm", ulps=2**7)
+        assert untouched(), n
 
 
 @pytest.mark.parametrize(("wide", "narrow"), [("i64", "i32"), ("i64", "u8"), ("f32", "i16"), ("i16", "i8")])

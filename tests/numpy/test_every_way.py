@@ -31,11 +31,12 @@ from minigrad.errors import (
     SymbolicSizeError,
 )
 from minigrad.op import Array
+from tests.borders import borders  # noqa: F401
 from tests.numpy import cases, test_fft, test_linalg, test_names, test_special
 from tests.numpy.cases import DTYPES
 from tests.numpy.functions import Function
 
-pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning")
+pytestmark = [pytest.mark.filterwarnings("ignore::RuntimeWarning"), pytest.mark.usefixtures("borders")]
 
 WIDE = {"f": "float64", "c": "complex128"}
 LANES = 2
