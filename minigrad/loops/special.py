@@ -14,7 +14,8 @@ from minigrad.loops.scalar import Scalar, binary, convert, fma, select, unary
 from minigrad.types import FLOAT64
 
 # the coefficients of the paper's rational functions, by rising powers. Of the first one, P/Q, the numerator is
-# (P − c·Q)/s with c = P/Q at s = 0: then P/Q = c + s·(this)/Q, and roundings of the lesser term count for little
+# (P − c·Q)/s with c = P/Q at s = 0: then P/Q = c + s·(this)/Q, and roundings of the lesser term count for little;
+# of the others, functions of t = r − 1.6 and t = r − 5, it is P − r·Q: then P/Q = r + (this)/Q, 0.3 of it at most
 _SLOPE = 2.5066282746310007  # √(2π), as the paper's quotient has it
 _MIDDLE = (
     (4.87476594139995, 176.9004440290076, 2358.305945449973, 14221.483431164575,
@@ -23,14 +24,14 @@ _MIDDLE = (
      21213.794301586595867, 39307.89580009271061, 28729.085735721942674, 5226.495278852854561),
 )  # fmt: skip
 _OUTER = (
-    (1.42343711074968357734, 4.6303378461565452959, 5.7694972214606914055, 3.64784832476320460504,
-     1.27045825245236838258, 0.24178072517745061177, 0.0227238449892691845833, 7.7454501427834140764e-4),
+    (-0.17656288925031652, 0.345231243536131, 1.0340898665288463, 0.8678357586032407, 0.34372455518330025,
+     0.0693588822481842, 0.006649028332053472, 0.00022694952457869228, -1.0507500716444169e-09),
     (1.0, 2.05319162663775882187, 1.6763848301838038494, 0.68976733498510000455,
      0.14810397642748007459, 0.0151986665636164571966, 5.475938084995344946e-4, 1.05075007164441684324e-9),
 )  # fmt: skip
 _FAR = (
-    (6.6579046435011037772, 5.4637849111641143699, 1.7848265399172913358, 0.29656057182850489123,
-     0.026532189526576123093, 0.0012426609473880784386, 2.71155556874348757815e-5, 2.01033439929228813265e-7),
+    (1.6579046435011038, 1.4646238783846748, 0.5003449287477244, 0.08525388445151601, 0.007722482579997442,
+     0.00036347590036696245, 7.941616633176106e-06, 5.888225387626871e-08, -2.0442631033899397e-15),
     (1.0, 0.59983220655588793769, 0.13692988092273580531, 0.0148753612908506148525,
      7.868691311456132591e-4, 1.8463183175100546818e-5, 1.4215117583164458887e-7, 2.04426310338993978564e-15),
 )  # fmt: skip
@@ -55,7 +56,7 @@ def _quantile(q: Scalar, tail: Scalar, scale: float = 1.0) -> Scalar:
     s = q * q
     middle = q * f.muladd(s, ratio(0.180625 - s, _MIDDLE), q.const(_SLOPE * scale))
     r = unary("sqrt", -f.log(tail))
-    size = select(r <= 5.0, ratio(r - 1.6, _OUTER), ratio(r - 5.0, _FAR))
+    size = f.muladd(r, q.const(scale), select(r <= 5.0, ratio(r - 1.6, _OUTER), ratio(r - 5.0, _FAR)))
     size = select(tail.eq(0.0), math.inf, size)
     return select(f.absolute(q) <= 0.425, middle, binary("copysign", size, q))
 

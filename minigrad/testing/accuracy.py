@@ -2,7 +2,7 @@
 
 Floor 7. `python -m minigrad.testing.accuracy` measures: float32 over every bit pattern (every Nth with `--every N`),
 against float64; float64, and functions of two operands, at random points of every magnitude, against 80 bits, erf,
-erfc and erfinv against 40 digits.
+erfc, erfinv and ndtri against 40 digits.
 `--write` puts the table into docs/functions.md. It takes twenty minutes on two cores; with `--float64`, or for the
 functions named, less: the rest of the table stays as it is.
 An ulp is the distance between the floats beside the true value, once it is rounded.
@@ -38,8 +38,7 @@ BY_NUMPY = {
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
     "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
 }  # fmt: skip
-OF_TWO = {"pow": np.power, "atan2": np.arctan2}
-BY_DIGITS = ("erf", "erfc", "erfinv")  # NumPy has none, and scipy's are in float64 only, up to 10 ulp off
+BY_DIGITS = ("erf", "erfc", "erfinv", "ndtri")  # NumPy has none, and scipy's are in float64 only, up to 10 ulp off
 DIGITS_CHUNKS = 8  # of those at most: a point takes 0.1 ms
 ROOT_PI = Decimal("1.772453850905516027298167483341145182797549456122387128213808")
 
@@ -55,9 +54,28 @@ def rsqrt(x: ndarray) -> ndarray:
     return y
 
 
+def logit(x: ndarray) -> ndarray:
+    y: ndarray = np.where((x > 0.25) & (x < 0.75), 2 * np.arctanh(2 * x - 1), np.log(x / (1 - x)))
+    return y
+
+
+def entr(x: ndarray) -> ndarray:
+    y: ndarray = np.where(x > 0, -x * np.log(x), np.where(x < 0, -np.inf, x))
+    return y
+
+
+def xlogy(x: ndarray, y: ndarray) -> ndarray:
+    z: ndarray = np.where((x == 0) & (y == y), 0, x * np.log(y))
+    return z
+
+
+BY_HAND = {"rsqrt": rsqrt, "logistic": logistic, "logit": logit, "entr": entr}
+OF_TWO = {"pow": np.power, "atan2": np.arctan2, "hypot": np.hypot, "xlogy": xlogy}
+
+
 def truths() -> dict[str, Callable[..., ndarray]]:
     """Each function, for arrays wider than those that are measured."""
-    return {**BY_NUMPY, **OF_TWO, "rsqrt": rsqrt, "logistic": logistic, **{k: getattr(special, k) for k in BY_DIGITS}}
+    return {**BY_NUMPY, **BY_HAND, **OF_TWO, **{k: getattr(special, k) for k in BY_DIGITS}}
 
 
 def erfc_decimal(a: Decimal) -> tuple[Decimal, Decimal]:
@@ -91,12 +109,25 @@ def erfinv_decimal(x: Decimal, y: Decimal) -> Decimal:
         return y - gap * ROOT_PI / 2 * (y * y).exp()
 
 
+def ndtri_decimal(p: Decimal, y: Decimal) -> Decimal:
+    """Φ⁻¹ for 0 < p < 1, as well: −√2·erfinv(1 − 2p), of the lesser of p and 1 − p by what is left over."""
+    with localcontext() as context:
+        context.prec = 60
+        root, less = Decimal(2).sqrt(), min(p, 1 - p)
+        a = abs(y) / root
+        near, far = erfc_decimal(a)
+        gap = near - (1 - 2 * less) if less > Decimal("0.25") else 2 * less - far
+        return ((a - gap * ROOT_PI / 2 * (a * a).exp()) * root).copy_sign(y)
+
+
 def by_digits(name: str, x: ndarray) -> ndarray:
-    """erf, erfc or erfinv of float64s, in 80 bits."""
+    """erf, erfc, erfinv or ndtri of float64s, in 80 bits."""
 
     def one(x: float, y: float) -> str:
         if name == "erfinv":
             return str(erfinv_decimal(Decimal(abs(x)), Decimal(abs(y))).copy_sign(Decimal(x)))
+        if name == "ndtri":
+            return str(ndtri_decimal(Decimal(x), Decimal(y)))
         near, far = erfc_decimal(Decimal(abs(x)))
         if name == "erf":
             return str(near.copy_sign(Decimal(x)))
@@ -203,7 +234,7 @@ HEAD = """\
 Written by `python -m minigrad.testing.accuracy --write`. The greatest distance of a compiled function from the true
 value, in units in the last place, and where; infinities, nan and the ends of the range are exactly right. float32 at so
 many bit patterns (there are 4,294,967,296) against float64; float64, and functions of two operands, at {some:,} points
-against 80 bits (erf, erfc and erfinv at {digits:,}, against 40 digits). The formulas stand in `functions.py`,
+against 80 bits (erf, erfc, erfinv and ndtri at {digits:,}, against 40 digits). The formulas stand in `functions.py`,
 `trigonometric.py`, `powers.py`, `hyperbolic.py` and `special.py` of `minigrad/loops`.
 
 | function | float32 | at | points | float64 | at |

@@ -61,7 +61,7 @@ def test_two_operands(name: str, dtype: DType) -> None:
 
 
 @wider
-@pytest.mark.parametrize("name", ["asin", "asinh", "atan", "cbrt", "erfc", "erfinv", "log10", "pow"])
+@pytest.mark.parametrize("name", ["asin", "asinh", "atan", "cbrt", "erfc", "erfinv", "log10", "ndtri", "pow"])
 def test_numba(name: str) -> None:
     """Where a compiler fuses products with sums as it likes, pairs of numbers still hold what they should."""
     points = some_pairs(name, FLOAT64, 1) if name in OF_TWO else some_float64(1)
