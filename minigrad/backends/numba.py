@@ -7,7 +7,6 @@ code that knows nothing of numba: `kept` puts it into the cache, and numba is lo
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import linecache
 import os
@@ -140,28 +139,17 @@ def named(kernel: PythonFunction, dtypes: tuple[DType, ...]) -> str:
 
 
 # ── kernels as native code ───────────────────────────────────────────────────────────────────────
-class _Method(ctypes.Structure):
-    """CPython's PyMethodDef."""
-
-    _fields_ = (("name", ctypes.c_char_p), ("at", ctypes.c_void_p), ("flags", ctypes.c_int), ("doc", ctypes.c_char_p))
-
-
-_FASTCALL = 0x80  # METH_FASTCALL: called with an array of objects and their number
-_ENTRY, _ZERO = "minigrad_kernel", "PyLong_FromLong"
-_method = ctypes.PYFUNCTYPE(ctypes.py_object, ctypes.POINTER(_Method), ctypes.py_object, ctypes.c_void_p)(
-    ("PyCFunction_NewEx", ctypes.pythonapi)
-)
+_ENTRY = "minigrad_kernel"
 
 
 class NativeKernel:
     """A linked kernel. `call(*arrays)` runs it without the GIL; it trusts its arguments. `image` is its object code."""
 
     def __init__(self, image: bytes) -> None:
-        known = {n: native.address(getattr(ctypes.pythonapi, n)) for n in (*signals.SYMBOLS, _ZERO)}
+        known = {n: native.python(n) for n in signals.SYMBOLS}
         code = native.linked(image, known, (_ENTRY,))
-        method = _Method(b"kernel", code[_ENTRY], _FASTCALL, None)
         self.image = image
-        self.call = _method(method, (method, code), None)  # lives as long as those must
+        self.call = native.function(code[_ENTRY], native.FASTCALL, code)
 
 
 @lru_cache(maxsize=1024)
@@ -210,7 +198,7 @@ def _entry(kernel: str, count: int) -> str:
     return f"""\
 {signals.text(long=True)}
 declare i32 @"{kernel}"(ptr, ptr{", ptr" * count})
-declare ptr @{_ZERO}(i64)
+declare ptr @{signals.ZERO}(i64)
 define ptr @{_ENTRY}(ptr %self, ptr %arrays, i64 %count) nounwind {{
   %state = alloca ptr
   %result = alloca ptr
@@ -219,7 +207,7 @@ define ptr @{_ENTRY}(ptr %self, ptr %arrays, i64 %count) nounwind {{
   call void @{signals.ENTER}(ptr %state)
   %status = call i32 @"{kernel}"(ptr %result, ptr %error{pointers})
   call void @{signals.LEAVE}(ptr %state)
-  %zero = call ptr @{_ZERO}(i64 0)
+  %zero = call ptr @{signals.ZERO}(i64 0)
   ret ptr %zero
 }}"""
 

@@ -38,6 +38,18 @@ from minigrad.passes.schedule.parts import (
 from minigrad.types import TensorType
 
 ENTRY = "program"
+_ENTRY = f"""\
+declare ptr @{signals.ZERO}(i64)
+define ptr @{ENTRY}(ptr %self, ptr %values) nounwind {{
+  %raised = call i32 @whole(ptr %values)
+  %fine = icmp eq i32 %raised, 0
+  br i1 %fine, label %done, label %failed
+done:
+  %zero = call ptr @{signals.ZERO}(i64 0)
+  ret ptr %zero
+failed:
+  ret ptr null
+}}"""
 PART = 1024  # lines of one function: beyond, LLVM takes quadratic time to give their values registers
 
 
@@ -92,7 +104,7 @@ class _Program(Blocks):
         state = ["  %state = alloca ptr", "  %work = alloca i64", "  store i64 0, ptr %work"]
         enter = f"  call void @{signals.ENTER}(ptr %state)"
         lines = [*self.slots, *self.addresses(), *state, enter, *(self.calls or self.lines)]
-        main = [f"define i32 @{ENTRY}(ptr %values) #0 {{", "entry:", *lines, *leave(0), "}"]
+        main = ["define internal i32 @whole(ptr %values) #0 {", "entry:", *lines, *leave(0), "}", _ENTRY]
         kernels = [f"define internal void @{name}{text}" for text, name in self.functions.items()]
         # inlined into one function, many kernels would take LLVM more than linear time
         attributes = 'attributes #0 = { noinline nounwind "no-trapping-math"="true" }'

@@ -10,7 +10,15 @@ from __future__ import annotations
 ENTER, LEAVE, CHECK = "minigrad_enter", "minigrad_leave", "minigrad_check"
 FOREIGN = "minigrad_foreign"  # the Python function that is called with (list, number, addresses)
 CALL = "minigrad_call"  # calls it: (state, list, number, addresses) -> not 0 if it raised
-SYMBOLS = ("PyEval_SaveThread", "PyEval_RestoreThread", "PyErr_CheckSignals", "PyObject_CallFunction", "Py_DecRef")
+ZERO = "PyLong_FromLong"  # gives Python what is not looked at
+SYMBOLS = (
+    "PyEval_SaveThread",
+    "PyEval_RestoreThread",
+    "PyErr_CheckSignals",
+    "PyObject_CallFunction",
+    "Py_DecRef",
+    ZERO,
+)
 LONG = 1 << 17  # scalar operations from which the GIL is let go: some µs; to let go and take back costs 0.1
 OFTEN = 1 << 31  # between two looks for signals: 0.05 to 0.5 s
 STEP = 1 << 10  # what a step of a loop is counted for, whatever it does
