@@ -65,7 +65,8 @@ class LlvmExecutable:
         """Where outputs lie where inputs lay: those inputs, or copies of those that are the caller's to keep."""
         inputs = list(inputs)
         for k, j in self.program.reused.items():
-            if j not in given and inputs[j] is arrays[j]:
+            mine = j in given and inputs[j].flags.writeable
+            if not mine and np.may_share_memory(inputs[j], arrays[j]):  # also of other classes: they are viewed
                 inputs[j] = inputs[j].copy()
             outputs[k] = inputs[j]
         return inputs

@@ -1,5 +1,6 @@
 """Operands of products: which BLAS reads where they lie, parts of others included, and that the products are right."""
 
+import re
 from typing import Any
 
 import numpy as np
@@ -7,7 +8,9 @@ import pytest
 
 import minigrad.numpy as mnp
 from minigrad import backends
+from minigrad.backends.llvm import Compiled
 from minigrad.interpreters.build import trace
+from minigrad.ops.convolve import conv
 from minigrad.passes.schedule import LibraryKernel, LoopKernel, schedule
 from minigrad.tracer import value_and_grad
 from minigrad.types import TensorType
@@ -80,6 +83,23 @@ def loops(f: Any) -> list[LoopKernel]:
 @pytest.mark.parametrize("f", PROGRAMS)
 def test_nothing_is_copied_that_blas_can_read(f: Any) -> None:
     assert len(loops(f)) == PROGRAMS[f]
+
+
+FAR = 2**31 + 8
+FAR_APART: dict[str, tuple[Any, tuple[int, ...], tuple[int, ...]]] = {
+    "rows": (lambda a, b: (a[:, :64] @ b,), (640, FAR), (64, 64)),
+    "rows, with a tail": (lambda a, b: (mnp.tanh(a[:, :64] @ b),), (640, FAR), (64, 64)),
+    "lanes": (lambda a, b: (a[:, :, :64] @ b,), (8, 64, FAR), (8, 64, 64)),
+    "outputs of a convolution": (lambda a, b: (conv(a, b, 2, 1),), (2, 16, 2**17, 2**16), (32, 16, 3, 3)),
+}
+
+
+@pytest.mark.parametrize("what", FAR_APART)
+def test_blas_is_not_given_what_it_cannot_count(what: str) -> None:
+    """Its integers may have 32 bits. (Such memory is not needed to compile.)"""
+    f, *shapes = FAR_APART[what]
+    graph, _ = trace(f, [TensorType(s, np.dtype("float32")) for s in shapes])
+    assert all(int(n) < 2**31 for n in re.findall(r"@int\.(\d+)", Compiled(graph).text))
 
 
 IN_LOOPS = [  # whatever the order of an operand's axes

@@ -1,5 +1,6 @@
 """Random programs give what the reference gives, on the compiled backends: see `random_programs`."""
 
+from collections.abc import Iterator
 from random import Random
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from minigrad import tree
+from minigrad import config, tree
 from minigrad.loops import parallel, split
 from minigrad.tracer import jit
 from tests.engine.random_programs import Program, draw
@@ -49,13 +50,15 @@ QUIET = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_bas
 
 
 @pytest.fixture(params=["as is", "on threads"])
-def divided(request, monkeypatch) -> None:
-    """Kernels of any size in blocks, too."""
+def divided(request, monkeypatch) -> Iterator[None]:
+    """Kernels of any size in blocks, too; not what the cache has of the same graphs as they are."""
     if request.param == "on threads":
         monkeypatch.setattr(parallel, "WORTH", 64)
         monkeypatch.setattr(split, "WORTH", 64)
         monkeypatch.setattr(split, "_GRAIN", 16)
         cut_small(monkeypatch)
+    with config.cache.using(request.param == "as is"):
+        yield
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[*QUIET, HealthCheck.function_scoped_fixture])

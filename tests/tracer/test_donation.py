@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 
 import minigrad.numpy as mnp
-from minigrad import tree
+from minigrad import backends, tree
 from minigrad.errors import ArgumentError, DonatedError
 from minigrad.op import Array
 from minigrad.tracer import debug, grad, jit
+from tests.graph.programs import graph_of
 
 
 def own(*shape: int, seed: int = 0) -> Array:
@@ -92,6 +93,19 @@ def test_what_others_can_see_is_copied() -> None:
     np.testing.assert_allclose(
         np.asarray(compiled(twice, twice)), 3 * np.random.default_rng(0).normal(size=6), rtol=1e-5
     )
+
+
+def test_what_an_executable_is_not_given_stays_as_it_is(tmp_path) -> None:
+    """Arrays of other classes are viewed, not copied, on their way in."""
+    exe = backends.compile(graph_of(lambda x: x + 1.0, "f32[600]"), "llvm", donated=[0])
+    x = np.memmap(tmp_path / "numbers", np.float32, "w+", shape=600)
+    for array in (x, np.asarray(x)):
+        (y,) = exe([array])
+        assert (x == 0).all() and (y == 1).all()
+    (y,) = exe([x], given=[0])
+    assert np.shares_memory(x, y) and (x == 1).all()
+    fixed = np.memmap(tmp_path / "numbers", np.float32, "r", shape=600)  # to write there would end the process
+    assert (exe([fixed], given=[0])[0] == 2).all()
 
 
 def test_what_is_given_twice_is_not_written_while_it_is_read() -> None:

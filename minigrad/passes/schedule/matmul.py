@@ -24,7 +24,7 @@ from minigrad.passes.rewrite import Sweep
 from minigrad.types import FLOAT32, FLOAT64, DType
 
 Makers: TypeAlias = "dict[Var, Node]"
-_LARGEST = 2**31 - 1  # BLAS counts in 32 bits
+LARGEST = 2**31 - 1  # BLAS counts in 32 bits
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Cut:
 def is_library_call(n: Node) -> bool:
     """Does BLAS do this contraction?"""
     fits = isinstance(n.op, DotGeneral) and n.out.type.dtype in (FLOAT32, FLOAT64)
-    return fits and all(a.type.size and a.type.size < _LARGEST for a in (*n.ins, n.out))
+    return fits and all(a.type.size and a.type.size < LARGEST for a in (*n.ins, n.out))
 
 
 def matmul(n: Node, makers: Makers) -> tuple[MatMul, Atom, Atom] | None:
@@ -155,9 +155,9 @@ def merged(shape: Sequence[int], steps: Sequence[int], axes: Sequence[int]) -> t
 def _matrix(rows: tuple[int, int], columns: tuple[int, int]) -> Matrix | None:
     """From (size, stride) of both axes."""
     (m, row), (n, column) = rows, columns
-    if (n == 1 or column == 1) and (m == 1 or row >= n):
+    if (n == 1 or column == 1) and (m == 1 or row >= n) and row <= LARGEST:
         return Matrix(False, max(row, n))
-    if (m == 1 or row == 1) and (n == 1 or column >= m):
+    if (m == 1 or row == 1) and (n == 1 or column >= m) and column <= LARGEST:
         return Matrix(True, max(column, m))
     return None
 

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from minigrad.frozen import dataclass
 from minigrad.graph import Atom, Node
 from minigrad.loops.index import divisor, strides
-from minigrad.passes.schedule.matmul import Makers, MatMul, Matrix, merged, strided
+from minigrad.passes.schedule.matmul import LARGEST, Makers, MatMul, Matrix, merged, strided
 from minigrad.passes.schedule.windows import PatchProduct
 from minigrad.types import FLOAT32, FLOAT64, DType
 
@@ -99,8 +99,10 @@ class Patches:
 
 def is_patch_product(n: Node) -> bool:
     """Does BLAS do this convolution?"""
-    fits = isinstance(n.op, PatchProduct) and n.out.type.dtype in (FLOAT32, FLOAT64)
-    return fits and all(a.type.size for a in (*n.ins, n.out))
+    if not isinstance(n.op, PatchProduct) or n.out.type.dtype not in (FLOAT32, FLOAT64):
+        return False
+    _, w, y = sizes = [a.type.size for a in (*n.ins, n.out)]
+    return bool(all(sizes) and max(w, y) // n.ins[1].type.shape[0] <= LARGEST)  # from one output to the next
 
 
 def patches(n: Node, makers: Makers) -> tuple[Patches, Atom, Atom]:
