@@ -158,16 +158,23 @@ class Lanes(Scalars):
         return self.emit(f"add {t} {self.spread(one, x.dtype, self.lanes)}, <{numbers}>")
 
     def load(self, x: Scalar) -> str:
+        t = memory(x.dtype, self.lanes)
+        if self.lanes > 1 and any(a.op != "const" and ("at", a.serial) not in self.places for a in x.args):
+            y = self.anywhere(x)
+        else:
+            y = self.in_order(x)
+        return self.emit(f"trunc {t} {y} to {self.type(x.dtype)}") if x.dtype.kind == "b" else y
+
+    def in_order(self, x: Scalar) -> str:
+        """Elements equally far apart, as they lie in memory."""
         buffer, address, *steps = x.what
         t, pointer = memory(x.dtype, self.lanes), self.pointer(buffer, address, x.dtype, x.args, *steps)
         step = address.coefficient(self.moving) if self.lanes > 1 else 1
         if step != 1:
-            y = self.apart(pointer, step, x.dtype)
-        elif self.mask:
-            y = self.loaded(pointer, x.dtype)
-        else:
-            y = self.emit(f"load {t}, ptr {pointer}, align {x.dtype.itemsize}")
-        return self.emit(f"trunc {t} {y} to {self.type(x.dtype)}") if x.dtype.kind == "b" else y
+            return self.apart(pointer, step, x.dtype)
+        if self.mask:
+            return self.loaded(pointer, x.dtype)
+        return self.emit(f"load {t}, ptr {pointer}, align {x.dtype.itemsize}")
 
     def loaded(self, pointer: str, dtype: DType) -> str:
         """A vector, zeros in the lanes that the mask leaves out."""
@@ -193,16 +200,29 @@ class Lanes(Scalars):
 
     def gather(self, pointer: str, step: int, dtype: DType) -> str:
         """The elements that lie `step` apart, one by one."""
-        t, one, pointers, mask = (
-            memory(dtype, self.lanes),
-            memory(dtype),
-            f"<{self.lanes} x ptr>",
-            f"<{self.lanes} x i1>",
-        )
+        return self.gathered(pointer, numbers([k * step for k in range(self.lanes)]), dtype, self.mask)
+
+    def anywhere(self, x: Scalar) -> str:
+        """The elements at positions that differ from lane to lane.
+
+        Without a mask: positions are brought into their axes, so that in lanes that are left out they are inside, too.
+        """
+        buffer, address, steps = x.what
+        t, total = f"<{self.lanes} x i64>", ""
+        for at, step in zip(x.args, steps, strict=True):
+            term = self.known[at.serial]
+            if step != 1:
+                term = self.emit(f"mul nsw {t} {term}, splat (i64 {step})")
+            total = self.emit(f"add nsw {t} {total}, {term}") if total else term
+        return self.gathered(self.pointer(buffer, address, x.dtype), f"{t} {total}", x.dtype)
+
+    def gathered(self, pointer: str, offsets: str, dtype: DType, mask: str = "") -> str:
+        """The elements that so many elements lie behind a place."""
+        t, pointers, masks = memory(dtype, self.lanes), f"<{self.lanes} x ptr>", f"<{self.lanes} x i1>"
         name = f"@llvm.masked.gather.{overload(t)}.v{self.lanes}p0"
-        self.module.declarations[name] = f"declare {t} {name}({pointers}, i32, {mask}, {t})"
-        at = self.emit(f"getelementptr {one}, ptr {pointer}, {numbers([k * step for k in range(self.lanes)])}")
-        rest = f"{mask} {self.mask or 'splat (i1 true)'}, {t} zeroinitializer"
+        self.module.declarations[name] = f"declare {t} {name}({pointers}, i32, {masks}, {t})"
+        at = self.emit(f"getelementptr {memory(dtype)}, ptr {pointer}, {offsets}")
+        rest = f"{masks} {mask or 'splat (i1 true)'}, {t} zeroinitializer"
         return self.emit(f"call {t} {name}({pointers} {at}, i32 {dtype.itemsize}, {rest})")
 
 

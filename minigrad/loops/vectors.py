@@ -1,4 +1,4 @@
-"""Which loops are printed in vectors: innermost ones that read and write their buffers in order, or in one place.
+"""Which loops are printed in vectors: innermost ones that write their buffers in order, or in one place.
 
 Floor 4. To say it here, and not leave it to LLVM's vectoriser, is most of the time LLVM takes for a small program: its
 search, and a second copy of each loop for the elements that are left over (ours are masked).
@@ -56,13 +56,13 @@ def vectors(loop: Loop, width: int) -> Vectors | None:
             return None
         if x.op == "load" and any(_meets(_spot(x), to, loop.extent) for to in stored.get(x.what[0], ())):
             return None
-        if x.serial in moving and x.op == "load" and any(a.serial in moving for a in x.args):
+        if _is_anywhere(x, moving) and place(x).coefficient(loop.variable):
             return None
     if any(x.serial in moving and _is_alone(x) for x in needed(kept, always=True)):
         return None
     loads = [x for x in scalars if x.op == "load" and x.serial in moving]
     steps = [x.what[1].coefficient(loop.variable) for x in loads]
-    strided = sum(k not in NEAR for k in steps)
+    strided = sum(k not in NEAR for k in steps)  # where data points the step is 0
     if strided * _GATHER > len(moving) - len(steps):
         return None
     results = [s.value for s in loop.body if isinstance(s, Store | Update)]
@@ -103,6 +103,11 @@ def _moving(scalars: Iterable[Scalar], variable: int) -> set[int]:
 def _is_alone(x: Scalar) -> bool:
     """Is there no such operation for vectors? (One that is rarely needed may be done lane by lane.)"""
     return x.op == "call" or (x.op in ("floor_div", "rem") and x.args[1].op != "const")
+
+
+def _is_anywhere(x: Scalar, moving: set[int]) -> bool:
+    """Does a load read at positions that differ from pass to pass?"""
+    return x.op == "load" and any(a.serial in moving for a in x.args)
 
 
 def _spot(x: Scalar) -> tuple[Affine, tuple[Scalar, ...], tuple[int, ...]]:

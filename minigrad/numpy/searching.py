@@ -1,6 +1,7 @@
 """Finding places in order: searchsorted, interp, isin.
 
-Floor 5. A binary search over n elements is log₂(n) rounds of one gather and two choices, all queries at once.
+Floor 5. A binary search over n elements is log₂(n) rounds of one gather and one choice, all queries at once: Shar's
+(Knuth, The Art of Computer Programming 3, 6.2.1), whose steps depend on nothing but n.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from minigrad.ops.gather import taken
 from minigrad.ops.movement import Reshape
 from minigrad.ops.pieces import slice_axis
 from minigrad.ops.reduce import Any_
-from minigrad.types import INT64, promote
+from minigrad.types import INT32, INT64, promote
 
 
 def searchsorted(x1: Operand, x2: Operand, /, side: str = "left", *, sorter: Operand | None = None) -> Any:
@@ -38,19 +39,18 @@ def searchsorted(x1: Operand, x2: Operand, /, side: str = "left", *, sorter: Ope
         x = taken(x, lift(sorter, "searchsorted"), 0)
     dtype = promote(x.dtype, queries.dtype)
     x, queries = e.convert(x, dtype), e.convert(queries, dtype)
-    n = x.shape[0]
-    low, high = full_like(queries, 0, INT64), full_like(queries, n, INT64)
-    before = e.less if side == "left" else e.less_equal
-    for _ in range(n.bit_length()):  # invariant: the place lies in [low, high]
-        middle = e.floor_div(e.add(low, high), 2)
-        found = taken(x, middle, 0)
+    n, floats = x.shape[0], dtype.kind == "f"
+    place = full_like(queries, 0, INT32 if n < 1 << 30 else INT64)  # the narrower, the more at once
+    before, last = (e.less if side == "left" else e.less_equal), floats and e.isnan(queries)  # nan comes last
+    # invariant: what lies before the place goes before the query, and the answer is less than 2^(k + 1) behind it
+    for k in reversed(range(n.bit_length())):
+        found = taken(x, e.add(place, 2**k - 1), 0)
         right = before(found, queries)
-        if dtype.kind == "f":  # nan comes last
-            right = e.or_(right, e.and_(e.isnan(queries), e.not_(e.isnan(found)) if side == "left" else True))
-        open_ = e.less(low, high)
-        low = e.where(e.and_(open_, right), e.add(middle, 1), low)
-        high = e.where(e.and_(open_, e.not_(right)), middle, high)
-    return low
+        if floats:
+            right = e.or_(right, e.and_(last, e.not_(e.isnan(found))) if side == "left" else last)
+        step = 2**k if 2 ** (k + 1) <= n else n + 1 - 2**k  # the first one makes what is left a power of two
+        place = e.where(right, e.add(place, step), place)
+    return e.convert(place, INT64)
 
 
 def digitize(x: Operand, /, bins: Operand, right: bool = False) -> Any:

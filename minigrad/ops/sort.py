@@ -6,6 +6,7 @@ derivative is that of the stable order.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -13,13 +14,17 @@ import numpy as np
 
 from minigrad.errors import ArgumentError, DtypeError, ShapeError
 from minigrad.frozen import dataclass
-from minigrad.op import NoGradient, Operand, Value, lift, ndarray
+from minigrad.op import Array, NoGradient, Operand, Value, lift, ndarray
 from minigrad.ops.along import TakeAlongAxis
 from minigrad.ops.axes import size_value
 from minigrad.ops.kinds import Draw, Samples
-from minigrad.ops.movement import Axial, Flip
-from minigrad.ops.pieces import slice_axis
+from minigrad.ops.movement import Axial, Expand, Flip, Reshape
+from minigrad.ops.pieces import Concatenate, slice_axis
+from minigrad.ops.reduce import ArgMax, Max
+from minigrad.ops.stop import stop_gradient
 from minigrad.types import INT64, TensorType, normal_axis, same_shape
+
+_WIDTH, _MANY = 3, 1 << 13  # of blocks in rows that are not sorted as a whole; elements, of fewer a sort is quicker
 
 
 class Sorting(Axial):
@@ -132,5 +137,25 @@ def top_k(x: Operand, k: int) -> tuple[Any, Any]:
         raise ArgumentError(
             f"top_k: k must be an integer from 0 to {n}, the size of the last axis of {x.type}, got {k!r}"
         )
-    positions = slice_axis(argsort(x, descending=True), -1, 0, int(k))
+    positions = _largest(stop_gradient(x), int(k))
     return TakeAlongAxis(x.ndim - 1)(x, positions), positions
+
+
+def _largest(x: Any, k: int) -> Any:
+    """The positions of the k largest elements of rows, in order.
+
+    They lie in the k blocks of neighbours whose own largest come first: of any other block, k elements come before all.
+    """
+    (*rows, n), last = x.shape, x.ndim - 1
+    if k == 1:
+        return Reshape((*rows, 1))(ArgMax(last)(x))
+    known = k > 0 and all(isinstance(m, int) for m in x.shape)
+    width = math.isqrt(n // k) if known else 0  # so that there are about k·width blocks
+    if width < _WIDTH or math.prod(x.shape) < _MANY:
+        return slice_axis(argsort(x, descending=True), last, 0, k)
+    whole = n - n % width
+    blocks = Max((last + 1,))(Reshape((*rows, whole // width, width))(slice_axis(x, last, 0, whole)))
+    chosen = Reshape((*rows, k, 1))(sort(_largest(blocks, k)))  # equals keep their order
+    inside = Reshape((*rows, k * width))(chosen * width + Array(np.arange(width)))
+    places = Concatenate(last)(inside, Expand((*rows, n - whole))(Array(np.arange(whole, n))))
+    return TakeAlongAxis(last)(places, _largest(TakeAlongAxis(last)(x, places), k))

@@ -163,6 +163,8 @@ def test_several_keys_and_what_is_carried_along(backend: str) -> None:
 def test_the_largest(backend: str) -> None:
     x = values((4, 90), FLOAT32)
     native(lambda x: list(top_k(x * 2, 5)), [x], backend)
+    for dtype, k in (("float64", 1), ("int16", 5)):  # of long rows in blocks
+        native(lambda x: list(top_k(x, k)), [values((9, 1001), np.dtype(dtype))], backend)  # noqa: B023
 
 
 def test_sorting_nothing() -> None:

@@ -39,10 +39,16 @@ PROGRAMS: dict[str, tuple[Callable[..., Any], str]] = {
     "bytes repeated": (lambda x: mnp.repeat(mnp.astype(x, mnp.bool), 2), "u8"),
     "short integers": (lambda x: mnp.stack([x, -x, x * x], -1), "i16"),
     "repeated": (lambda x: mnp.repeat(x + 1.0, 3), "f64"),
+    "taken": (lambda x: x[mnp.astype(mnp.abs(x * 3.0), mnp.int32)] * 2.0 + x, "f32"),  # some of it beyond the end
+    "bytes taken": (lambda x: (x[x] + x, (x > 3)[x]), "u8"),
+    "taken from rows": (lambda x: mnp.stack([x, -x])[x % 2, x % 3], "i64"),
+    "searched": (lambda x: mnp.searchsorted(mnp.sort(x), x * 0.5), "f32"),
+    "counted": (lambda x: mnp.histogram(x, mnp.arange(-2.0, 3.0))[0], "f64"),
     "rows": (lambda x: mnp.exp(x[None, :] - mnp.max(x)) / mnp.arange(1.0, 4.0)[:, None], "f32"),
 }  # fmt: skip
 
 
+@pytest.mark.usefixtures("borders")
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_every_extent(name: str) -> None:
     f, dtype = PROGRAMS[name]
@@ -135,6 +141,12 @@ def test_what_fills_the_gaps_is_stored_together() -> None:
     assert found.woven == {0: twice[::-1]}
 
 
+def anywhere(start: Affine) -> Scalar:
+    """Something made of an element that so much lies behind a place."""
+    x = Scalar("load", (load(2, I, INT64),), FLOAT32, (1, start, (1,)))
+    return (x * 2.0 + 1.0) * x + 3.0
+
+
 SCALAR = {
     "leaves a gap": Loop(0, 100, tuple(Store(0, I.scaled(3).shifted(k), X) for k in (0, 1))),
     "reads where it fills gaps": Loop(0, 100, tuple(Store(1, I.scaled(2).shifted(k), X) for k in (0, 1))),
@@ -145,6 +157,7 @@ SCALAR = {
     "stores twice into the same places": Loop(0, 100, (Store(0, I, X), Store(0, I.shifted(99), X))),
     "stores where data points": store(X, I, at=(load(2, I, INT64),), steps=(1,)),
     "reads where data points": store(Scalar("load", (load(2, I, INT64),), FLOAT32, (1, Affine(), (1,)))),
+    "reads where data points, from another place in each pass": store(anywhere(I)),
     "reads what it has stored": store(X + load(0, I.shifted(-1), FLOAT32)),
     "reads its own accumulator": Loop(0, 9, (Update(0, "add", X + Scalar("accumulator", (), FLOAT32, 0)),)),
     "calls a library": store(call("sin", X)),
@@ -159,9 +172,10 @@ def test_what_stays_scalar(reason: str) -> None:
     assert vectors(SCALAR[reason], 64) is None
 
 
-def test_what_lies_far_enough_apart_may_be_read_and_written() -> None:
+def test_what_lies_far_enough_apart_or_anywhere_may_be_read() -> None:
     assert vectors(Loop(0, 100, (Store(0, I, X), Store(0, I.shifted(100), X))), 64) is not None
     assert vectors(store(X + load(0, I.shifted(-100), FLOAT32)), 64) is not None
     assert vectors(store(X + load(0, I, FLOAT32)), 64) is not None
     assert vectors(store(Scalar("rem", (load(1, I, INT64), const(7, INT64)), INT64)), 64) is not None
+    assert vectors(store(anywhere(J)), 64) is not None
     assert vectors(Loop(0, 100, (Update(0, "or", Scalar("gt", (X, X.const(0.0)), BOOL)),)), 64) is not None

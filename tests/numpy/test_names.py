@@ -232,6 +232,21 @@ def test_numpy_cannot_put_into_ours() -> None:
         np.put_along_axis(np.ones(2), np.array([0]), mnp.ones(1), 0)
 
 
+@pytest.mark.parametrize("backend", ["numpy", "llvm", "numba"])
+def test_searches_of_every_length(backend: str) -> None:
+    """NumPy's places: before or behind equals, nan last, for edges and queries of every dtype."""
+    rng = np.random.default_rng(0)
+    few = backend == "numba"  # takes long to compile
+    for n in (0, 6) if few else (0, 1, 2, 3, 4, 7, 8, 9, 100):
+        for dtype in ("float32",) if few else ("float32", "float64", "int64", "uint8", "bool"):
+            odd = [np.nan, np.inf, -np.inf, 0.0, -0.0] if dtype[0] == "f" else [0, 1]
+            x, q = (np.concatenate([rng.integers(0, n + 1, m), rng.choice(odd, m)])[::2].astype(dtype) for m in (n, 37))
+            x = np.sort(x)
+            for side in ("left", "right"):
+                got = jax.jit(lambda x, q: mnp.searchsorted(x, q, side=side), backend=backend)(x, q)  # noqa: B023
+                np.testing.assert_array_equal(np.asarray(got), np.searchsorted(x, q, side=side))
+
+
 def test_histogram_of_little() -> None:
     for x in (np.zeros(3), np.zeros(0)):
         for ours, theirs in zip(mnp.histogram(x, 2), np.histogram(x, 2)):

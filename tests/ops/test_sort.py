@@ -55,6 +55,21 @@ def test_top_k() -> None:
         np.testing.assert_array_equal(values.array, np.take_along_axis(x, order, -1))
 
 
+@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float32", "float64"])
+def test_the_largest_of_long_rows_are_found_in_blocks(dtype: str) -> None:
+    """Whatever the length: equals in their order, zeros of both signs equal, NaN the largest, -inf an element."""
+    special = [np.nan, np.inf, -np.inf, 0.0, -0.0] if dtype[0] == "f" else [0, 1]
+    for seed, (rows, n) in enumerate([(10, 1000), (90, 97), (3, 4001), (1, 9001)]):
+        x = RNG(seed).integers(0, 200, (rows, n)).astype(dtype)
+        x = np.where(RNG(9).random((rows, n)) < 0.4, RNG(8).choice(np.array(special, dtype), (rows, n)), x)
+        x[0, -1:] = x[0, :-1].max()
+        for k in (0, 1, 2, 8, 30):
+            values, positions = top_k(x, k)
+            order = argsort(x, descending=True).array[:, :k]
+            np.testing.assert_array_equal(positions.array, order)
+            assert values.array.tobytes() == np.take_along_axis(x, order, -1).tobytes()
+
+
 def test_derivatives_follow_the_permutation() -> None:
     x = RNG(4).permutation(12).reshape(3, 4) + 0.0
     y = RNG(5).normal(size=(3, 4))
@@ -64,6 +79,9 @@ def test_derivatives_follow_the_permutation() -> None:
     check_grads(lambda v: top_k(v, 2)[0], (x,))
     _, pull = vjp(lambda v: [sort(v)], [Array(np.array([1.0, 1.0, 0.0]))])  # of a tie the first comes first
     assert pull([Array(np.array([1.0, 2.0, 3.0]))])[0].array.tolist() == [2, 3, 1]
+    long = RNG(6).normal(size=9000)
+    _, pull = vjp(lambda v: [top_k(v, 5)[0]], [Array(long)])
+    assert np.flatnonzero(pull([Array(np.ones(5))])[0].array).tolist() == sorted(np.argsort(long)[-5:])
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ REDUCTIONS = (Sum, Max, Min, Prod, All, Any_)
 _BUDGET = 300  # additions' worth of work in one part
 _UPDATE = 4  # of a tensor of so many times its size an update is stored before it is put there
 _LONG = 30  # of an element that is stored apart from its neighbours
+_WAY = 16  # of a position at which something is put
 _VIEWS = 4  # at how many different elements a cheap value may be wanted by one part
 
 
@@ -188,6 +189,8 @@ class Inliner:
         for part in parts:
             self._use(*part.value[:1], part, part.value[1])
             for p in part.put.positions if part.put else ():
+                if isinstance(p.tensor, Var) and self._weights.way(p.tensor) > _WAY:
+                    self._store(n, p.tensor)  # it is computed in vectors, but put one by one
                 self._use(p.tensor, part, p.at)
 
     def _tiles(self, n: Node) -> None:

@@ -25,20 +25,27 @@ class Weights:
 
     def __init__(self, graph: Graph, kinds: Mapping[int, str]) -> None:
         self._weights: dict[Var, tuple[int, int]] = {}  # what an element costs, and how many stored values it loads
+        self._ways: dict[Atom, int] = {}  # from stored values: the work of the longest, each node counted once
         self._cones: dict[Var, _Cone] = {}  # of those that are little work
         readers = Counter(a for n in graph.nodes for a in n.ins if isinstance(a, Var))
         for n in graph.nodes:
             k = kinds[id(n)]
+            own = TAKE if k == "take" else bodies.cost(n.op) if k == "map" else 0
+            if k in ("map", "move", "take"):
+                self._ways[n.out] = own + max([self._ways.get(a, 0) for a in n.ins], default=0)
             if k == "take":
                 self._weights[n.out] = TAKE, 1
             elif k in ("map", "move"):
-                self._weigh(n, bodies.cost(n.op) if k == "map" else 0, readers)
+                self._weigh(n, own, readers)
 
     def cost(self, v: Var) -> int:
         return self._weights.get(v, (0, 0))[0]
 
     def total(self, v: Var) -> int:
         return sum(self._weights.get(v, (0, 1)))
+
+    def way(self, v: Var) -> int:
+        return self._ways.get(v, 0)
 
     def is_cheap(self, v: Var) -> bool:
         """May it be computed wherever it is read?"""
