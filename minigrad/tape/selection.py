@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 import minigrad.numpy as mnp
+from minigrad.errors import ArgumentError
 from minigrad.numpy.named import called
 from minigrad.op import Array
 from minigrad.ops import sort as ops_sort
@@ -110,9 +111,14 @@ def sort(input: Any, dim: int = -1, descending: bool = False, stable: bool = Tru
 
 @on_tape
 def topk(input: Any, k: int, dim: int = -1, largest: bool = True, sorted: bool = True) -> Any:
-    """(values, indices) of the k largest (or smallest) along a dim, in order."""
-    ordered = sort(input, dim, descending=largest)
-    first = (*(slice(None),) * normal_axis("topk", dim, input.type), slice(0, k))
+    """(values, indices) of the k largest (or smallest) along a dim, in order; ArgumentError if there are fewer."""
+    axis = normal_axis("topk", dim, input.type)
+    if not 0 <= k <= input.shape[axis]:
+        raise ArgumentError(f"topk: k must be from 0 to {input.shape[axis]}, the size of dim {dim}, got {k}")
+    if largest:
+        return Extremum(*[mnp.moveaxis(y, -1, axis) for y in mnp.top_k(mnp.moveaxis(input, axis, -1), k)])
+    ordered = sort(input, axis)
+    first = (*(slice(None),) * axis, slice(0, k))
     return Extremum(ordered.values[first], ordered.indices[first])
 
 

@@ -163,6 +163,18 @@ def test_gradients_of_functions_that_pick():
     assert x.grad.tolist() == [[3.0, 1.0, 2.0]]
 
 
+@pytest.mark.parametrize("largest", [True, False])
+@pytest.mark.parametrize("dim", [0, 1, -1])
+def test_topk(dim, largest):
+    a = np.random.default_rng(0).integers(0, 9, (40, 50)).astype(np.float32)
+    order = np.argsort(-a if largest else a, dim, stable=True).take(range(3), dim)
+    values, positions = torch.tensor(a).topk(3, dim, largest)
+    assert np.array_equal(positions.numpy(), order)
+    assert np.array_equal(values.numpy(), np.take_along_axis(a, order, dim))
+    with pytest.raises(ArgumentError, match=r"topk: k must be from 0 to .* got 51"):
+        torch.tensor(a).topk(51, dim, largest)
+
+
 def test_layouts():
     x = t()
     turned = x.movedim(0, 1)
