@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, seed, settings
+from hypothesis import HealthCheck, given, note, seed, settings
 
 import minigrad.numpy as mnp
 import minigrad.tracer as mg
@@ -74,16 +74,30 @@ def test_third_order() -> None:
 @given(strategies.functions(count=2, scalar=True), strategies.arrays(domain=(-1.5, 1.5), shape=(2, 3)))
 def test_random_programs_pass_and_keep_every_law(program: strategies.Program, x: np.ndarray) -> None:
     """A program is an op too: as the Call of its graph it keeps the laws that ops keep."""
+    note(f"repeat with MINIGRAD_SEED={RUN_SEED}")
     xs = [x, np.array([0.5, -1.0, 2.0])]
     check_grads(program, tuple(xs))
+    keeps_every_law(program, xs, np.random.default_rng(RUN_SEED))
+
+
+def keeps_every_law(program: Callable[..., Any], xs: list[np.ndarray], rng: np.random.Generator) -> None:
     graph, _ = trace(lambda *vs: [program(*vs)], types(xs))
-    rng = np.random.default_rng(RUN_SEED)
 
     def operands(rng: np.random.Generator) -> list[np.ndarray]:
         return [rng.uniform(-1.5, 1.5, v.shape) for v in xs]
 
     for law in ("type", "forward", "adjoint", "batch", "batchgrad", "compiled", "text"):
         LAWS[law](Call(graph), operands, rng)
+
+
+@pytest.mark.parametrize("number", range(5))
+def test_programs_that_lose_digits_keep_every_law(number: int) -> None:
+    """1 - tanh² near 9 has seven digits: what the backends may differ by there is measured, not assumed."""
+
+    def saturated(x0: Any, x1: Any) -> Any:
+        return mnp.sum(mnp.tanh(mnp.sum(mnp.logaddexp(mnp.arctan(x0), mnp.exp(mnp.sin(x0))))))
+
+    keeps_every_law(saturated, [np.zeros((2, 3)), np.zeros(3)], np.random.default_rng(number))
 
 
 # ── what is wrong is explained ───────────────────────────────────────────────────────────────────
