@@ -95,8 +95,8 @@ class Compiled(LlvmExecutable):
         reused = reuse(self.schedule, donated)
         stream(self.schedule)
         planned = plan(self.schedule)
-        self.text = program(planned, native.layout(), native.vector_bytes())
-        super().__init__(graph, Program.of(planned, reused), native.native(self.text, CALLBACK))
+        self.text, size = program(planned, native.layout(), native.vector_bytes())
+        super().__init__(graph, Program.of(planned, size, reused), native.native(self.text, CALLBACK))
 
 
 # ── what native code needs beside itself ─────────────────────────────────────────────────────────
@@ -111,10 +111,10 @@ class Program:
     reused: dict[int, int] = field(default_factory=dict)  # outputs that lie where donated inputs lay
 
     @classmethod
-    def of(cls, plan: Plan, reused: dict[int, int]) -> Program:
+    def of(cls, plan: Plan, size: int, reused: dict[int, int]) -> Program:
         kernels = list(plan.schedule.every())
         nodes = [k.node for k in kernels if isinstance(k, ForeignKernel)]
-        return cls([np.ascontiguousarray(a) for a in plan.constants], plan.arena, nodes, len(kernels), reused)
+        return cls([np.ascontiguousarray(a) for a in plan.constants], size, nodes, len(kernels), reused)
 
 
 # ── the callback into the reference ──────────────────────────────────────────────────────────────

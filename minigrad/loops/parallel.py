@@ -1,7 +1,7 @@
 """Functions of kernels that run on several threads, in blocks.
 
-Floor 4. A kernel stays one function of its buffers. If it is divided, that function makes a frame of the addresses,
-and memory for what each block has of its own; then it gives the frame to the pool (see `pool`), block by block.
+Floor 4. A kernel stays one function of its buffers. If it is divided, that function makes a frame of the addresses, and
+gives it to the pool (see `pool`), block by block. What each block has of its own lies in a last buffer, in the arena.
 """
 
 from __future__ import annotations
@@ -17,22 +17,26 @@ _LINE = 64  # bytes
 AVAILABLE = sys.platform != "win32"  # threads are woken by POSIX's means
 
 
-def function(nest: Nest, module: Module) -> tuple[str, int]:
-    """The parameters and the body of the function for a nest, which may run on several threads; and its work."""
+def function(nest: Nest, module: Module) -> tuple[str, int, int]:
+    """The parameters and the body of the function for a nest, which may run on several threads; its work; and how many
+    bytes the blocks have of their own, in a last parameter if there are any.
+    """
     total = work(nest.body, set())
     worth = AVAILABLE and total >= WORTH
     found = [(piece, split(piece)) for piece in pieces(nest)] if worth else []
     if not any(s for _, s in found):
-        return to_llvm.function(nest, module), total
+        return to_llvm.function(nest, module), total, 0
     module.declarations[pool.WORKER] = pool.text()
     buffers = ", ".join([f"ptr %b{k}" for k in range(len(nest.buffers))])
+    room = max(_room(piece, how) for piece, how in found)
     lines = ["entry:"]
     for k, (piece, how) in enumerate(found):
         if how is None:
             lines.append(f"  call void @{defined(to_llvm.function(piece, module), module)}({buffers})")
         else:
             lines += _driver(piece, how, module, f"%d{k}")
-    return f"({buffers}) #0 {{\n" + "\n".join([*lines, "  ret void"]) + "\n}", total
+    parameters = f"{buffers}, ptr %own" if room else buffers
+    return f"({parameters}) #0 {{\n" + "\n".join([*lines, "  ret void"]) + "\n}", total, room
 
 
 def defined(text: str, module: Module) -> str:
@@ -45,18 +49,16 @@ def defined(text: str, module: Module) -> str:
 
 
 def _driver(nest: Nest, how: Split, module: Module, d: str) -> list[str]:
-    """Lines that run a nest in blocks: its buffers in a frame, memory for what blocks have of their own."""
-    count, own = len(nest.buffers), sorted(how.own)
+    """Lines that run a nest in blocks: its buffers in a frame, and where the blocks' own ones begin."""
+    count, own, room = len(nest.buffers), sorted(how.own), 0
     block = defined(_block(nest, how, module), module)
     lines = [f"  {d} = alloca [{count} x ptr]"]
     for b in range(count):
         pointer = f"%b{b}"
         if b in how.own:
             pointer = f"{d}.own{b}"
-            module.declarations["aligned_alloc"] = "declare ptr @aligned_alloc(i64, i64)\ndeclare void @free(ptr)"
-            lines.append(
-                f"  {pointer} = call ptr @aligned_alloc(i64 {_LINE}, i64 {how.blocks * _bytes(nest, b, how.own[b])})"
-            )
+            lines.append(f"  {pointer} = getelementptr i8, ptr %own, i64 {room}")
+            room += how.blocks * _bytes(nest, b, how.own[b])
         lines.append(f"  {d}.at{b} = getelementptr ptr, ptr {d}, i64 {b}")
         lines.append(f"  store ptr {pointer}, ptr {d}.at{b}")
     lines.append(f"  call void @{pool.RUN}(ptr @{block}, ptr {d}, i64 {how.blocks})")
@@ -65,7 +67,6 @@ def _driver(nest: Nest, how: Split, module: Module, d: str) -> list[str]:
             stride = _bytes(nest, b, how.own[b]) // nest.buffers[b].itemsize
             text = to_llvm.function(combination(how.own[b], nest.buffers[b], stride, how.blocks), module)
             lines.append(f"  call void @{defined(text, module)}(ptr %b{b}, ptr {d}.own{b})")
-        lines.append(f"  call void @free(ptr {d}.own{b})")
     return lines
 
 
@@ -87,6 +88,11 @@ def _block(nest: Nest, how: Split, module: Module) -> str:
     buffers = ", ".join([f"ptr %b{b}" for b in range(len(nest.buffers))])
     lines += [f"  call void @{name}(i64 %low, i64 %high, {buffers})", "  ret void"]
     return "(ptr %frame, i64 %number) #0 {\nentry:\n" + "\n".join(lines) + "\n}"
+
+
+def _room(nest: Nest, how: Split | None) -> int:
+    """The bytes all blocks have of their own."""
+    return sum(how.blocks * _bytes(nest, b, own) for b, own in how.own.items()) if how else 0
 
 
 def _bytes(nest: Nest, b: int, own: Own) -> int:

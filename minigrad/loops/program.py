@@ -24,7 +24,7 @@ from minigrad.loops.lower import lower, signature
 from minigrad.loops.parallel import AVAILABLE, function
 from minigrad.loops.patches import clear, fill
 from minigrad.loops.tails import Tail, tail
-from minigrad.passes.plan import Place, Plan
+from minigrad.passes.plan import ALIGNMENT, Place, Plan
 from minigrad.passes.schedule.matmul import Matrix
 from minigrad.passes.schedule.parts import (
     ControlKernel,
@@ -63,9 +63,13 @@ class Layout:
     integer: int
 
 
-def program(plan: Plan, layout: Layout, vector: int) -> str:
-    """The module for a planned schedule, as LLVM's text; `vector`: how many bytes the machine's vectors have."""
-    return _Program(plan, layout, vector).text()
+def program(plan: Plan, layout: Layout, vector: int) -> tuple[str, int]:
+    """The module for a planned schedule, as LLVM's text, and how many bytes of arena it needs.
+
+    `vector`: how many bytes the machine's vectors have.
+    """
+    made = _Program(plan, layout, vector)
+    return made.text(), made.shared + made.room
 
 
 @dataclass
@@ -86,9 +90,11 @@ class _Program(Blocks):
         self.calls: list[str] = []  # and the lines that call them
         self.slots: list[str] = []  # memory the function keeps on the stack
         self.used: set[int] = set()  # the arrays whose addresses are used in it
-        self.lowered: dict[Any, tuple[str, int, list[int]]] = {}  # by signature
+        self.lowered: dict[Any, tuple[str, int, int, list[int]]] = {}  # by signature
         self.tails: dict[Any, tuple[Tail, list[int]]] = {}
         self.foreign = 0
+        # behind the values: what threads have of their own in the kernel that is running
+        self.shared, self.room = -(-plan.arena // ALIGNMENT) * ALIGNMENT, 0
         constants, graph = len(plan.constants), plan.schedule.graph
         self.arena = constants + len(graph.inputs) + len(graph.outputs)
         arrays = [f"%data{k}" for k in range(constants, self.arena)]
@@ -217,8 +223,10 @@ class _Program(Blocks):
             nest, buffers = lower(kernel, schedule)
             place = {a: k for k, a in enumerate(values)}
             self.lowered[key] = *function(nest, self.module), [place[a] for a in buffers]
-        text, work, places = self.lowered[key]
-        self.call(text, [values[k] for k in places])
+        text, work, room, places = self.lowered[key]
+        self.room = max(self.room, room)
+        own = [self.address(Place("arena", self.shared))] if room else []
+        self.call(text, [*(values[k] for k in places), *own])
         self.worked(work)
 
     def call_back(self, kernel: ForeignKernel) -> None:
