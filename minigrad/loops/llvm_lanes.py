@@ -29,6 +29,7 @@ class Lanes(Scalars):
         super().__init__(module)
         self.places: dict[Any, str] = {}  # addresses already computed here or in a block around
         self.accumulators: dict[Any, str] = {}
+        self.turned: dict[int, str] = {}  # loads that are done already: where the vector is, by their serials
         self.moving: int | None = None  # in vectors: the variable of the loop,
         self.mask = ""  # and which lanes there are, if not all
         self.ends: dict[str, tuple[str, str]] = {}  # by mask: the pass of its first lane, and the one it ends before
@@ -84,9 +85,12 @@ class Lanes(Scalars):
         if self.module.vector < 64 or lanes <= self.lanes:  # no registers for masks; nothing to add
             return self.lanes, mask
         i, high = self.ends[mask]
-        self.module.declarations["@llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
-        end = self.emit(f"call i64 @llvm.umin.i64(i64 {high}, i64 {self.emit(f'add nuw nsw i64 {i}, {self.lanes}')})")
+        end = self.least(high, self.emit(f"add nuw nsw i64 {i}, {self.lanes}"))
         return lanes, self.active(i, end, lanes)
+
+    def least(self, a: str, b: str) -> str:
+        self.module.declarations["@llvm.umin.i64"] = "declare i64 @llvm.umin.i64(i64, i64)"
+        return self.emit(f"call i64 @llvm.umin.i64(i64 {a}, i64 {b})")
 
     def resized(self, x: str, dtype: DType, lanes: int, to: int) -> str:
         """The first lanes of a vector in memory; if there are to be more, the others anything."""
@@ -159,7 +163,9 @@ class Lanes(Scalars):
 
     def load(self, x: Scalar) -> str:
         t = memory(x.dtype, self.lanes)
-        if self.lanes > 1 and any(a.op != "const" and ("at", a.serial) not in self.places for a in x.args):
+        if x.serial in self.turned:
+            y = self.emit(f"load {t}, ptr {self.turned[x.serial]}, align {self.lanes * x.dtype.itemsize}")
+        elif self.lanes > 1 and any(a.op != "const" and ("at", a.serial) not in self.places for a in x.args):
             y = self.anywhere(x)
         else:
             y = self.in_order(x)

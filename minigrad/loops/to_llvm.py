@@ -7,14 +7,14 @@ LLVM wants them (an empty one is left out); innermost ones in vectors, where the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import contextmanager
 from typing import Any
 
-from minigrad.loops.llvm_lanes import Lanes, neutral, numbers
+from minigrad.loops.llvm_lanes import neutral, numbers
+from minigrad.loops.llvm_loops import Loops
 from minigrad.loops.llvm_scalars import Module, literal, memory, overload, register
 from minigrad.loops.nest import Let, Loop, Nest, Start, Statement, Store, Update, read
 from minigrad.loops.scalar import Scalar, needed
-from minigrad.loops.vectors import Vectors, vectors
+from minigrad.loops.vectors import Vectors, tiles, vectors
 from minigrad.types import DType
 
 
@@ -37,26 +37,13 @@ def function(nest: Nest, module: Module, spans: Sequence[tuple[Loop, int]] = ())
     return f"({parameters}) #0 {{\n" + "\n".join(lines) + "\n}"
 
 
-class _Printer(Lanes):
+class _Printer(Loops):
     """One function being written."""
 
     def __init__(self, nest: Nest, module: Module, spans: Sequence[tuple[Loop, int]]) -> None:
         super().__init__(module)
         self.nest, self.spans = nest, spans
-        self.slots: list[str] = []  # where accumulators live, until LLVM finds them registers
-        self.block = "entry"
         self.streams = False  # are there stores past the caches?
-
-    @contextmanager
-    def scope(self, **attributes: Any) -> Any:
-        """What becomes known inside is forgotten; these attributes have other values inside."""
-        before = {name: getattr(self, name) for name in ("known", "places", *attributes)}
-        self.known, self.places = dict(self.known), dict(self.places)
-        for name, x in attributes.items():
-            setattr(self, name, x)
-        yield
-        for name, x in before.items():
-            setattr(self, name, x)
 
     # ── statements ───────────────────────────────────────────────────────────────────────────────
     def block_of(self, body: tuple[Statement, ...]) -> None:
@@ -82,6 +69,10 @@ class _Printer(Lanes):
             return
         spans = (k for k, (loop, _) in enumerate(self.spans) if loop is s)
         low, high = next(((f"%low{k}", f"%high{k}") for k in spans), ("0", str(s.extent)))
+        found = tiles(s, self.module.vector)
+        if found is not None:
+            self.tiles(s, found, low, high, self.block_of)
+            return
         how = vectors(s, self.module.vector)
         if how is not None and self.halves(s, how.lanes):
             how = vectors(s, self.module.vector // 2)
@@ -99,33 +90,6 @@ class _Printer(Lanes):
         stores = (t for t in s.body if isinstance(t, Store) and t.buffer in self.nest.streamed)
         steps = [k for t in stores for v, k in ((0, t.address.const), *t.address.terms) if v != s.variable]
         return bool(steps) and s.extent % lanes != 0 and all(k % (lanes // 2) == 0 for k in (s.extent, *steps))
-
-    def begin(self, low: str, high: str, step: int, carried: Sequence[tuple[str, str, str]] = ()) -> Any:
-        """The counter of a loop that begins here, and what ends it. `carried`: type, first value, name of its phi.
-
-        Who ends it gives the new values of the carried in order.
-        """
-        self.count += 1
-        k, before = self.count, self.block
-        i, following = f"%i{k}", f"%n{k}"
-        if low.isdigit() and high.isdigit() and int(high) - int(low) <= step:
-            return low, [first for _, first, _ in carried], lambda *new: None  # a single pass
-        self.lines.append(f"  br label %loop{k}\nloop{k}:")
-        place = len(self.lines)
-        self.lines.append("")
-        self.block = f"loop{k}"
-
-        def close(*new: str) -> None:
-            heads = [f"  {i} = phi i64 [{low}, %{before}], [{following}, %{self.block}]"]
-            for (t, first, name), x in zip(carried, new, strict=True):
-                heads.append(f"  {name} = phi {t} [{first}, %{before}], [{x}, %{self.block}]")
-            self.lines[place] = "\n".join(heads)
-            self.lines.append(f"  {following} = add nuw nsw i64 {i}, {step}")
-            last = self.emit(f"icmp eq i64 {following}, {high}" if step == 1 else f"icmp sge i64 {following}, {high}")
-            self.lines.append(f"  br i1 {last}, label %done{k}, label %loop{k}\ndone{k}:")
-            self.block = f"done{k}"
-
-        return i, [name for *_, name in carried], close
 
     def compute(self, x: Scalar) -> str:
         return self.rarely(*x.args) if x.op == "rarely" else super().compute(x)
@@ -217,11 +181,7 @@ class _Printer(Lanes):
     def vectors(self, s: Loop, how: Vectors, low: str, high: str) -> None:
         """A loop in vectors; what does not change is computed before it."""
         with self.scope():
-            known = {}
-            for x in how.uniform:
-                self.places["at", x.serial] = one = self.value(x)
-                known[x.serial] = self.spread(one, x.dtype, how.lanes)
-            self.stretches(s, how, known, low, high)
+            self.stretches(s, how, self.uniform(how), low, high)
 
     def stretches(self, s: Loop, how: Vectors, known: dict[int, str], low: str, high: str) -> None:
         """Full vectors as long as there are any, then what is left, masked."""
@@ -255,16 +215,6 @@ class _Printer(Lanes):
         with self.scope():
             self.places["variable", s.variable] = at
             self.block_of(s.body)
-
-    @contextmanager
-    def unless_equal(self, a: str, b: str) -> Any:
-        self.count += 1
-        k, same = self.count, self.emit(f"icmp eq i64 {a}, {b}")
-        self.lines.append(f"  br i1 {same}, label %none{k}, label %some{k}\nsome{k}:")
-        self.block = f"some{k}"
-        yield
-        self.lines.append(f"  br label %none{k}\nnone{k}:")
-        self.block = f"none{k}"
 
     def full(
         self, s: Loop, how: Vectors, known: dict[int, str], low: str, high: str, unroll: int = 1, masked: bool = False

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from minigrad import config, tree
-from minigrad.loops import parallel, split
+from minigrad.loops import parallel, split, vectors
 from minigrad.tracer import jit
 from tests.engine.random_programs import Program, draw
 from tests.engine.test_tails import cut_small
@@ -56,6 +56,7 @@ def divided(request, monkeypatch) -> Iterator[None]:
         monkeypatch.setattr(parallel, "WORTH", 64)
         monkeypatch.setattr(split, "WORTH", 64)
         monkeypatch.setattr(split, "_GRAIN", 16)
+        monkeypatch.setattr(vectors, "_TURNED", 16)
         cut_small(monkeypatch)
     with config.cache.using(request.param == "as is"):
         yield

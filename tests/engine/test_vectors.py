@@ -1,14 +1,11 @@
 """Loops in vectors: every extent around the sizes of vectors, every step between elements, every kind of element."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding as llvm
 import pytest
 
 import minigrad.numpy as mnp
-from minigrad import config
-from minigrad.backends import native
 from minigrad.loops.index import Affine, variable
 from minigrad.loops.nest import Loop, Store, Update
 from minigrad.loops.scalar import Scalar, call, const, load
@@ -17,6 +14,7 @@ from minigrad.types import BOOL, FLOAT32, FLOAT64, INT64, LONG
 from tests.borders import borders, untouched  # noqa: F401
 from tests.engine.agreement import agrees
 from tests.graph.programs import draw_inputs, graph_of
+from tests.narrower import narrower  # noqa: F401
 
 EXTENTS = [*range(1, 20), 31, 32, 33, 47, 63, 64, 65, 127, 130, 200]
 PROGRAMS: dict[str, tuple[Callable[..., Any], str]] = {
@@ -55,22 +53,6 @@ def test_every_extent(name: str) -> None:
     for n in EXTENTS:
         g = graph_of(f, f"{dtype}[{n}]")
         agrees(g, draw_inputs(g, special=False), "llvm", ulps=2**7)
-
-
-@pytest.fixture(params=[(16, ""), (32, "+avx2,+fma")], ids=str)
-def narrower(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Programs for a machine with such vectors, and for what else it can do: with the registers for masks of this one,
-    LLVM would make wider masks of those of few lanes (see `Lanes.masked`)."""
-    width, features = request.param
-    _, options = native._compiler()
-    features = features if llvm.get_host_cpu_features().get("avx2") else ""
-    machine = llvm.Target.from_default_triple().create_target_machine(features=features, opt=1, jit=True)
-    monkeypatch.setattr(native, "_compiler", lambda: (machine, options))
-    monkeypatch.setattr(native, "vector_bytes", lambda: width)
-    native.native.cache_clear()
-    with config.cache.using(False):  # which would give what was compiled for this machine
-        yield
-    native.native.cache_clear()
 
 
 @pytest.mark.usefixtures("narrower", "borders")
