@@ -14,7 +14,7 @@ from operator import mul
 from typing import Any
 
 from minigrad.loops import functions as f
-from minigrad.loops import hyperbolic, powers, special, trigonometric
+from minigrad.loops import gamma, hyperbolic, powers, special, trigonometric
 from minigrad.loops.scalar import Scalar, binary, bitcast, call, const, convert, fma, rarely, select, unary
 from minigrad.loops.threefry import threefry
 from minigrad.op import Op
@@ -219,6 +219,8 @@ BODIES: dict[str, Body] = {
     "erfc": f.erfc,
     "ndtri": special.ndtri,
     "erfinv": special.erfinv,
+    "lgamma": gamma.lgamma,
+    "digamma": gamma.digamma,
     "logit": special.logit,
     "entr": special.entr,
     "xlogy": special.xlogy,
@@ -236,7 +238,7 @@ COSTS = {
     **dict.fromkeys(("exp", "exp2", "log", "logistic", "expm1", "log1p", "tanh", "logaddexp", "floor_div", "rem"), 20),
     **dict.fromkeys(("entr", "xlogy", "xlog1py"), 20),
     **dict.fromkeys(("sin", "cos", "erf", "erfc", "logit"), 40),
-    **dict.fromkeys(("ndtri", "erfinv"), 120),
+    **dict.fromkeys(("ndtri", "erfinv", "lgamma", "digamma"), 120),
     **dict.fromkeys(("pow", "log2", "log10", "cbrt", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh",
                      "atanh", "atan2", "nextafter"), 60),
     "threefry": 120,

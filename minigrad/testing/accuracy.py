@@ -1,8 +1,8 @@
 """How far compiled elementary functions are from the true values, in units in the last place (ulp).
 
 Floor 7. `python -m minigrad.testing.accuracy` measures: float32 over every bit pattern (every Nth with `--every N`),
-against float64; float64, and functions of two operands, at random points of every magnitude, against 80 bits, erf,
-erfc, erfinv and ndtri against 40 digits.
+against float64; float64, and functions of two operands, at random points of every magnitude, against 80 bits, or
+40 digits (see `digits`).
 `--write` puts the table into docs/functions.md. It takes twenty minutes on two cores; with `--float64`, or for the
 functions named, less: the rest of the table stays as it is.
 An ulp is the distance between the floats beside the true value, once it is rounded.
@@ -14,7 +14,6 @@ import argparse
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from decimal import Decimal, localcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -26,6 +25,7 @@ from minigrad.interpreters.build import trace
 from minigrad.lazy import lazy_module
 from minigrad.op import ndarray
 from minigrad.ops.table import ROWS
+from minigrad.testing.digits import by_digits
 from minigrad.types import FLOAT32, FLOAT64, DType, TensorType
 
 special: Any = lazy_module("scipy.special")
@@ -38,9 +38,10 @@ BY_NUMPY = {
     "asin": np.arcsin, "acos": np.arccos, "atan": np.arctan, "sinh": np.sinh, "cosh": np.cosh, "tanh": np.tanh,
     "asinh": np.arcsinh, "acosh": np.arccosh, "atanh": np.arctanh,
 }  # fmt: skip
-BY_DIGITS = ("erf", "erfc", "erfinv", "ndtri")  # NumPy has none, and scipy's are in float64 only, up to 10 ulp off
+# NumPy has none, and scipy's are in float64 only, up to 10 ulp off
+BY_DIGITS = {"erf": "erf", "erfc": "erfc", "erfinv": "erfinv", "ndtri": "ndtri", "lgamma": "gammaln", "digamma": "psi"}
+POSITIVE = ("lgamma", "digamma")  # in float64: beside the zeros of negative numbers no formula of these has all digits
 DIGITS_CHUNKS = 8  # of those at most: a point takes 0.1 ms
-ROOT_PI = Decimal("1.772453850905516027298167483341145182797549456122387128213808")
 
 
 def logistic(x: ndarray) -> ndarray:
@@ -75,75 +76,21 @@ def erfinv(x: ndarray) -> ndarray:
     return y
 
 
-BY_HAND = {"rsqrt": rsqrt, "logistic": logistic, "logit": logit, "entr": entr, "erfinv": erfinv}
+def lgamma(x: ndarray) -> ndarray:
+    """scipy's of the least float64s is inf."""
+    y: ndarray = np.where(np.abs(x) < 1e-300, -np.log(np.abs(x)), special.gammaln(x))
+    return y
+
+
+BY_HAND = {"rsqrt": rsqrt, "logistic": logistic, "logit": logit, "entr": entr, "erfinv": erfinv,
+           "lgamma": lgamma}  # fmt: skip
 OF_TWO = {"pow": np.power, "atan2": np.arctan2, "hypot": np.hypot, "xlogy": xlogy}
 
 
 def truths() -> dict[str, Callable[..., ndarray]]:
     """Each function, for arrays wider than those that are measured."""
-    by_scipy = {name: getattr(special, name) for name in BY_DIGITS}
+    by_scipy = {name: getattr(special, of) for name, of in BY_DIGITS.items()}
     return {**BY_NUMPY, **OF_TWO, **by_scipy, **BY_HAND}
-
-
-def erfc_decimal(a: Decimal) -> tuple[Decimal, Decimal]:
-    """(erf, erfc) for a ≥ 0 to 40 digits: the series of rising powers, and from 3 on the continued fraction
-    (Abramowitz & Stegun 7.1.6, 7.1.14; of its 200 terms half would do)."""
-    with localcontext() as context:
-        context.prec, square = 60, a * a
-        if a > 40:  # where even 80 bits hold nothing less than 1
-            return Decimal(1), Decimal(0)
-        if a < 3:
-            total, term, n = a, a, 0
-            while term > total * Decimal("1e-50"):
-                n += 1
-                term = term * 2 * square / (2 * n + 1)
-                total += term
-            y = 2 / ROOT_PI * (-square).exp() * total
-            return y, 1 - y
-        fraction = Decimal(0)
-        for k in range(200, 0, -1):
-            fraction = Decimal(k) / 2 / (a + fraction)
-        y = (-square).exp() / ROOT_PI / (a + fraction)
-        return 1 - y, y
-
-
-def erfinv_decimal(x: Decimal, y: Decimal) -> Decimal:
-    """erfinv for 0 < x < 1 to 25 digits, from 14 of them: a step of Newton's."""
-    with localcontext() as context:
-        context.prec = 60
-        near, far = erfc_decimal(y)
-        gap = near - x if x < Decimal("0.5") else (1 - x) - far
-        return y - gap * ROOT_PI / 2 * (y * y).exp()
-
-
-def ndtri_decimal(p: Decimal, y: Decimal) -> Decimal:
-    """Φ⁻¹ for 0 < p < 1, as well: −√2·erfinv(1 − 2p), of the lesser of p and 1 − p by what is left over."""
-    with localcontext() as context:
-        context.prec = 60
-        root, less = Decimal(2).sqrt(), min(p, 1 - p)
-        a = abs(y) / root
-        near, far = erfc_decimal(a)
-        gap = near - (1 - 2 * less) if less > Decimal("0.25") else 2 * less - far
-        return ((a - gap * ROOT_PI / 2 * (a * a).exp()) * root).copy_sign(y)
-
-
-def by_digits(name: str, x: ndarray) -> ndarray:
-    """erf, erfc, erfinv or ndtri of float64s, in 80 bits."""
-
-    def one(x: float, y: float) -> str:
-        if name == "erfinv":
-            return str(erfinv_decimal(Decimal(abs(x)), Decimal(abs(y))).copy_sign(Decimal(x)))
-        if name == "ndtri":
-            return str(ndtri_decimal(Decimal(x), Decimal(y)))
-        near, far = erfc_decimal(Decimal(abs(x)))
-        if name == "erf":
-            return str(near.copy_sign(Decimal(x)))
-        return str(far if x >= 0 else 1 + near)
-
-    y = np.where(np.isnan(x), x, truths()[name](x)).astype(np.longdouble)
-    for k in (np.isfinite(x) & np.isfinite(y)).nonzero()[0]:
-        y[k] = np.longdouble(one(float(x[k]), float(y[k])))
-    return y
 
 
 @dataclass
@@ -221,12 +168,19 @@ def some_pairs(name: str, dtype: DType, chunks: int) -> Iterator[tuple[ndarray, 
         yield x.astype(dtype), p.astype(dtype)
 
 
+def points(name: str, chunks: int) -> Iterable[Any]:
+    """The float64 points at which a function is measured."""
+    if name in OF_TWO:
+        return some_pairs(name, FLOAT64, chunks)
+    return map(np.abs, some_float64(chunks)) if name in POSITIVE else some_float64(chunks)
+
+
 def measure(name: str, dtype: DType, xs: Iterable[Any], backend: str = "llvm") -> Worst:
     """The greatest error of a compiled function over chunks of points, or of tuples of them."""
     f, truth, worst = compiled(name, dtype, backend=backend), truths()[name], Worst()
     digits = name in BY_DIGITS and dtype == FLOAT64
     if digits:
-        truth = partial(by_digits, name)
+        truth = partial(by_digits, name, truth)
     wide = np.float64 if digits or (dtype == FLOAT32 and name not in OF_TWO) else np.longdouble
     with np.errstate(all="ignore"):
         for x in xs:
@@ -241,8 +195,10 @@ HEAD = """\
 Written by `python -m minigrad.testing.accuracy --write`. The greatest distance of a compiled function from the true
 value, in units in the last place, and where; infinities, nan and the ends of the range are exactly right. float32 at so
 many bit patterns (there are 4,294,967,296) against float64; float64, and functions of two operands, at {some:,} points
-against 80 bits (erf, erfc, erfinv and ndtri at {digits:,}, against 40 digits). The formulas stand in `functions.py`,
-`trigonometric.py`, `powers.py`, `hyperbolic.py` and `special.py` of `minigrad/loops`.
+against 80 bits (erf, erfc, erfinv, ndtri, lgamma and digamma at {digits:,}, against 40 digits; the last two at positive
+ones: beside the zeros that they have between negative whole numbers the error is that of their greatest terms). The
+formulas stand in `functions.py`, `trigonometric.py`, `powers.py`, `hyperbolic.py`, `special.py` and `gamma.py` of
+`minigrad/loops`.
 
 | function | float32 | at | points | float64 | at |
 |---|---|---|---|---|---|
@@ -261,7 +217,7 @@ def double(name: str, chunks: int) -> list[str]:
     """The float64 cells of a row."""
     if name in BY_DIGITS:
         chunks = min(chunks, DIGITS_CHUNKS)
-    worst = measure(name, FLOAT64, some_pairs(name, FLOAT64, chunks) if name in OF_TWO else some_float64(chunks))
+    worst = measure(name, FLOAT64, points(name, chunks))
     return [f"{worst.ulp:.2f}", ", ".join(f"{x:.17g}" for x in worst.at)]
 
 

@@ -11,14 +11,16 @@ from minigrad.ops.table import ROWS
 from minigrad.testing.accuracy import (
     CHUNK,
     OF_TWO,
+    POSITIVE,
     Worst,
     compiled,
     every_float32,
     measure,
-    some_float64,
+    points,
     some_pairs,
     truths,
 )
+from minigrad.testing.digits import by_digits
 from minigrad.types import FLOAT32, FLOAT64, DType, TensorType
 
 BOUND = 4.0
@@ -50,7 +52,7 @@ def test_float32(name: str) -> None:
 @wider
 @pytest.mark.parametrize("name", OF_ONE)
 def test_float64(name: str) -> None:
-    assert measure(name, FLOAT64, some_float64(1)).ulp <= BOUND
+    assert measure(name, FLOAT64, points(name, 1)).ulp <= BOUND
 
 
 @wider
@@ -64,9 +66,8 @@ def test_two_operands(name: str, dtype: DType) -> None:
 @pytest.mark.parametrize("name", ["asin", "asinh", "atan", "cbrt", "erfc", "erfinv", "log10", "ndtri", "pow"])
 def test_numba(name: str) -> None:
     """Where a compiler fuses products with sums as it likes, pairs of numbers still hold what they should."""
-    points = some_pairs(name, FLOAT64, 1) if name in OF_TWO else some_float64(1)
     with config.jit.using(True):
-        assert measure(name, FLOAT64, points, "numba").ulp <= BOUND
+        assert measure(name, FLOAT64, points(name, 1), "numba").ulp <= BOUND
 
 
 @wider
@@ -87,7 +88,8 @@ def test_the_nearest_to_a_pole() -> None:
 
 @pytest.mark.parametrize("name", OF_ONE)
 def test_ends(name: str) -> None:
-    assert measure(name, FLOAT64, [filled(ENDS)]).ulp <= BOUND
+    ends = filled(ENDS)
+    assert measure(name, FLOAT64, [np.abs(ends) if name in POSITIVE else ends]).ulp <= BOUND
 
 
 @pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64], ids=str)
@@ -177,3 +179,35 @@ def test_powers_known_beforehand(power: float, run: str) -> None:
             worst.look([x], y, right)
             assert (np.signbit(y) == np.signbit(right))[~np.isnan(right)].all()
     assert worst.ulp <= BOUND
+
+
+@wider
+@pytest.mark.parametrize("run", RUNS)
+@pytest.mark.parametrize("dtype", [FLOAT32, FLOAT64], ids=str)
+@pytest.mark.parametrize("name", ["lgamma", "digamma"])
+def test_gamma_of_negative_numbers(name: str, dtype: DType, run: str) -> None:
+    """Near poles and between them, where there are zeros: within 4 ulp of the greatest of the terms that cancel."""
+    near = [-n + s * 2.0**-k for n in (1, 2, 7, 40) for k in (3, 9, 17) for s in (1, -1)]
+    x = np.array([-0.5, -1.5, -2.4570247382208006, -0.504083008264455, -1e-5, -170.25, -1e5 - 0.3, *near]).astype(dtype)
+    size = -x.astype(np.float64)
+    positive, wide = by_digits(name, truths()[name], size), size.astype(np.longdouble)
+    angle = np.longdouble("3.14159265358979323846264") * (wide - np.rint(wide))
+    if name == "lgamma":
+        terms = [np.log(np.arccos(np.longdouble(-1)) / (wide * np.abs(np.sin(angle)))), -positive]
+    else:
+        terms = [positive, 1 / wide, np.arccos(np.longdouble(-1)) / np.tan(angle)]
+    backend, jit = RUNS[run]
+    with config.jit.using(jit):
+        y = compiled(name, dtype, x.size, backend)(x)
+    assert (np.abs(y - sum(terms)) <= 4 * np.finfo(dtype).eps * np.max(np.abs(terms), 0)).all()
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_ends_of_gamma(run: str) -> None:
+    backend, jit = RUNS[run]
+    x = np.array([0.0, -0.0, -1, -2, -(2.0**60), np.inf, np.nan, 1e308, 2.6e305, -5e-324, -1e-310])
+    with config.jit.using(jit), np.errstate(all="ignore"):
+        for name in ("lgamma", "digamma"):
+            found = compiled(name, FLOAT64, x.size, backend)(x)
+            np.testing.assert_allclose(found[:9], ROWS[name].impl(x[:9]), rtol=1e-15)
+            assert found[9] == (np.inf if name == "digamma" else 1074 * np.log(2))
