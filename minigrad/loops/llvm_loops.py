@@ -6,7 +6,7 @@ Floor 4. They have their test at the end, as LLVM wants them (a single pass is n
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from minigrad.loops.llvm_lanes import Lanes, numbers
@@ -15,6 +15,10 @@ from minigrad.loops.nest import Loop, Statement
 from minigrad.loops.scalar import Scalar
 from minigrad.loops.vectors import Tiles, Vectors
 from minigrad.types import DType
+
+# Passes of the inner loop, of a block of tiles. All at once: 4000x4000 float32 14 ms in place of 10, (2, 1, 0) of
+# 64x64x1000 3.6 in place of 2.6, as lines of the cache are gone before their second half is read.
+_ROWS = 1024
 
 
 class Loops(Lanes):
@@ -93,23 +97,26 @@ class Loops(Lanes):
         for x in found.loads:
             slots[x.serial] = slot = f"%tile{len(self.slots)}"
             self.slots.append(f"  {slot} = alloca [{lanes} x {memory(x.dtype, lanes)}]")
-        with self.scope(turned={}):
-            i, _, close = self.begin(low, high, lanes)
-            closing = [close]
+        with ExitStack() as loops, self.scope(turned={}):
+
+            def counted(low: str, high: str, step: int) -> str:
+                i, _, close = self.begin(low, high, step)
+                loops.callback(close)
+                return str(i)
+
             for loop in found.others:
-                self.places["variable", loop.variable], _, close = self.begin("0", str(loop.extent), 1)
-                closing.append(close)
-            j, _, close = self.begin("0", str(inner.extent), lanes)
-            closing.append(close)
+                self.places["variable", loop.variable] = counted("0", str(loop.extent), 1)
+            first = counted("0", str(inner.extent), _ROWS)
+            end = self.least(self.emit(f"add nuw nsw i64 {first}, {_ROWS}"), str(inner.extent))
+            i = counted(low, high, lanes)
+            j = counted(first, end, lanes)
             with self.scope(lanes=lanes, mask=""):
                 self.places["variable", s.variable], self.places["variable", inner.variable] = i, j
                 if s.extent % lanes or high != str(s.extent):
                     self.mask = self.lanes_until(i, high)
                 for x in found.loads:
                     self.tile(x, inner, slots[x.serial])
-            left = self.emit(f"sub nuw nsw i64 {high}, {i}")
-            u, _, close = self.begin("0", self.least(left, str(lanes)), 1)
-            closing.append(close)
+            u = counted("0", self.least(self.emit(f"sub nuw nsw i64 {high}, {i}"), str(lanes)), 1)
             self.places["variable", s.variable] = self.emit(f"add nuw nsw i64 {i}, {u}")
             for x in found.loads:
                 row = f"getelementptr {memory(x.dtype, lanes)}, ptr {slots[x.serial]}, i64 {u}"
@@ -119,18 +126,12 @@ class Loops(Lanes):
                 self.places["variable", inner.variable] = j
                 self.mask = self.lanes_until(j, str(inner.extent)) if inner.extent % lanes else ""
                 inside(inner.body)
-            for close in reversed(closing):
-                close()
 
     def tile(self, x: Scalar, inner: Loop, slot: str) -> None:
         """A tile of a load, turned. Rows behind the last are the last one again."""
         buffer, address = x.what
-        t, at, step = (
-            memory(x.dtype, self.lanes),
-            self.places["variable", inner.variable],
-            address.coefficient(inner.variable),
-        )
-        first, rows = self.pointer(buffer, address, x.dtype), []
+        t, step, rows = memory(x.dtype, self.lanes), address.coefficient(inner.variable), []
+        first, at = self.pointer(buffer, address, x.dtype), self.places["variable", inner.variable]
         last = self.emit(f"sub nuw nsw i64 {inner.extent - 1}, {at}")
         for k in range(self.lanes):
             row = self.least(last, str(k)) if inner.extent % self.lanes else str(k)
