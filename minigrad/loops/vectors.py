@@ -20,7 +20,7 @@ _WOVEN = 4  # values that are stored side by side, as one vector
 _SUMS = 16  # vectors of sums, which shall stay in registers: nine sums of products one at a time take 0.8 of the time
 # One thread of a Zen 4 core, float32 turned pass by pass and in tiles: 2048x2048 24 and 5 ms, 1000x1000 0.69 and 0.18.
 _TILE = 8  # lanes of what is turned in registers, at most: with 16 as fast, but LLVM takes 10 ms longer
-_TURNED = 4096  # elements from which it is worth the 2 to 4 ms that LLVM takes for it
+_TURNED = 1 << 14  # elements from which it is worth the 2 to 4 ms that LLVM takes for it: of 100x100 1 of 6 µs
 _SHORT, _MIDDLING = 24, 120  # operations of a pass up to which a sum is four, or two: each waits for its own last term
 
 

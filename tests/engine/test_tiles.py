@@ -83,32 +83,33 @@ def test_large_ones_are_done_in_blocks_and_go_past_the_caches() -> None:
 I, J, K = variable(0), variable(1), variable(2)
 
 
-def nest(address: Affine, *, inner: int = 100, to: Affine | None = None, dtype: str = "f32", read: int = 1) -> Loop:
+def nest(address: Affine, *, inner: int = 200, to: Affine | None = None, dtype: str = "f32", read: int = 1) -> Loop:
     place = I.scaled(inner) + J if to is None else to
     body = Store(0, place, load(read, address, LONG[dtype]))
-    return Loop(0, 100, (Loop(1, inner, (body,)),))
+    return Loop(0, 200, (Loop(1, inner, (body,)),))
 
 
 def test_what_is_done_in_tiles() -> None:
-    found = tiles(nest(I + J.scaled(100)), 64)
+    found = tiles(nest(I + J.scaled(200)), 64)
     assert found is not None
     assert (found.how.lanes, found.inner.variable, len(found.loads)) == (8, 1, 1)
-    wide = tiles(nest(I + J.scaled(100), dtype="f64"), 32)
+    wide = tiles(nest(I + J.scaled(200), dtype="f64"), 32)
     assert wide is not None
     assert wide.how.lanes == 4
-    assert tiles(nest(I + J.scaled(100), dtype="f64"), 16) is None  # two lanes
+    assert tiles(nest(I + J.scaled(200), dtype="f64"), 16) is None  # two lanes
     for far in (1, -1, 2):  # as near as that vectors read it as it lies
         assert tiles(nest(I + J.scaled(far)), 64) is None
-    assert tiles(nest(I.scaled(100) + J), 64) is None  # in order
-    assert tiles(nest(I.scaled(2) + J.scaled(200)), 64) is None  # in order along neither
-    assert tiles(nest(I + J.scaled(100), inner=6), 64) is None  # too narrow
-    assert tiles(nest(I + J.scaled(100), to=I + J.scaled(100)), 64) is None  # stored out of order
-    assert tiles(nest(I + J.scaled(100), read=0), 64) is None  # reads what it writes
+    assert tiles(nest(I.scaled(200) + J), 64) is None  # in order
+    assert tiles(nest(I.scaled(2) + J.scaled(400)), 64) is None  # in order along neither
+    assert tiles(Loop(0, 200, nest(I + J.scaled(200), inner=60).body), 64) is None  # too little
+    assert tiles(Loop(0, 6000, nest(I + J.scaled(6000), inner=6).body), 64) is None  # too narrow
+    assert tiles(nest(I + J.scaled(200), to=I + J.scaled(200)), 64) is None  # stored out of order
+    assert tiles(nest(I + J.scaled(200), read=0), 64) is None  # reads what it writes
 
 
 def test_loops_between_are_kept() -> None:
     x = load(1, I + K.scaled(10) + J.scaled(1000), FLOAT64)
-    inside = Loop(2, 10, (Loop(1, 100, (Store(0, I.scaled(1000) + K.scaled(100) + J, x),)),))
+    inside = Loop(2, 10, (Loop(1, 200, (Store(0, I.scaled(2000) + K.scaled(200) + J, x),)),))
     found = tiles(Loop(0, 100, (inside,)), 64)
     assert found is not None
     assert [loop.variable for loop in found.others] == [2]
